@@ -1,0 +1,268 @@
+//! Events: coded facts, each with its place in the text and its reasons.
+
+use crate::entity::{Entity, Relation};
+use crate::ids::{Code, ConceptId, FactKey};
+use crate::note::{Diagnostic, Span};
+use crate::time::ClinicalTime;
+use crate::value::Quantity;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What kind of thing an event states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// A diagnosis.
+    Condition,
+    /// A symptom, sign or other observed state.
+    Finding,
+    /// A measured or tested value.
+    Measurement,
+    /// A drug.
+    Medication,
+    /// A treatment, operation or nursing act.
+    Procedure,
+    /// An examination that was or will be done, without its result.
+    Examination,
+    /// An allergy or intolerance.
+    Allergy,
+    /// A habit or circumstance of life.
+    Lifestyle,
+    /// A wish or directive of the patient.
+    Preference,
+    /// A vaccination.
+    Immunization,
+}
+
+/// Whether it is stated to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Polarity {
+    /// There.
+    #[default]
+    Present,
+    /// Denied. Only a denial makes a fact absent.
+    Absent,
+}
+
+/// How sure the writer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// Stated.
+    #[default]
+    Asserted,
+    /// Suspected, possible.
+    Suspected,
+    /// Not about this patient: background, literature, a condition for the future.
+    General,
+}
+
+/// Whose fact it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Experiencer {
+    /// The patient.
+    #[default]
+    Patient,
+    /// A relative; `relative` says which.
+    Family,
+    /// Another person.
+    Other,
+}
+
+/// Where in time it lies against the note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Now, or in the episode that the note is about.
+    #[default]
+    Current,
+    /// Before, as history.
+    Past,
+    /// Intended.
+    Planned,
+    /// Ended by decision (drugs, treatments, habits).
+    Stopped,
+}
+
+/// Side of the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Laterality {
+    /// Left.
+    Left,
+    /// Right.
+    Right,
+    /// Both.
+    Both,
+}
+
+/// A body site.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SiteRef {
+    /// Concept of the site.
+    pub concept: ConceptId,
+    /// Its preferred name.
+    pub name: Arc<str>,
+}
+
+/// A reason of an event: an entity of the note, or a rule of the tables.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Because {
+    /// Index into the note's entities.
+    Entity {
+        /// The index.
+        entity: u32,
+    },
+    /// Id of a rule in `data/`, e.g. `fever-from-temperature`.
+    Rule {
+        /// The id.
+        rule: Arc<str>,
+    },
+    /// An event of an earlier note of the same record.
+    Earlier {
+        /// Id of the note.
+        note: String,
+        /// Index into that note's events.
+        event: u32,
+    },
+}
+
+/// What was measured, when the event's concept was derived from a value (body temperature → fever).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Concept of the analyte or vital sign.
+    pub concept: ConceptId,
+    /// Its preferred name.
+    pub name: Arc<str>,
+    /// Its codes.
+    pub codes: Arc<[Code]>,
+}
+
+/// How a drug is given, as far as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Dosage {
+    /// Strength or dose of one unit, e.g. `5 mg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<Quantity>,
+    /// Amount a dose or a day, e.g. `1 {tablet}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Quantity>,
+    /// Doses a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times_per_day: Option<u32>,
+    /// When, as written (朝食後, 就寝前, 頓用).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timing: Option<String>,
+    /// As needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub as_needed: bool,
+    /// Days of supply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// Route (`oral`, `iv`, `sc`, `topical` …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// All of it as written.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+/// A coded fact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Key of what is stated.
+    pub fact: FactKey,
+    /// Our concept, after derivation.
+    pub concept: ConceptId,
+    /// Preferred Japanese name of the concept.
+    pub name: Arc<str>,
+    /// Kind.
+    pub kind: EventKind,
+    /// Codes of the concept in other systems.
+    pub codes: Arc<[Code]>,
+    /// Present or absent.
+    pub polarity: Polarity,
+    /// Asserted, suspected or general.
+    pub certainty: Certainty,
+    /// Patient, family or other.
+    pub experiencer: Experiencer,
+    /// Which relative, e.g. `mother`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative: Option<Arc<str>>,
+    /// Phase.
+    pub phase: Phase,
+    /// Words of cure or removal were written: the condition is resolved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolved: bool,
+    /// Site, where the concept lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteRef>,
+    /// Side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laterality: Option<Laterality>,
+    /// Value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Quantity>,
+    /// Dosage, of medications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dosage: Option<Dosage>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<ClinicalTime>,
+    /// What was measured, when the concept was derived from a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
+    /// Item of the clinical information model this event answers, e.g. `smoking`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Arc<str>>,
+    /// Reasons: entities and rules.
+    pub because: Vec<Because>,
+    /// The event of an earlier note that this one settles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersedes: Option<Supersedes>,
+}
+
+/// A pointer to an event of an earlier note that a later one settles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supersedes {
+    /// Id of the earlier note.
+    pub id: String,
+    /// Index into its events.
+    pub event: u32,
+}
+
+/// Something only the physician can answer, asked once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Index of the event it is about.
+    pub event: u32,
+    /// Id of the question's rule, e.g. `diabetes-type`.
+    pub rule: Arc<str>,
+    /// The question.
+    pub ask: String,
+    /// Answers to choose from.
+    pub options: Vec<String>,
+}
+
+/// A note, structured: a line of `tsumugi structure`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StructuredNote {
+    /// The note's id.
+    pub id: String,
+    /// Entities in the order of the text.
+    pub entities: Vec<Entity>,
+    /// Relations between entities.
+    pub relations: Vec<Relation>,
+    /// Coded facts, in the order of their first entity.
+    pub events: Vec<Event>,
+    /// Questions.
+    pub questions: Vec<Question>,
+    /// Phrases that look clinical and were not understood.
+    pub unread: Vec<Span>,
+    /// Remarks on the input.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<Diagnostic>,
+}
