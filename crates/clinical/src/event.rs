@@ -139,6 +139,9 @@ pub struct Measured {
     pub name: Arc<str>,
     /// Its codes.
     pub codes: Arc<[Code]>,
+    /// Entities that state the value; they hold its place where `because` has only the rule.
+    #[serde(default)]
+    pub entities: Vec<u32>,
 }
 
 /// How a drug is given, as far as it is written.

@@ -15,7 +15,10 @@ pub struct Span {
 impl Span {
     /// Makes a span; `end` is never before `start`.
     pub fn new(start: u32, end: u32) -> Self {
-        Self { start, end: end.max(start) }
+        Self {
+            start,
+            end: end.max(start),
+        }
     }
 
     /// Length in characters.
@@ -41,7 +44,10 @@ impl Span {
     /// The smallest span that holds both.
     #[must_use]
     pub fn hull(self, other: Self) -> Self {
-        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+        Self {
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
     }
 }
 

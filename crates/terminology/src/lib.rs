@@ -1,1 +1,14 @@
-//! Placeholder until its first function.
+//! Concepts, designations, hierarchies and codes: the vocabulary that `text` searches for and `coding` codes with.
+//!
+//! The embedded vocabulary is read from the tables of `data/` that are compiled into the program; their content hash
+//! is the edition that every event's provenance names.
+
+mod concept;
+mod embedded;
+mod names;
+mod vocabulary;
+
+pub use concept::{Concept, ReferenceInterval, system};
+pub use embedded::{DataFile, edition, embedded_files, sources_of};
+pub use names::NameIndex;
+pub use vocabulary::{Vocabulary, VocabularyError};

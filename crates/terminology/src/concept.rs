@@ -1,0 +1,92 @@
+//! A concept with its names, place in the hierarchy and codes.
+
+use std::sync::Arc;
+use tsumugi_clinical::{Code, ConceptId, Sex};
+use tsumugi_tables::TermKind;
+
+/// FHIR URIs of the code systems this vocabulary maps to.
+pub mod system {
+    /// Our own concepts.
+    pub const TSUMUGI: &str = "https://tsumugi.example/CodeSystem/concept";
+    /// ICD-10, 2013 edition for Japan.
+    pub const ICD10: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/ICD10-2013-full";
+    /// Human Phenotype Ontology.
+    pub const HPO: &str = "http://human-phenotype-ontology.org";
+    /// LOINC.
+    pub const LOINC: &str = "http://loinc.org";
+    /// JLAC10, analyte part (five characters).
+    pub const JLAC10: &str = "http://medis.or.jp/CodeSystem/master-JLAC10-17digits";
+    /// Anatomical Therapeutic Chemical classification.
+    pub const ATC: &str = "http://www.whocc.no/atc";
+}
+
+/// The usual adult reference interval of a test, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct ReferenceInterval {
+    /// Lower limit for men, or for all.
+    pub low: Option<f64>,
+    /// Upper limit for men, or for all.
+    pub high: Option<f64>,
+    /// Lower limit for women where it differs.
+    pub low_women: Option<f64>,
+    /// Upper limit for women where it differs.
+    pub high_women: Option<f64>,
+}
+
+impl ReferenceInterval {
+    /// The limits for a sex; where it is unknown and matters, the wider interval.
+    pub fn limits(&self, sex: Option<Sex>) -> (Option<f64>, Option<f64>) {
+        let women = (self.low_women.or(self.low), self.high_women.or(self.high));
+        match sex {
+            Some(Sex::Female) => women,
+            Some(Sex::Male) => (self.low, self.high),
+            _ => (least(self.low, women.0), greatest(self.high, women.1)),
+        }
+    }
+}
+
+fn least(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.zip(b).map(|(a, b)| a.min(b)).or(a).or(b)
+}
+
+fn greatest(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.zip(b).map(|(a, b)| a.max(b)).or(a).or(b)
+}
+
+/// A concept of the vocabulary.
+#[derive(Debug, Clone)]
+pub struct Concept {
+    /// Stable id.
+    pub id: ConceptId,
+    /// Kind.
+    pub kind: TermKind,
+    /// Preferred Japanese name.
+    pub name: Arc<str>,
+    /// Reading of the preferred name, hiragana.
+    pub kana: Box<str>,
+    /// English name.
+    pub english: Arc<str>,
+    /// All other names with their readings.
+    pub synonyms: Vec<(Box<str>, Box<str>)>,
+    /// Broader concepts (for sites: what it is part of).
+    pub parents: Vec<u32>,
+    /// Site that the concept includes.
+    pub site: Option<u32>,
+    /// Codes in other systems, ours first.
+    pub codes: Arc<[Code]>,
+    /// Flags of its row.
+    pub flags: Vec<Box<str>>,
+    /// UCUM unit of a test's usual values.
+    pub unit: Option<Arc<str>>,
+    /// Reference interval of a test.
+    pub interval: ReferenceInterval,
+    /// Routes of a drug.
+    pub routes: Vec<Box<str>>,
+}
+
+impl Concept {
+    /// Whether its row has a flag.
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|own| own.as_ref() == flag)
+    }
+}
