@@ -1,0 +1,241 @@
+//! The grammar of prescriptions: 「ノルバスク5mg 1錠 分1 朝食後 14日分」 「メトグルコ 500mg 2T2x」 「PSL 20mg→15mg」.
+//!
+//! Behind a drug, elements of dosage follow in any order; `lexicon/usage.tsv` says which words they are. Everything
+//! that was read is one m-val; the parts fill the [`Dosage`].
+
+use crate::mention::Mention;
+use crate::quantity::Parsed;
+use crate::rules::{Term, UnitKind};
+use crate::tokens::Tokens;
+use std::sync::Arc;
+use tsumugi_clinical::{Dosage, Quantity, Tag};
+use tsumugi_tables::TermKind;
+
+/// Reads a drug with what is written of its dosage.
+pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
+    let token = tokens.get(index)?;
+    let (kind, key) = tokens.find(index, |term| match term {
+        Term::Concept {
+            kind: kind @ (TermKind::Drug | TermKind::DrugClass),
+            key,
+            ..
+        } => Some((*kind, *key)),
+        _ => None,
+    })?;
+    let first_meaning_is_drug = matches!(
+        tokens.terms(token).first(),
+        Some(Term::Concept {
+            kind: TermKind::Drug | TermKind::DrugClass,
+            ..
+        })
+    );
+    let mut drug = Mention::new(token.start, token.end, Tag::DrugName).with_term(kind, key);
+    let Some(read) = dosage(tokens, index + 1) else {
+        return first_meaning_is_drug.then(|| Parsed {
+            mentions: vec![drug],
+            links: Vec::new(),
+            end: index + 1,
+        });
+    };
+    let span = tokens.get(read.first).zip(tokens.get(read.end - 1));
+    drug.dosage = Some(read.dosage);
+    let mut parsed = Parsed {
+        mentions: vec![drug],
+        links: Vec::new(),
+        end: read.end,
+    };
+    if let Some((first, last)) = span {
+        parsed
+            .mentions
+            .push(Mention::new(first.start, last.end, Tag::DrugValue));
+        parsed.links.push((0, 1));
+    }
+    Some(parsed)
+}
+
+struct Read {
+    dosage: Dosage,
+    first: usize,
+    end: usize,
+}
+
+/// As many elements of dosage as follow one another.
+fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
+    const MOST_ELEMENTS: usize = 24;
+    let mut dosage = Dosage::default();
+    let mut first = None;
+    let mut end = start;
+    for _ in 0..MOST_ELEMENTS {
+        let at = skip_separators(tokens, end, first.is_none());
+        let Some(after) = element(tokens, at, &mut dosage) else {
+            break;
+        };
+        first = first.or(Some(at));
+        end = after;
+    }
+    let first = first?;
+    let text = tokens.get(first).zip(tokens.get(end.checked_sub(1)?));
+    if let Some((from, to)) = text {
+        dosage.text = tokens.slice(from.start, to.end).iter().collect();
+    }
+    is_dosage(&dosage).then_some(Read { dosage, first, end })
+}
+
+/// A dosage form alone (錠) is part of the drug's name, and says nothing of the dose.
+fn is_dosage(dosage: &Dosage) -> bool {
+    dosage.strength.is_some()
+        || dosage.amount.is_some()
+        || dosage.times_per_day.is_some()
+        || dosage.timing.is_some()
+        || dosage.as_needed
+        || dosage.days.is_some()
+        || dosage.route.is_some()
+}
+
+fn skip_separators(tokens: &Tokens<'_>, at: usize, is_first: bool) -> usize {
+    let is_separator = |index: usize| {
+        tokens.is_char(index, |c| {
+            matches!(
+                c,
+                ' ' | '(' | ')' | ':' | '*' | '[' | ']' | '\u{300C}' | '\u{300D}'
+            ) || (!is_first && matches!(c, '\u{2192}' | '\u{30FB}' | '\u{3001}' | '/'))
+                || (is_first && matches!(c, '\u{3092}'))
+        })
+    };
+    let mut end = at;
+    while end < at + 3 && is_separator(end) {
+        end += 1;
+    }
+    end
+}
+
+/// One element at `at`; gives the token behind it.
+fn element(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
+    scheme(tokens, at, dosage)
+        .or_else(|| amount(tokens, at, dosage))
+        .or_else(|| usage_word(tokens, at, dosage))
+}
+
+fn usage(tokens: &Tokens<'_>, at: usize) -> Option<(Arc<str>, Arc<str>)> {
+    tokens.find(at, |term| match term {
+        Term::Usage { kind, value } => Some((Arc::clone(kind), Arc::clone(value))),
+        _ => None,
+    })
+}
+
+fn usage_word(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
+    let (kind, value) = usage(tokens, at)?;
+    match kind.as_ref() {
+        "form" | "route" => {
+            if dosage.route.is_none() || kind.as_ref() == "route" {
+                dosage.route = (!value.is_empty()).then(|| value.to_string());
+            }
+        }
+        "divide" => dosage.times_per_day = value.parse().ok(),
+        "timing" => {
+            let known = dosage
+                .timing
+                .take()
+                .map_or_else(String::new, |known| format!("{known} "));
+            dosage.timing = Some(format!("{known}{value}"));
+        }
+        "prn" => dosage.as_needed = true,
+        "half" => dosage.amount = Some(quantity("0.5", Some("{tablet}".into()))),
+        "per" | "each" => {}
+        _ => return None,
+    }
+    Some(at + 1)
+}
+
+fn quantity(number: &str, unit: Option<Arc<str>>) -> Quantity {
+    Quantity {
+        number: Some(number.to_owned()),
+        unit,
+        ..Quantity::default()
+    }
+}
+
+/// A number with what makes it a dose: a unit, a count, a supply, or 「2T2x」.
+fn amount(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
+    let number = tokens.number(at)?;
+    let mut end = at + 1;
+    let mut high = None;
+    if tokens.is_char(end, |c| matches!(c, '-' | '~'))
+        && let Some(upper) = tokens.number(end + 1)
+    {
+        high = Some(upper);
+        end += 2;
+    }
+    let behind = tokens.skip_blanks(end);
+    if let Some((kind, _)) = usage(tokens, behind) {
+        if kind.as_ref() == "supply" {
+            dosage.days = number.parse().ok();
+            return Some(behind + 1);
+        }
+        if kind.as_ref() == "times" {
+            dosage.times_per_day = dosage.times_per_day.or_else(|| number.parse().ok());
+            return Some(behind + 1);
+        }
+    }
+    let (ucum, kind) = tokens.find(behind, |term| match term {
+        Term::Unit { ucum, kind } if *kind != UnitKind::Multiplier => Some((Arc::clone(ucum), *kind)),
+        _ => None,
+    })?;
+    let mut value = quantity(&number, Some(Arc::clone(&ucum)));
+    value.high = high;
+    end = behind + 1;
+    match kind {
+        UnitKind::Count => {
+            dosage.amount = Some(value);
+            end = times_behind_count(tokens, end, dosage);
+        }
+        // A later strength replaces the earlier: 「20mg→15mg」 is 15 mg now.
+        UnitKind::Dose | UnitKind::Measure | UnitKind::Length => {
+            if kind != UnitKind::Dose
+                && !ucum.ends_with("/d")
+                && !ucum.contains("min")
+                && ucum.as_ref() != "%"
+                && ucum.as_ref() != "L/min"
+            {
+                return None;
+            }
+            dosage.strength = Some(value);
+        }
+        UnitKind::Multiplier => return None,
+    }
+    Some(end)
+}
+
+/// 「2T2x」 「3錠 3×」: the number behind the count says into how many doses.
+fn times_behind_count(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> usize {
+    let number = tokens.skip_blanks(at);
+    let Some(times) = tokens.number(number).and_then(|times| times.parse::<u32>().ok()) else {
+        return at;
+    };
+    let has_cross = tokens.is_char(number + 1, |c| matches!(c, 'x' | '\u{00D7}' | 'X'));
+    if !has_cross || !(1..=8).contains(&times) {
+        return at;
+    }
+    dosage.times_per_day = Some(times);
+    number + 2
+}
+
+/// 「6-4-6-0」: units before breakfast, lunch, supper and sleep.
+fn scheme(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
+    let mut end = at;
+    let mut parts = vec![tokens.number(end)?];
+    end += 1;
+    while tokens.is_char(end, |c| matches!(c, '-' | '\u{30FC}')) {
+        let Some(next) = tokens.number(end + 1) else { break };
+        parts.push(next);
+        end += 2;
+    }
+    if !(3..=4).contains(&parts.len()) {
+        return None;
+    }
+    let total: f64 = parts.iter().filter_map(|part| part.parse::<f64>().ok()).sum();
+    dosage.amount = Some(quantity(&total.to_string(), Some("[IU]".into())));
+    dosage.timing = Some(parts.join("-"));
+    dosage.times_per_day = Some(parts.iter().filter(|part| part.as_str() != "0").count() as u32);
+    Some(end)
+}

@@ -1,0 +1,270 @@
+//! The reader of notes: compiled once from the tables and a vocabulary's designations, then pure.
+
+use crate::mention::{Mention, Reading};
+use crate::normalize::NormalizedText;
+use crate::rules::{Loader, Rules, Term};
+use crate::segment::{Sentence, segment};
+use crate::sentence::{self, SentenceContext};
+use crate::time::Anchor;
+use crate::tokens::Scratch;
+use jiff::civil::Date;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use tsumugi_clinical::{SectionKind, Span};
+use tsumugi_tables::{Designation, Lexicon, LexiconError, Mistake, Source, TermKind};
+
+/// Why a reader cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// A table of the grammar has mistakes.
+    #[error("{} mistakes in the tables of the grammar; the first: {first}", .count)]
+    Tables {
+        /// How many.
+        count: usize,
+        /// The first one, with its place.
+        first: Mistake,
+    },
+    /// The lexicon does not compile.
+    #[error(transparent)]
+    Lexicon(#[from] LexiconError),
+}
+
+/// Reads clinical Japanese. Total: any text gives a reading.
+#[derive(Debug)]
+pub struct Reader {
+    lexicon: Lexicon<Term>,
+    rules: Rules,
+}
+
+/// What is known of a note beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ReadContext {
+    /// Civil date of writing.
+    pub date: Option<Date>,
+    /// Date of birth, for ages of life.
+    pub birth: Option<Date>,
+}
+
+/// A sentence, read; spans are characters of the sentence.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SentenceReading {
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) links: Vec<crate::mention::Link>,
+    pub(crate) unread: Vec<Span>,
+    pub(crate) doubts: Vec<(Span, &'static str)>,
+}
+
+/// Sentences read before, so that an edit reads only what it changed. One cache serves one note.
+#[derive(Debug, Default)]
+pub struct ReadCache {
+    context: ReadContext,
+    old: FxHashMap<SentenceKey, Arc<SentenceReading>>,
+    new: FxHashMap<SentenceKey, Arc<SentenceReading>>,
+    /// Sentences that had to be read anew by the last call.
+    pub fresh: u32,
+}
+
+type SentenceKey = (Option<SectionKind>, Box<[char]>);
+
+impl Reader {
+    /// Compiles the tables below `lexicon/` and the vocabulary's forms.
+    pub fn new(
+        sources: &[Source<'_>],
+        designations: impl IntoIterator<Item = Designation>,
+    ) -> Result<Self, ReaderError> {
+        let mut loader = Loader::load(sources);
+        loader.add_designations(designations);
+        if let Some(first) = loader.mistakes.first() {
+            return Err(ReaderError::Tables {
+                count: loader.mistakes.len(),
+                first: first.clone(),
+            });
+        }
+        Ok(Self {
+            lexicon: Lexicon::compile(loader.forms)?,
+            rules: loader.rules,
+        })
+    }
+
+    /// Number of forms, of vocabulary and grammar together.
+    pub fn forms(&self) -> usize {
+        self.lexicon.len()
+    }
+
+    /// The concepts that exactly this form names.
+    pub fn concepts_named(&self, form: &str) -> Vec<(TermKind, u32)> {
+        let folded = self.rules.folding.fold_form(form);
+        let concept = |term: &Term| match term {
+            Term::Concept { kind, key, .. } => Some((*kind, *key)),
+            _ => None,
+        };
+        self.lexicon.get(&folded).iter().filter_map(concept).collect()
+    }
+
+    /// Reads a note.
+    pub fn read(&self, context: &ReadContext, text: &str) -> Reading {
+        let mut scratch = Scratch::default();
+        self.read_with(text, |section, chars| {
+            sentence::read(&self.sentence_context(context, section), chars, &mut scratch)
+        })
+    }
+
+    /// Reads a note, taking from the cache every sentence that it has read before in the same section.
+    pub fn read_cached(&self, cache: &mut ReadCache, context: &ReadContext, text: &str) -> Reading {
+        cache.begin(*context);
+        let mut scratch = Scratch::default();
+        self.read_with(text, |section, chars| {
+            let read = || sentence::read(&self.sentence_context(context, section), chars, &mut scratch);
+            cache.sentence((section, chars.into()), read).as_ref().clone()
+        })
+    }
+
+    fn sentence_context(&self, context: &ReadContext, section: Option<SectionKind>) -> SentenceContext<'_> {
+        let anchor = Anchor {
+            date: context.date,
+            birth: context.birth,
+        };
+        SentenceContext {
+            lexicon: &self.lexicon,
+            rules: &self.rules,
+            section,
+            anchor,
+        }
+    }
+
+    fn read_with(
+        &self,
+        text: &str,
+        mut read: impl FnMut(Option<SectionKind>, &[char]) -> SentenceReading,
+    ) -> Reading {
+        let folded = self.mend_breaks(self.rules.folding.fold(text));
+        let sentences = segment(&self.rules.headings, folded.chars());
+        let mut reading = Reading::default();
+        for (index, sentence) in (0u32..).zip(&sentences) {
+            let range = sentence.span.start as usize..sentence.span.end as usize;
+            let chars = folded.chars().get(range).unwrap_or(&[]);
+            append(
+                &mut reading,
+                read(sentence.section, chars),
+                &folded,
+                sentence,
+                index,
+            );
+        }
+        reading
+    }
+
+    /// Takes out line breaks that cut a word: a form crosses the break, and no form ends or begins there.
+    fn mend_breaks(&self, folded: NormalizedText) -> NormalizedText {
+        let chars = folded.chars();
+        let breaks: Vec<u32> = (1..chars.len().saturating_sub(1))
+            .filter(|index| chars.get(*index) == Some(&'\n') && self.cuts_word(chars, *index))
+            .map(|index| index as u32)
+            .collect();
+        if breaks.is_empty() {
+            folded
+        } else {
+            folded.without(&breaks)
+        }
+    }
+
+    fn cuts_word(&self, chars: &[char], at: usize) -> bool {
+        const WINDOW: usize = 10;
+        let line_start = chars
+            .get(..at)
+            .unwrap_or(&[])
+            .iter()
+            .rposition(|c| *c == '\n')
+            .map_or(0, |i| i + 1);
+        let before = chars
+            .get(at.saturating_sub(WINDOW).max(line_start)..at)
+            .unwrap_or(&[]);
+        let rest = chars.get(at + 1..chars.len().min(at + 1 + WINDOW)).unwrap_or(&[]);
+        let after = rest.iter().take_while(|c| **c != '\n');
+        if !is_word_char(before.last().copied()) || !is_word_char(rest.first().copied()) {
+            return false;
+        }
+        let seam = before.len() as u32;
+        let both: Vec<char> = before.iter().chain(after).copied().collect();
+        let mut crosses = false;
+        for found in self.lexicon.matches(&both) {
+            let is_name = self
+                .lexicon
+                .terms(found.form)
+                .iter()
+                .any(|term| matches!(term, Term::Concept { .. }));
+            if found.end == seam || found.start == seam {
+                if is_name {
+                    return false;
+                }
+            } else if is_name && found.start < seam && seam < found.end {
+                crosses = true;
+            }
+        }
+        crosses
+    }
+}
+
+fn is_word_char(c: Option<char>) -> bool {
+    use crate::tokens::{CharClass, class};
+    c.is_some_and(|c| {
+        matches!(
+            class(c),
+            CharClass::Kanji | CharClass::Katakana | CharClass::Hiragana
+        )
+    })
+}
+
+fn append(
+    reading: &mut Reading,
+    read: SentenceReading,
+    folded: &NormalizedText,
+    sentence: &Sentence,
+    index: u32,
+) {
+    let base = reading.mentions.len() as u32;
+    let place = |span: Span| {
+        folded.original(Span::new(
+            span.start + sentence.span.start,
+            span.end + sentence.span.start,
+        ))
+    };
+    for mut mention in read.mentions {
+        mention.span = place(mention.span);
+        mention.sentence = index;
+        reading.mentions.push(mention);
+    }
+    for mut link in read.links {
+        link.from += base;
+        link.to += base;
+        reading.links.push(link);
+    }
+    reading.unread.extend(read.unread.iter().map(|span| place(*span)));
+    reading
+        .doubts
+        .extend(read.doubts.iter().map(|(span, doubt)| (place(*span), *doubt)));
+}
+
+impl ReadCache {
+    fn begin(&mut self, context: ReadContext) {
+        if self.context != context {
+            self.old.clear();
+            self.new.clear();
+            self.context = context;
+        }
+        self.old = std::mem::take(&mut self.new);
+        self.fresh = 0;
+    }
+
+    fn sentence(&mut self, key: SentenceKey, read: impl FnOnce() -> SentenceReading) -> Arc<SentenceReading> {
+        if let Some(known) = self.new.get(&key) {
+            return Arc::clone(known);
+        }
+        let read = self.old.remove(&key).unwrap_or_else(|| {
+            self.fresh += 1;
+            Arc::new(read())
+        });
+        self.new.insert(key, Arc::clone(&read));
+        read
+    }
+}

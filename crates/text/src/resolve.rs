@@ -1,0 +1,421 @@
+//! Decides how every mention is meant: present or denied, asserted or suspected, whose, and when.
+//!
+//! A clause of Japanese ends in its predicate. Mentions wait, as long as only connectors stand between them; a cue
+//! behind them (なし, 疑い, の既往) settles those that wait; any other text in between settles them as stated.
+
+use crate::compounds;
+use crate::mention::{Assertion, Mention};
+use crate::rules::{Discourse, Effect, Reach, Rules};
+use crate::sentence::{Draft, Item, SentenceContext};
+use crate::tokens::{CharClass, class};
+use std::sync::Arc;
+use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame};
+
+/// What the place of the sentence says of all its mentions.
+pub(crate) struct Scope<'a> {
+    rules: &'a Rules,
+    section: Option<SectionKind>,
+    general: bool,
+    date: Option<jiff::civil::Date>,
+}
+
+impl<'a> Scope<'a> {
+    /// Judges the section and the words of discourse.
+    pub(crate) fn of(context: &SentenceContext<'a>, discourse: &[Discourse]) -> Self {
+        let of_report = matches!(
+            context.section,
+            Some(SectionKind::Background | SectionKind::Discussion)
+        );
+        let says = |wanted: Discourse| discourse.contains(&wanted);
+        let general = !says(Discourse::Case) && (of_report || says(Discourse::Literature));
+        Self {
+            rules: context.rules,
+            section: context.section,
+            general,
+            date: context.anchor.date,
+        }
+    }
+}
+
+/// Settles every mention of a sentence.
+pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
+    apply_time(chars, draft);
+    let mut walk = Walk {
+        scope,
+        chars,
+        waiting: Vec::new(),
+        closed: false,
+        last_end: 0,
+        last_cue: None,
+        ahead: None,
+        relative: None,
+    };
+    let items = draft.items.clone();
+    for item in &items {
+        walk.step(item, &mut draft.mentions);
+    }
+    compounds::relate(chars, draft);
+    for mention in &mut draft.mentions {
+        finish(scope, mention);
+    }
+    mark_occasions(chars, draft);
+}
+
+/// What the table of relatives calls the patient: the word ends what is said of a relative.
+const PATIENT: &str = "patient";
+
+struct Walk<'a> {
+    scope: &'a Scope<'a>,
+    chars: &'a [char],
+    /// Mentions that wait for their predicate.
+    waiting: Vec<usize>,
+    /// Whether a predicate has come; the next mention opens a new clause.
+    closed: bool,
+    last_end: u32,
+    /// The last cue, for cues that change one another (疑い＋なし).
+    last_cue: Option<(Effect, u32)>,
+    ahead: Option<Effect>,
+    relative: Option<Arc<str>>,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, item: &Item, mentions: &mut [Mention]) {
+        match item {
+            Item::Mention(index) => self.mention(*index, mentions),
+            Item::Cue {
+                effect,
+                reach: Reach::After,
+                end,
+                ..
+            } => {
+                if !(*effect == Effect::Past && self.goes_on(*end)) {
+                    self.ahead = Some(*effect);
+                }
+                self.last_end = *end;
+            }
+            Item::Cue {
+                effect,
+                reach,
+                start,
+                end,
+            } => self.cue(*effect, *reach, (*start, *end), mentions),
+            Item::Relative { who, end, .. } => self.relative(who, *end),
+        }
+    }
+
+    fn mention(&mut self, index: usize, mentions: &mut [Mention]) {
+        let Some(mention) = mentions.get_mut(index) else {
+            return;
+        };
+        let (start, end) = (mention.span.start, mention.span.end);
+        if let Some(who) = &self.relative
+            && takes_person(mention.tag)
+        {
+            let other = who.as_ref() == "other";
+            mention.assertion.experiencer = if other {
+                Experiencer::Other
+            } else {
+                Experiencer::Family
+            };
+            mention.assertion.relative = (!other).then(|| Arc::clone(who));
+        }
+        if let Some(effect) = self.ahead {
+            apply(&mut mention.assertion, effect, mention.tag);
+        }
+        // An item with its value is a whole statement: nothing behind it speaks of it.
+        let is_whole = mention.tag == Tag::TestKey && !mention.values.is_empty();
+        if is_whole {
+            self.closed = true;
+            self.last_cue = None;
+            self.waiting.clear();
+            self.last_end = end;
+            return;
+        }
+        if !waits(mention.tag) {
+            // Values, features and times stand inside a clause and do not end it; a dose ends what is said of its drug.
+            self.closed |= mention.tag == Tag::DrugValue;
+            // A degree or change right behind a finding is its predicate.
+            let is_predicate =
+                matches!(mention.tag, Tag::Feature | Tag::Change) && self.is_right_behind(start);
+            self.closed |= is_predicate;
+            if !self.gap_breaks(start) {
+                self.last_end = end;
+            }
+            return;
+        }
+        if self.closed || self.gap_breaks(start) {
+            self.waiting.clear();
+        }
+        self.closed = false;
+        self.last_cue = None;
+        self.waiting.push(index);
+        self.last_end = end;
+    }
+
+    fn cue(&mut self, effect: Effect, reach: Reach, (start, end): (u32, u32), mentions: &mut [Mention]) {
+        let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
+        if self.waiting.is_empty() || !(cured_behind_comma || self.cue_reaches(start)) {
+            return;
+        }
+        let effect = match self.last_cue {
+            Some((Effect::Suspect | Effect::Past, _)) if effect == Effect::Affirm => return,
+            Some((Effect::Negate, _)) if matches!(effect, Effect::Affirm | Effect::Execute) => return,
+            _ => effect,
+        };
+        let first = if reach == Reach::Last {
+            self.waiting.len() - 1
+        } else {
+            0
+        };
+        for index in self.waiting.iter().skip(first) {
+            if let Some(mention) = mentions.get_mut(*index) {
+                if self.last_cue.is_some_and(|(before, _)| before == Effect::Suspect)
+                    && effect == Effect::Negate
+                {
+                    mention.assertion.certainty = Certainty::Asserted;
+                }
+                apply(&mut mention.assertion, effect, mention.tag);
+            }
+        }
+        self.closed = true;
+        self.last_cue = Some((effect, end));
+        self.last_end = end;
+    }
+
+    fn relative(&mut self, who: &Arc<str>, end: u32) {
+        let rest: String = self.chars.iter().skip(end as usize).take(8).collect();
+        let rest = rest.trim_start_matches('(');
+        let informs = self
+            .scope
+            .rules
+            .informants
+            .iter()
+            .any(|form| rest.starts_with(form.as_ref()));
+        if who.as_ref() == PATIENT {
+            self.relative = None;
+            return;
+        }
+        if !informs {
+            self.relative = Some(Arc::clone(who));
+            self.waiting.clear();
+            self.last_end = end;
+        }
+    }
+
+    /// 「以前から」: what began then goes on.
+    fn goes_on(&self, end: u32) -> bool {
+        let rest: String = self.chars.iter().skip(end as usize).take(2).collect();
+        self.scope
+            .rules
+            .since
+            .iter()
+            .any(|form| rest.starts_with(form.as_ref()))
+    }
+
+    /// Whether the text between the last item and `start` ends the enumeration.
+    fn gap_breaks(&self, start: u32) -> bool {
+        let gap: String = self.gap(start).iter().collect();
+        let trimmed = gap.trim();
+        if trimmed.is_empty() {
+            return false;
+        }
+        match self.scope.rules.connectors.get(trimmed) {
+            Some(enumerates) => !enumerates,
+            None => true,
+        }
+    }
+
+    /// Whether a cue at `start` speaks of what waits: no comma and no other predicate lies between.
+    fn cue_reaches(&self, start: u32) -> bool {
+        const FARTHEST: usize = 14;
+        let gap = self.gap(start);
+        let has_stop = gap.iter().any(|c| matches!(c, '\u{3001}' | ';'));
+        let only_comma = gap.iter().all(|c| matches!(c, '\u{3001}' | ' '));
+        let near = gap.len() <= FARTHEST;
+        let after_cue = self.last_cue.is_some();
+        let kanji = gap.iter().filter(|c| class(**c) == CharClass::Kanji).count();
+        if after_cue {
+            gap.len() <= 2 && !has_stop
+        } else {
+            near && (!has_stop || only_comma && gap.len() <= 1) && kanji <= 6
+        }
+    }
+
+    /// Whether nothing but a blank or a particle lies between the last waiting mention and `start`.
+    fn is_right_behind(&self, start: u32) -> bool {
+        let gap = self.gap(start);
+        !self.waiting.is_empty() && gap.len() <= 1 && !gap.contains(&'\u{3001}') && !gap.contains(&'\u{30FB}')
+    }
+
+    fn gap(&self, start: u32) -> &[char] {
+        self.chars
+            .get(self.last_end.min(start) as usize..start as usize)
+            .unwrap_or(&[])
+    }
+}
+
+/// Tags that stand for something that can be denied, suspected or planned.
+fn waits(tag: Tag) -> bool {
+    matches!(
+        tag,
+        Tag::Disease
+            | Tag::DrugName
+            | Tag::Remedy
+            | Tag::TestName
+            | Tag::TestKey
+            | Tag::Pending
+            | Tag::Context
+    )
+}
+
+fn takes_person(tag: Tag) -> bool {
+    matches!(tag, Tag::Disease | Tag::DrugName | Tag::Remedy | Tag::Pending)
+}
+
+fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
+    let is_act = matches!(
+        tag,
+        Tag::DrugName | Tag::Remedy | Tag::TestName | Tag::TestKey | Tag::Context
+    );
+    match effect {
+        // A negative result is no missing examination.
+        Effect::Negate if matches!(tag, Tag::TestName | Tag::TestKey) => {}
+        Effect::Undone if !is_act => {}
+        Effect::Negate | Effect::Undone => assertion.polarity = Polarity::Absent,
+        Effect::Suspect if is_act => assertion.phase = Phase::Planned,
+        Effect::Suspect => {
+            assertion.polarity = Polarity::Present;
+            assertion.certainty = Certainty::Suspected;
+        }
+        Effect::Operated if is_act => assertion.phase = Phase::Past,
+        Effect::Resolve if is_act => {}
+        Effect::Resolve | Effect::Operated => {
+            assertion.phase = Phase::Past;
+            assertion.resolved = true;
+        }
+        Effect::PastAct if !is_act => {}
+        Effect::Past | Effect::PastAct => assertion.phase = Phase::Past,
+        Effect::General => assertion.certainty = Certainty::General,
+        Effect::Plan if is_act => assertion.phase = Phase::Planned,
+        Effect::Stop if is_act => {
+            assertion.phase = Phase::Stopped;
+            assertion.executed = false;
+        }
+        Effect::Execute => assertion.executed = true,
+        Effect::Allergy => assertion.allergy = matches!(tag, Tag::DrugName | Tag::Pending),
+        Effect::Affirm | Effect::Plan | Effect::Stop => {}
+    }
+}
+
+/// The time expression of a clause dates what follows it, and what stands right before it.
+fn apply_time(chars: &[char], draft: &mut Draft) {
+    let mut current: Option<tsumugi_clinical::ClinicalTime> = None;
+    let mut recent: Vec<usize> = Vec::new();
+    let mut previous_end = 0;
+    for item in &draft.items {
+        let Item::Mention(index) = item else { continue };
+        let Some(mention) = draft.mentions.get(*index) else {
+            continue;
+        };
+        let span = mention.span;
+        if mention.tag == Tag::Timex {
+            let gap = chars
+                .get(previous_end as usize..span.start as usize)
+                .unwrap_or(&[]);
+            let follows = gap.len() <= 1 && !gap.contains(&'\u{3001}');
+            let time = mention.time.clone();
+            if follows && current.is_none() {
+                for index in recent.drain(..) {
+                    if let Some(mention) = draft.mentions.get_mut(index) {
+                        mention.time.clone_from(&time);
+                    }
+                }
+            }
+            if time.is_some() {
+                current = time;
+            }
+        } else if waits(mention.tag) {
+            if let Some(mention) = draft.mentions.get_mut(*index) {
+                mention.time.clone_from(&current);
+            }
+            if current.is_none() {
+                recent.push(*index);
+            }
+        }
+        previous_end = span.end;
+    }
+}
+
+/// Whether it happened, and ended, more than half a year before the note: 「5年前に脳梗塞」.
+fn is_long_ago(scope: &Scope<'_>, mention: &Mention) -> bool {
+    const HALF_A_YEAR_DAYS: i32 = 183;
+    let ended = mention
+        .time
+        .as_ref()
+        .filter(|time| time.frame == TimeFrame::Within)
+        .and_then(|time| time.to);
+    let elapsed = ended
+        .zip(scope.date)
+        .and_then(|(ended, date)| date.since(ended.date()).ok());
+    elapsed.is_some_and(|elapsed| elapsed.get_days() > HALF_A_YEAR_DAYS)
+}
+
+/// What the section says where the words do not.
+fn finish(scope: &Scope<'_>, mention: &mut Mention) {
+    mention.section = scope.section;
+    let is_finding = mention.tag == Tag::Disease;
+    let long_ago = is_long_ago(scope, mention);
+    let assertion = &mut mention.assertion;
+    if long_ago && (is_finding || mention.tag == Tag::Remedy) && assertion.phase == Phase::Current {
+        assertion.phase = Phase::Past;
+    }
+    match scope.section {
+        Some(SectionKind::Family)
+            if takes_person(mention.tag) && assertion.experiencer == Experiencer::Patient =>
+        {
+            assertion.experiencer = Experiencer::Family;
+        }
+        Some(SectionKind::History)
+            if (is_finding || mention.tag == Tag::Remedy)
+                && assertion.phase == Phase::Current
+                && !assertion.executed =>
+        {
+            assertion.phase = Phase::Past;
+        }
+        Some(SectionKind::P)
+            if matches!(mention.tag, Tag::Remedy | Tag::TestName)
+                && assertion.phase == Phase::Current
+                && !assertion.executed =>
+        {
+            assertion.phase = Phase::Planned;
+        }
+        _ => {}
+    }
+    if is_finding && scope.general && assertion.certainty == Certainty::Asserted {
+        assertion.certainty = Certainty::General;
+    }
+}
+
+/// 「疼痛時ロキソニン頓用」: the pain is the occasion of a drug, not a fact of today.
+fn mark_occasions(chars: &[char], draft: &mut Draft) {
+    const TIME_OF: char = '\u{6642}';
+    let drug_starts: Vec<u32> = draft
+        .mentions
+        .iter()
+        .filter(|m| m.tag == Tag::DrugName)
+        .map(|m| m.span.start)
+        .collect();
+    for mention in draft
+        .mentions
+        .iter_mut()
+        .filter(|mention| mention.tag == Tag::Disease)
+    {
+        let is_occasion = chars.get(mention.span.end as usize) == Some(&TIME_OF);
+        let drug_follows = !drug_starts.is_empty();
+        let only_orders = matches!(mention.section, Some(SectionKind::P | SectionKind::Medication));
+        if is_occasion && (drug_follows || only_orders) {
+            mention.assertion.certainty = Certainty::General;
+            mention.assertion.occasion = true;
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The tables of the grammar, read once: cues, connectors, relatives, modifiers, units, time words, usage words, values.
+//!
+//! Every form becomes an entry of the one lexicon, so that a sentence is searched once for all of them.
+
+use crate::normalize::Folding;
+use crate::segment::Headings;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tsumugi_clinical::{Laterality, SectionKind};
+use tsumugi_tables::{Designation, Mistake, Source, Table, TermKind};
+
+/// What a form of the lexicon means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Term {
+    /// A concept of the vocabulary.
+    Concept {
+        kind: TermKind,
+        key: u32,
+        needs_value: bool,
+    },
+    /// A cue of assertion.
+    Cue { effect: Effect, reach: Reach },
+    /// A relative or another person.
+    Relative(Arc<str>),
+    /// A modifier: feature, change, laterality, a prefix of a compound, a clinical context.
+    Modifier(Modifier),
+    /// A unit of measurement.
+    Unit { ucum: Arc<str>, kind: UnitKind },
+    /// A qualitative value in normal form.
+    Value(Arc<str>),
+    /// A word of time; `kind` and `amount` are read by the grammar of time.
+    Time { kind: Arc<str>, amount: Arc<str> },
+    /// A word of usage (分3, 毎食後, 頓用, 点滴静注); read by the grammar of prescriptions.
+    Usage { kind: Arc<str>, value: Arc<str> },
+    /// A word of habits, preferences and circumstances; read by the grammar of habits.
+    Habit { kind: Arc<str>, value: Arc<str> },
+    /// A test whose values come in a series.
+    Series,
+    /// A phrase that says whether its sentence is about this patient.
+    Discourse(Discourse),
+    /// A word that only looks as if it held a term.
+    Blocker,
+}
+
+/// What a cue does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Effect {
+    Negate,
+    Affirm,
+    Suspect,
+    Resolve,
+    Past,
+    General,
+    Plan,
+    Execute,
+    Stop,
+    /// Not done, not taken: says nothing of findings.
+    Undone,
+    /// After an operation: what was operated is gone, and the operation lies behind.
+    Operated,
+    /// What stands before it was done and lies behind (PCI後); says nothing of findings.
+    PastAct,
+    /// The drug or allergen before it is not tolerated.
+    Allergy,
+}
+
+/// Which mentions a cue speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// The whole enumeration before it.
+    All,
+    /// The last mention before it.
+    Last,
+    /// What follows in the clause.
+    After,
+}
+
+/// What a modifier is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Modifier {
+    /// Degree, size, pattern, number: tag f.
+    Feature,
+    /// Change over time: tag c.
+    Change,
+    /// A side.
+    Side(Laterality),
+    /// Part of a compound that stands before its head (急性, 慢性): no tag of its own when joined.
+    Prefix,
+    /// Part of a compound that closes it and changes nothing (像, 発作).
+    Suffix,
+    /// Clinical context: tag cc.
+    Context,
+}
+
+/// What a unit measures, as far as the grammars care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UnitKind {
+    /// Of laboratory and vital values.
+    Measure,
+    /// Counts of a drug form (錠, カプセル, 包).
+    Count,
+    /// Mass or volume that doses are written in.
+    Dose,
+    /// Length (cm, mm).
+    Length,
+    /// Multiplies the number before a measure (万, 千).
+    Multiplier,
+}
+
+/// Marks the side on which a word of time is bound (`_` stands for what it leans on).
+const BOUND_MARK: char = '_';
+
+/// All tables of the grammar.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) folding: Folding,
+    pub(crate) headings: Headings,
+    /// Exact text between two mentions → whether it enumerates.
+    pub(crate) connectors: FxHashMap<Box<str>, bool>,
+    /// Ranges in which one-letter items are believed.
+    pub(crate) ranges: FxHashMap<Box<str>, (f64, f64)>,
+    /// Characters that a word of time, free or bound, can begin with.
+    pub(crate) time_starts: FxHashSet<char>,
+    /// Particles that say that something goes on since then (から, より).
+    pub(crate) since: Vec<Box<str>>,
+    /// What may follow a relative who only reports.
+    pub(crate) informants: Vec<Box<str>>,
+    /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
+    pub(crate) heads: FxHashMap<char, Vec<Ending>>,
+    /// Series of values: form of the test → labels with their items.
+    pub(crate) series: FxHashMap<Box<str>, Vec<SeriesLabel>>,
+    /// What a section that only denies says: section → name of the concept.
+    pub(crate) denied_sections: Vec<(SectionKind, Box<str>)>,
+    /// Habits that an amount alone implies: unit's habit → concept.
+    pub(crate) habits: FxHashMap<Box<str>, u32>,
+}
+
+/// A label of a series and the form of the item it stands for.
+#[derive(Debug)]
+pub(crate) struct SeriesLabel {
+    pub(crate) form: Vec<char>,
+    pub(crate) test: Box<str>,
+}
+
+/// The ending of words, and what it says.
+pub(crate) type Ending = (Box<[char]>, HeadKind);
+
+/// What the ending of an unknown word says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeadKind {
+    /// The word is a finding or disease.
+    Finding,
+    /// The word looks clinical, no more.
+    Clinical,
+}
+
+/// What a phrase says of its sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Discourse {
+    /// About this patient, even in a discussion.
+    Case,
+    /// About a disease in general.
+    Literature,
+}
+
+/// Collects the forms of all tables.
+pub(crate) struct Loader<'a> {
+    sources: BTreeMap<&'a str, Source<'a>>,
+    pub(crate) mistakes: Vec<Mistake>,
+    pub(crate) forms: Vec<(String, Term)>,
+    pub(crate) rules: Rules,
+}
+
+impl<'a> Loader<'a> {
+    /// Reads every table of `lexicon/`.
+    pub(crate) fn load(sources: &[Source<'a>]) -> Self {
+        let sources = sources.iter().map(|source| (source.path, *source)).collect();
+        let mut loader = Self {
+            sources,
+            mistakes: Vec::new(),
+            forms: Vec::new(),
+            rules: Rules::default(),
+        };
+        loader.rules.folding = match loader.source("lexicon/folding.tsv") {
+            Some(source) => Folding::new(source, &mut loader.mistakes),
+            None => Folding::default(),
+        };
+        if let Some(source) = loader.source("lexicon/sections.tsv") {
+            loader.rules.headings = Headings::new(source, &mut loader.mistakes);
+        }
+        loader.load_cues();
+        loader.load_plain_tables();
+        loader.load_words_of_grammars();
+        loader.load_phrases();
+        loader
+    }
+
+    /// Adds the vocabulary's forms, with their usual variants of case.
+    pub(crate) fn add_designations(&mut self, designations: impl IntoIterator<Item = Designation>) {
+        for Designation {
+            form,
+            kind,
+            key,
+            needs_value,
+        } in designations
+        {
+            if kind == TermKind::Circumstance {
+                self.rules.habits.entry(form.as_str().into()).or_insert(key);
+            }
+            let folded = self.rules.folding.fold_form(&form);
+            let term = Term::Concept {
+                kind,
+                key,
+                needs_value,
+            };
+            for variant in case_variants(&folded) {
+                self.forms.push((variant, term.clone()));
+            }
+            self.forms.push((folded, term));
+        }
+    }
+
+    fn source(&mut self, path: &'static str) -> Option<Source<'a>> {
+        let found = self.sources.get(path).copied();
+        if found.is_none() {
+            self.mistakes.push(Mistake::new(path, 1, "missing"));
+        }
+        found
+    }
+
+    /// The wanted cells of every row of a table, with the line.
+    fn rows<const N: usize>(&mut self, path: &'static str, columns: [&str; N]) -> Vec<(u32, [&'a str; N])> {
+        let Some(source) = self.source(path) else {
+            return Vec::new();
+        };
+        let table = Table::parse(source, &mut self.mistakes);
+        table
+            .rows()
+            .map(|row| (row.line, columns.map(|column| row.get(column))))
+            .collect()
+    }
+
+    fn add(&mut self, form: &str, term: Term) {
+        let folded = self.rules.folding.fold_form(form);
+        self.forms.push((folded, term));
+    }
+
+    fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
+        self.mistakes
+            .push(Mistake::new(path, line, format!("unknown {what} \"{cell}\"")));
+    }
+
+    fn load_cues(&mut self) {
+        const CUES: &str = "lexicon/cues.tsv";
+        let endings: FxHashMap<&str, Vec<&str>> = self
+            .rows("lexicon/endings.tsv", ["name", "forms"])
+            .into_iter()
+            .map(|(_, [name, forms])| (name, forms.split('|').collect()))
+            .collect();
+        for (line, [form, effect, reach]) in self.rows(CUES, ["form", "effect", "reach"]) {
+            if effect == "informant" {
+                self.rules.informants.push(form.into());
+                continue;
+            }
+            let Some(effect) = Effect::parse(effect) else {
+                self.wrong(CUES, line, "effect", effect);
+                continue;
+            };
+            let Some(reach) = Reach::parse(reach) else {
+                self.wrong(CUES, line, "reach", reach);
+                continue;
+            };
+            match form
+                .split_once('{')
+                .and_then(|(stem, rest)| Some((stem, rest.strip_suffix('}')?)))
+            {
+                None => self.add(form, Term::Cue { effect, reach }),
+                Some((stem, name)) => match endings.get(name) {
+                    Some(forms) => {
+                        for ending in forms {
+                            self.add(&format!("{stem}{ending}"), Term::Cue { effect, reach });
+                        }
+                    }
+                    None => self.wrong(CUES, line, "ending", name),
+                },
+            }
+        }
+    }
+
+    fn load_plain_tables(&mut self) {
+        for (_, [form, relative]) in self.rows("lexicon/relatives.tsv", ["form", "relative"]) {
+            self.add(form, Term::Relative(relative.into()));
+        }
+        const MODIFIERS: &str = "lexicon/modifiers.tsv";
+        for (line, [form, kind]) in self.rows(MODIFIERS, ["form", "kind"]) {
+            match Modifier::parse(kind) {
+                Some(kind) => self.add(form, Term::Modifier(kind)),
+                None => self.wrong(MODIFIERS, line, "kind", kind),
+            }
+        }
+        const UNITS: &str = "lexicon/units.tsv";
+        for (line, [form, ucum, kind]) in self.rows(UNITS, ["form", "ucum", "kind"]) {
+            match UnitKind::parse(kind) {
+                Some(kind) => self.add(
+                    form,
+                    Term::Unit {
+                        ucum: ucum.into(),
+                        kind,
+                    },
+                ),
+                None => self.wrong(UNITS, line, "kind", kind),
+            }
+        }
+        for (_, [form, value]) in self.rows("lexicon/values.tsv", ["form", "value"]) {
+            self.add(form, Term::Value(value.into()));
+        }
+    }
+
+    fn load_words_of_grammars(&mut self) {
+        for (_, [form, kind, amount]) in self.rows("lexicon/time_words.tsv", ["form", "kind", "amount"]) {
+            self.rules
+                .time_starts
+                .extend(form.chars().find(|c| *c != BOUND_MARK));
+            self.add(
+                form,
+                Term::Time {
+                    kind: kind.into(),
+                    amount: amount.into(),
+                },
+            );
+        }
+        for (_, [form, kind, value]) in self.rows("lexicon/usage.tsv", ["form", "kind", "value"]) {
+            self.add(
+                form,
+                Term::Usage {
+                    kind: kind.into(),
+                    value: value.into(),
+                },
+            );
+        }
+        for (_, [form, kind, value]) in self.rows("lexicon/habits.tsv", ["form", "kind", "value"]) {
+            if kind == "denied-section" {
+                match serde_json::from_value(serde_json::Value::String(form.to_owned())) {
+                    Ok(section) => self.rules.denied_sections.push((section, value.into())),
+                    Err(_) => self.wrong("lexicon/habits.tsv", 1, "section", form),
+                }
+                continue;
+            }
+            self.add(
+                form,
+                Term::Habit {
+                    kind: kind.into(),
+                    value: value.into(),
+                },
+            );
+        }
+        for (_, [series, label, test]) in self.rows("lexicon/series.tsv", ["series", "label", "test"]) {
+            let label = SeriesLabel {
+                form: label.chars().collect(),
+                test: test.into(),
+            };
+            let labels = self.rules.series.entry(series.into()).or_default();
+            labels.push(label);
+            if labels.len() == 1 {
+                self.add(series, Term::Series);
+            }
+        }
+        for (_, [form, least, most]) in self.rows("lexicon/ranges.tsv", ["form", "least", "most"]) {
+            let range = (
+                least.parse().unwrap_or(f64::MIN),
+                most.parse().unwrap_or(f64::MAX),
+            );
+            self.rules.ranges.insert(form.into(), range);
+        }
+        for (_, [form]) in self.rows("lexicon/blockers.tsv", ["form"]) {
+            self.add(form, Term::Blocker);
+        }
+    }
+
+    fn load_phrases(&mut self) {
+        for (_, [form, kind]) in self.rows("lexicon/connectors.tsv", ["form", "kind"]) {
+            if kind == "since" {
+                self.rules.since.push(form.into());
+            } else {
+                self.rules.connectors.insert(form.into(), kind == "enumerate");
+            }
+        }
+        const HEADS: &str = "lexicon/heads.tsv";
+        for (line, [form, kind]) in self.rows(HEADS, ["form", "kind"]) {
+            let kind = match kind {
+                "finding" => HeadKind::Finding,
+                "clinical" => HeadKind::Clinical,
+                other => {
+                    self.wrong(HEADS, line, "kind", other);
+                    continue;
+                }
+            };
+            let form: Box<[char]> = form.chars().collect();
+            if let Some(last) = form.last() {
+                self.rules.heads.entry(*last).or_default().push((form, kind));
+            }
+        }
+        const DISCOURSE: &str = "lexicon/discourse.tsv";
+        for (line, [form, kind]) in self.rows(DISCOURSE, ["form", "kind"]) {
+            match kind {
+                "case" => self.add(form, Term::Discourse(Discourse::Case)),
+                "literature" => self.add(form, Term::Discourse(Discourse::Literature)),
+                other => self.wrong(DISCOURSE, line, "kind", other),
+            }
+        }
+    }
+}
+
+/// Latin words of three and more letters are written in any case (`Crp`, `copd`); shorter ones mean what they are.
+fn case_variants(form: &str) -> Vec<String> {
+    let letters = form.bytes().filter(u8::is_ascii_alphabetic).count();
+    if letters < 3 || !form.is_ascii() {
+        return Vec::new();
+    }
+    let lower = form.to_ascii_lowercase();
+    let upper = form.to_ascii_uppercase();
+    let mut capital = lower.clone();
+    if let Some(first) = capital.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let mut variants = vec![lower, upper, capital];
+    variants.retain(|variant| variant != form);
+    variants.sort();
+    variants.dedup();
+    variants
+}
+
+impl Effect {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "negate" => Self::Negate,
+            "affirm" => Self::Affirm,
+            "suspect" => Self::Suspect,
+            "resolve" => Self::Resolve,
+            "past" => Self::Past,
+            "general" => Self::General,
+            "plan" => Self::Plan,
+            "execute" => Self::Execute,
+            "stop" => Self::Stop,
+            "undone" => Self::Undone,
+            "operated" => Self::Operated,
+            "past-act" => Self::PastAct,
+            "allergy" => Self::Allergy,
+            _ => return None,
+        })
+    }
+}
+
+impl Reach {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "all" => Self::All,
+            "last" => Self::Last,
+            "after" => Self::After,
+            _ => return None,
+        })
+    }
+}
+
+impl Modifier {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "feature" => Self::Feature,
+            "change" => Self::Change,
+            "left" => Self::Side(Laterality::Left),
+            "right" => Self::Side(Laterality::Right),
+            "both" => Self::Side(Laterality::Both),
+            "prefix" => Self::Prefix,
+            "suffix" => Self::Suffix,
+            "context" => Self::Context,
+            _ => return None,
+        })
+    }
+}
+
+impl UnitKind {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "measure" => Self::Measure,
+            "count" => Self::Count,
+            "dose" => Self::Dose,
+            "length" => Self::Length,
+            "multiplier" => Self::Multiplier,
+            _ => return None,
+        })
+    }
+}

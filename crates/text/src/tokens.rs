@@ -1,0 +1,423 @@
+//! Cuts a sentence into tokens: the best cover by forms of the lexicon, numbers, and what is left between them.
+//!
+//! The lexicon finds every form; a shortest path over the characters picks the cover with the fewest tokens and the
+//! fewest unread characters, so that the longest meaningful names win and a name inside another word does not count.
+
+use crate::rules::{Discourse, Rules, Term};
+use tsumugi_tables::{Lexicon, Match, TermKind};
+
+/// A token of a sentence; offsets are characters of the sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Token {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) kind: TokenKind,
+}
+
+/// Kind of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// A form of the lexicon, by its index.
+    Form(u32),
+    /// A decimal number (commas of thousands allowed).
+    Number,
+    /// Characters nobody knows, or punctuation.
+    Other,
+}
+
+/// A sentence cut into tokens.
+pub(crate) struct Tokens<'a> {
+    pub(crate) lexicon: &'a Lexicon<Term>,
+    pub(crate) rules: &'a Rules,
+    pub(crate) chars: &'a [char],
+    pub(crate) list: Vec<Token>,
+    /// What phrases of discourse say, wherever they stand.
+    pub(crate) discourse: Vec<Discourse>,
+}
+
+/// Memory that is used again from sentence to sentence.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    matches: Vec<Match>,
+    best: Vec<Step>,
+}
+
+impl<'a> Tokens<'a> {
+    /// Cuts a sentence.
+    pub(crate) fn cut(
+        lexicon: &'a Lexicon<Term>,
+        rules: &'a Rules,
+        chars: &'a [char],
+        scratch: &mut Scratch,
+    ) -> Self {
+        scratch.search(lexicon, chars);
+        let list = scratch.cover(lexicon, chars);
+        let mut discourse = Vec::new();
+        for found in &scratch.matches {
+            for term in lexicon.terms(found.form) {
+                if let Term::Discourse(kind) = term {
+                    discourse.push(*kind);
+                }
+            }
+        }
+        Self {
+            lexicon,
+            rules,
+            chars,
+            list,
+            discourse,
+        }
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<Token> {
+        self.list.get(index).copied()
+    }
+
+    /// What a token means, in the order of the tables.
+    pub(crate) fn terms(&self, token: Token) -> &'a [Term] {
+        match token.kind {
+            TokenKind::Form(form) => self.lexicon.terms(form),
+            _ => &[],
+        }
+    }
+
+    /// The first meaning of the token at `index` that `pick` accepts.
+    pub(crate) fn find<T>(&self, index: usize, pick: impl FnMut(&'a Term) -> Option<T>) -> Option<T> {
+        self.get(index)
+            .and_then(|token| self.terms(token).iter().find_map(pick))
+    }
+
+    /// The characters of a stretch.
+    pub(crate) fn slice(&self, start: u32, end: u32) -> &'a [char] {
+        self.chars.get(start as usize..end as usize).unwrap_or(&[])
+    }
+
+    /// The text of a token.
+    pub(crate) fn text(&self, token: Token) -> String {
+        self.slice(token.start, token.end).iter().collect()
+    }
+
+    /// The number a token is, without its commas.
+    pub(crate) fn number(&self, index: usize) -> Option<String> {
+        let token = self.get(index)?;
+        (token.kind == TokenKind::Number).then(|| {
+            self.slice(token.start, token.end)
+                .iter()
+                .filter(|c| **c != ',')
+                .collect()
+        })
+    }
+
+    /// Whether the token at `index` is a number.
+    pub(crate) fn is_number(&self, index: usize) -> bool {
+        self.get(index)
+            .is_some_and(|token| token.kind == TokenKind::Number)
+    }
+
+    /// Whether the token at `index` is exactly this character, unread.
+    pub(crate) fn is_char(&self, index: usize, wanted: impl Fn(char) -> bool) -> bool {
+        self.get(index)
+            .is_some_and(|token| match self.slice(token.start, token.end) {
+                [c] => token.kind == TokenKind::Other && wanted(*c),
+                _ => false,
+            })
+    }
+
+    /// Index of the first token at or after `index` that is no blank.
+    pub(crate) fn skip_blanks(&self, mut index: usize) -> usize {
+        while self.is_char(index, |c| c == ' ') {
+            index += 1;
+        }
+        index
+    }
+}
+
+/// Cost of one unread character, of one form, of a form no grammar can use alone. A form must beat reading its
+/// characters one by one, and one long form must beat two short ones.
+const COST_UNREAD: u32 = 12;
+const COST_UNREAD_KANA: u32 = 5;
+const COST_FORM: u32 = 10;
+const COST_WEAK_FORM: u32 = 11;
+const COST_NUMBER: u32 = 8;
+
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    cost: u32,
+    from: u32,
+    kind: TokenKind,
+}
+
+const UNREACHED: Step = Step {
+    cost: u32::MAX,
+    from: 0,
+    kind: TokenKind::Other,
+};
+
+impl Scratch {
+    /// Finds all matches of the sentence, ordered by start.
+    fn search(&mut self, lexicon: &Lexicon<Term>, chars: &[char]) {
+        self.matches.clear();
+        lexicon.find(chars, &mut self.matches);
+    }
+
+    /// The cheapest cover of the sentence.
+    fn cover(&mut self, lexicon: &Lexicon<Term>, chars: &[char]) -> Vec<Token> {
+        let Self { matches, best, .. } = self;
+        best.clear();
+        best.resize(chars.len() + 1, UNREACHED);
+        if let Some(first) = best.first_mut() {
+            first.cost = 0;
+        }
+        let mut next_match = 0;
+        for (start, c) in chars.iter().enumerate() {
+            let here = best.get(start).map_or(u32::MAX, |step| step.cost);
+            let form_before = best
+                .get(start)
+                .filter(|step| matches!(step.kind, TokenKind::Form(_)))
+                .map_or(0, |step| start as u32 - step.from);
+            while let Some(found) = matches
+                .get(next_match)
+                .filter(|found| found.start as usize <= start)
+            {
+                next_match += 1;
+                if here != u32::MAX
+                    && let Some(cost) = form_cost(lexicon, found)
+                    && is_word(lexicon, chars, matches, found, form_before)
+                {
+                    relax(best, start, found.end, here + cost, TokenKind::Form(found.form));
+                }
+            }
+            if here == u32::MAX {
+                continue;
+            }
+            if let Some(end) = number_end(chars, start) {
+                relax(best, start, end, here + COST_NUMBER, TokenKind::Number);
+            }
+            relax(
+                best,
+                start,
+                start as u32 + 1,
+                here + unread_cost(*c),
+                TokenKind::Other,
+            );
+        }
+        trace(best)
+    }
+}
+
+fn relax(best: &mut [Step], from: usize, end: u32, cost: u32, kind: TokenKind) {
+    if let Some(step) = best.get_mut(end as usize)
+        && (cost < step.cost || (cost == step.cost && matches!(kind, TokenKind::Form(_))))
+    {
+        *step = Step {
+            cost,
+            from: from as u32,
+            kind,
+        };
+    }
+}
+
+fn trace(best: &[Step]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut end = best.len().saturating_sub(1);
+    while end > 0 {
+        let Some(step) = best.get(end) else { break };
+        tokens.push(Token {
+            start: step.from,
+            end: end as u32,
+            kind: step.kind,
+        });
+        end = step.from as usize;
+    }
+    tokens.reverse();
+    tokens
+}
+
+/// What a form costs; none for forms that only speak of discourse.
+fn form_cost(lexicon: &Lexicon<Term>, found: &Match) -> Option<u32> {
+    let mut cost = None;
+    for term in lexicon.terms(found.form) {
+        match term {
+            Term::Discourse(_) => {}
+            Term::Modifier(_)
+            | Term::Unit { .. }
+            | Term::Time { .. }
+            | Term::Usage { .. }
+            | Term::Value(_) => {
+                cost = cost.or(Some(COST_WEAK_FORM));
+            }
+            _ => return Some(COST_FORM),
+        }
+    }
+    cost
+}
+
+fn unread_cost(c: char) -> u32 {
+    match class(c) {
+        CharClass::Kanji | CharClass::Katakana | CharClass::Latin | CharClass::Digit => COST_UNREAD,
+        _ => COST_UNREAD_KANA,
+    }
+}
+
+/// Scripts, as far as the ends of words show in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CharClass {
+    Kanji,
+    Hiragana,
+    Katakana,
+    Latin,
+    Digit,
+    Mark,
+}
+
+pub(crate) fn class(c: char) -> CharClass {
+    match c {
+        '0'..='9' => CharClass::Digit,
+        'a'..='z' | 'A'..='Z' | '\u{0370}'..='\u{03FF}' => CharClass::Latin,
+        '\u{3041}'..='\u{309F}' => CharClass::Hiragana,
+        '\u{30A1}'..='\u{30FA}' | '\u{30FC}' => CharClass::Katakana,
+        '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{3005}' => CharClass::Kanji,
+        _ => CharClass::Mark,
+    }
+}
+
+/// Particles and copulas after which a kana word may begin.
+fn is_particle(c: char) -> bool {
+    matches!(
+        c,
+        '\u{306F}'
+            | '\u{304C}'
+            | '\u{3082}'
+            | '\u{3092}'
+            | '\u{306E}'
+            | '\u{306B}'
+            | '\u{3067}'
+            | '\u{3068}'
+            | '\u{3084}'
+            | '\u{3078}'
+            | '\u{3057}'
+    )
+}
+
+/// Whether a match stands as a word of its own, judged by the script of its ends and neighbours.
+fn is_word(
+    lexicon: &Lexicon<Term>,
+    chars: &[char],
+    matches: &[Match],
+    found: &Match,
+    form_before: u32,
+) -> bool {
+    let after_form = form_before > 0;
+    let (start, end) = (found.start as usize, found.end as usize);
+    let before = start
+        .checked_sub(1)
+        .and_then(|index| chars.get(index))
+        .map(|c| (*c, class(*c)));
+    let after = chars.get(end).map(|c| (*c, class(*c)));
+    let (Some(first), Some(last)) = (chars.get(start), chars.get(end - 1)) else {
+        return false;
+    };
+    let terms = lexicon.terms(found.form);
+    if terms.contains(&Term::Blocker) {
+        return true;
+    }
+    let same = |a: char, b: Option<(char, CharClass)>| b.is_some_and(|(_, kind)| kind == class(a));
+    let is_unit = terms
+        .iter()
+        .any(|term| matches!(term, Term::Unit { .. } | Term::Usage { .. }));
+    match class(*first) {
+        // Latin words are not read out of one another: both must be long, or one a unit (500mgIV).
+        CharClass::Latin
+            if same(*first, before)
+                && !(after_form && (is_unit || (form_before >= 3 && end - start >= 3))) =>
+        {
+            return false;
+        }
+        CharClass::Latin if !is_unit && before.is_some_and(|(_, kind)| kind == CharClass::Digit) => {
+            let spelled = end - start >= 3;
+            if !spelled && !after_form {
+                return false;
+            }
+        }
+        CharClass::Digit if same(*first, before) || before.is_some_and(|(c, _)| c == '.') => return false,
+        CharClass::Katakana if same(*first, before) && !after_form => return false,
+        CharClass::Hiragana
+            if end - start <= 3
+                && same(*first, before)
+                && !after_form
+                && !before.is_some_and(|(c, _)| is_particle(c)) =>
+        {
+            return false;
+        }
+        CharClass::Kanji if end - start == 1 && !after_form => {
+            let inside_word =
+                before.is_some_and(|(_, kind)| matches!(kind, CharClass::Kanji | CharClass::Katakana));
+            if inside_word {
+                return false;
+            }
+        }
+        _ => {}
+    }
+    match class(*last) {
+        CharClass::Latin if same(*last, after) => follows_form(matches, chars, end),
+        CharClass::Digit if same(*last, after) => false,
+        CharClass::Katakana if same(*last, after) => follows_form(matches, chars, end),
+        CharClass::Kanji if end - start == 1 && same(*last, after) => {
+            single_kanji_may_join(terms) && follows_form(matches, chars, end)
+        }
+        _ => true,
+    }
+}
+
+/// One-character sites and modifiers open compounds (肺結節, 右膝); one-character findings (熱, 痛) do not.
+fn single_kanji_may_join(terms: &[Term]) -> bool {
+    terms.iter().any(|term| {
+        matches!(
+            term,
+            Term::Modifier(_)
+                | Term::Relative(_)
+                | Term::Time { .. }
+                | Term::Unit { .. }
+                | Term::Usage { .. }
+                | Term::Concept {
+                    kind: TermKind::Site,
+                    ..
+                }
+        )
+    })
+}
+
+/// Whether some form starts exactly at `at`: then a word of the same script may end there.
+fn follows_form(matches: &[Match], chars: &[char], at: usize) -> bool {
+    let latin = chars.get(at).is_some_and(|c| class(*c) == CharClass::Latin);
+    let first = matches.partition_point(|found| (found.start as usize) < at);
+    let from_here = matches
+        .iter()
+        .skip(first)
+        .take_while(|found| found.start as usize == at);
+    from_here
+        .into_iter()
+        .any(|found| !latin || found.end - found.start >= 2)
+}
+
+/// End of the decimal number that starts here; none inside a longer number.
+pub(crate) fn number_end(chars: &[char], start: usize) -> Option<u32> {
+    let digit = |index: usize| chars.get(index).is_some_and(char::is_ascii_digit);
+    if !digit(start) || (start > 0 && digit(start - 1)) {
+        return None;
+    }
+    let mut end = start;
+    while digit(end) {
+        end += 1;
+    }
+    while chars.get(end) == Some(&',') && (1..=3).all(|ahead| digit(end + ahead)) && !digit(end + 4) {
+        end += 4;
+    }
+    if chars.get(end) == Some(&'.') && digit(end + 1) {
+        end += 1;
+        while digit(end) {
+            end += 1;
+        }
+    }
+    Some(end as u32)
+}
