@@ -1,1 +1,17 @@
-//! Placeholder until its first function.
+//! Turns mentions into coded events in the patient's context, and merges what says the same.
+//!
+//! `code` (mention → event) → `derive` (a value → its state: 39.2 ℃ → fever) → `merge` (the same fact at the same time
+//! is one event) → `refine` (糖尿病 → its type, from the whole record). All thresholds and rules are tables.
+
+mod code;
+mod coder;
+mod derive;
+mod entities;
+mod equivalents;
+mod fact;
+mod merge;
+mod record;
+mod refine;
+
+pub use coder::{Coder, CoderError};
+pub use record::{Record, RecordNote};

@@ -1,0 +1,224 @@
+//! The whole engine: tables → vocabulary, reader and rules; a note → entities, events, questions.
+
+use crate::code::code;
+use crate::derive::Derivations;
+use crate::entities::entities;
+use crate::equivalents::Equivalents;
+use crate::fact::fact_key;
+use crate::merge::merge;
+use crate::record::Record;
+use crate::refine::Refinement;
+use std::sync::Arc;
+use tsumugi_clinical::{
+    Because, Certainty, CorpusCertainty, Diagnostic, Entity, Event, EventKind, Experiencer, FactKey, Note,
+    Phase, Polarity, StructuredNote,
+};
+use tsumugi_tables::{Mistake, Source, TermKind};
+use tsumugi_terminology::{Vocabulary, VocabularyError, edition, embedded_files, sources_of};
+use tsumugi_text::{ReadCache, ReadContext, Reader, ReaderError, Reading};
+
+/// Why the engine cannot be built from its tables.
+#[derive(Debug, thiserror::Error)]
+pub enum CoderError {
+    /// The vocabulary.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// The grammar.
+    #[error(transparent)]
+    Reader(#[from] ReaderError),
+    /// The rules of coding.
+    #[error("{} mistakes in the rules of coding; the first: {first}", .count)]
+    Rules {
+        /// How many.
+        count: usize,
+        /// The first one, with its place.
+        first: Mistake,
+    },
+}
+
+/// The engine. Building it takes a fraction of a second; after that it is pure and total.
+#[derive(Debug)]
+pub struct Coder {
+    pub(crate) vocabulary: Vocabulary,
+    pub(crate) reader: Reader,
+    pub(crate) derivations: Derivations,
+    pub(crate) equivalents: Equivalents,
+    pub(crate) refinement: Refinement,
+    edition: String,
+}
+
+impl Coder {
+    /// Builds the engine from the embedded tables.
+    pub fn embedded() -> Result<Self, CoderError> {
+        let files = embedded_files();
+        let mut coder = Self::new(&sources_of(&files))?;
+        coder.edition = edition(&files);
+        Ok(coder)
+    }
+
+    /// Builds the engine from tables.
+    pub fn new(sources: &[Source<'_>]) -> Result<Self, CoderError> {
+        let vocabulary = Vocabulary::new(sources)?;
+        let reader = Reader::new(sources, vocabulary.designations())?;
+        let mut mistakes = Vec::new();
+        let derivations = Derivations::new(sources, &vocabulary, &mut mistakes);
+        let equivalents = Equivalents::new(sources, &vocabulary, &mut mistakes);
+        let refinement = Refinement::new(sources, &vocabulary, &mut mistakes);
+        match mistakes.first() {
+            Some(first) => Err(CoderError::Rules {
+                count: mistakes.len(),
+                first: first.clone(),
+            }),
+            None => Ok(Self {
+                vocabulary,
+                reader,
+                derivations,
+                equivalents,
+                refinement,
+                edition: String::new(),
+            }),
+        }
+    }
+
+    /// The edition of the tables: the same edition gives the same output for the same input.
+    pub fn edition(&self) -> &str {
+        &self.edition
+    }
+
+    /// The vocabulary.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The reader.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Structures one note on its own.
+    pub fn structure(&self, note: &Note) -> StructuredNote {
+        let reading = self.reader.read(&read_context(note), &note.text);
+        self.code_reading(&Record::default(), note, &reading)
+    }
+
+    /// Structures the next note of a record, which learns it: what it says may settle what an earlier note left open.
+    pub fn structure_in(&self, record: &mut Record, note: &Note) -> StructuredNote {
+        let reading = self.reader.read(&read_context(note), &note.text);
+        let structured = self.code_reading(record, note, &reading);
+        record.learn(note, &structured);
+        structured
+    }
+
+    /// Structures a note that is being written; the record is only read, the cache keeps unchanged sentences.
+    pub fn structure_cached(&self, cache: &mut ReadCache, record: &Record, note: &Note) -> StructuredNote {
+        let reading = self.reader.read_cached(cache, &read_context(note), &note.text);
+        self.code_reading(record, note, &reading)
+    }
+
+    /// Replaces the concept of an event, as the writer has corrected it; the fact is composed anew.
+    pub fn recode(&self, event: &mut Event, concept: &str) -> bool {
+        let Some(right) = self.vocabulary.concept(concept) else {
+            return false;
+        };
+        event.concept = right.id.clone();
+        event.name = Arc::clone(&right.name);
+        event.codes = Arc::clone(&right.codes);
+        event.kind = kind_of(right.kind, event.kind);
+        if right.site.is_some() {
+            event.site = None;
+        }
+        event.fact = fact_key(event);
+        true
+    }
+
+    /// An event for a phrase that the writer has settled: the entity named by `entity`, meant as its annotation says.
+    pub fn settle(&self, entity: u32, annotation: &Entity, concept: &str) -> Option<Event> {
+        let known = self.vocabulary.concept(concept)?;
+        let mut event = Event {
+            fact: FactKey::new(""),
+            concept: known.id.clone(),
+            name: Arc::clone(&known.name),
+            kind: kind_of(known.kind, EventKind::Finding),
+            codes: Arc::clone(&known.codes),
+            polarity: match annotation.certainty {
+                Some(CorpusCertainty::Negative) => Polarity::Absent,
+                _ => Polarity::Present,
+            },
+            certainty: match annotation.certainty {
+                Some(CorpusCertainty::Suspicious) => Certainty::Suspected,
+                Some(CorpusCertainty::General) if annotation.experiencer.is_none() => Certainty::General,
+                _ => Certainty::Asserted,
+            },
+            experiencer: match annotation.experiencer.as_deref() {
+                Some("family") => Experiencer::Family,
+                Some(_) => Experiencer::Other,
+                None => Experiencer::Patient,
+            },
+            relative: None,
+            phase: Phase::Current,
+            resolved: false,
+            site: None,
+            laterality: None,
+            value: None,
+            dosage: None,
+            time: None,
+            measured: None,
+            item: None,
+            because: vec![Because::Entity { entity }],
+            supersedes: None,
+        };
+        event.fact = fact_key(&event);
+        Some(event)
+    }
+
+    fn code_reading(&self, record: &Record, note: &Note, reading: &Reading) -> StructuredNote {
+        let (entities, relations, index) = entities(&note.text, reading);
+        let events = merge(code(self, note, reading, &index));
+        let text: Vec<char> = note.text.chars().collect();
+        let diagnostics = reading.doubts.iter().map(|(span, doubt)| Diagnostic {
+            span: *span,
+            code: (*doubt).to_owned(),
+            text: text
+                .get(span.start as usize..span.end as usize)
+                .unwrap_or(&[])
+                .iter()
+                .collect(),
+        });
+        let mut structured = StructuredNote {
+            id: note.id.clone(),
+            entities,
+            relations,
+            events,
+            questions: Vec::new(),
+            unread: reading.unread.clone(),
+            diagnostics: diagnostics.collect(),
+        };
+        self.refinement
+            .refine(&self.vocabulary, record, note, &mut structured);
+        structured
+    }
+}
+
+fn read_context(note: &Note) -> ReadContext {
+    let birth = note.patient.as_ref().and_then(|patient| patient.birth_date);
+    ReadContext {
+        date: note.date,
+        birth,
+    }
+}
+
+/// Kind of an event of a concept; `usual` where the concept leaves it open.
+fn kind_of(kind: TermKind, usual: EventKind) -> EventKind {
+    match kind {
+        TermKind::Disease => EventKind::Condition,
+        TermKind::Finding | TermKind::Normal => EventKind::Finding,
+        TermKind::Drug | TermKind::DrugClass if usual == EventKind::Allergy => EventKind::Allergy,
+        TermKind::Drug | TermKind::DrugClass => EventKind::Medication,
+        TermKind::Test => EventKind::Measurement,
+        TermKind::Exam => EventKind::Examination,
+        TermKind::Procedure => EventKind::Procedure,
+        TermKind::Allergen => EventKind::Allergy,
+        TermKind::Circumstance => EventKind::Lifestyle,
+        TermKind::Site => usual,
+    }
+}
