@@ -1,1 +1,71 @@
-//! Placeholder until its first function.
+//! The append-only store: signed documents, FHIR resources, events and what is found by them, in one SQLite file.
+//!
+//! **What is kept.** Ground state is added to, never changed: `patient` and `encounter` with their `_version` tables,
+//! `document` and `document_version` (the received bytes with their SHA-256, and the decoded text), `resource` (FHIR JSON
+//! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught). Triggers
+//! in the database refuse to change or remove these rows, except those of dummy patients. Derived state can be made
+//! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
+//! `document_text`, `document_fts`.
+//! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql`.
+//!
+//! **Versions.** Every version of a document holds the whole note as it then reads. Searches and the timeline show the
+//! newest; the earlier ones stay readable and are exported.
+//!
+//! **Durability.** One thread writes ([`WriterCounts`]); a call returns when the commit that holds its work is on the
+//! disk (write-ahead log, `synchronous = FULL`). Whoever waits at the same time shares a commit; what fails is undone
+//! alone. Readers have connections of their own and see whole commits only.
+//!
+//! **Nothing from outside.** No clock, environment or randomness: times come in as [`Moment`], ids are counters of the
+//! database and are never used again.
+//!
+//! **Real and dummy.** A patient is one or the other for good; every search is over one [`Population`].
+#![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
+
+mod backup;
+mod doctor;
+mod documents;
+mod drafts;
+mod encounters;
+mod errors;
+mod events;
+mod export;
+mod fold;
+mod fulltext;
+mod ids;
+mod index;
+mod memory;
+mod observations;
+mod open;
+mod patients;
+mod rebuild;
+mod resources;
+mod schema;
+mod search;
+mod sign;
+mod stamp;
+mod store;
+mod timeline;
+mod writer;
+
+pub use backup::CopyReport;
+pub use doctor::{Counts, DoctorReport};
+pub use documents::{Content, DocumentVersion, VersionReason};
+pub use drafts::{DraftKey, DraftRevision, KEPT_REVISIONS};
+pub use encounters::{EncounterDetails, EncounterRecord};
+pub use errors::StoreError;
+pub use events::{EventOrigin, StoredEvent};
+pub use export::{DummiesRemoved, PatientExport};
+pub use fulltext::{TextHit, TextHits, TextQuery};
+pub use ids::{DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
+pub use memory::{Correction, Meaning, SettledPhrase};
+pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
+#[doc(hidden)]
+pub use open::Tuning;
+pub use patients::{PatientDetails, PatientFilter, PatientRecord};
+pub use resources::{NewResource, ResourceName, ResourceRecord};
+pub use search::{EventFilter, EventHit, EventHits, Page, PatientHits, ValueRange};
+pub use sign::{SignNote, SignReceipt, Target};
+pub use stamp::{Moment, Population, Stamp};
+pub use store::Store;
+pub use timeline::{TimelineEntry, TimelineItem};
+pub use writer::WriterCounts;

@@ -1,0 +1,267 @@
+//! Examination of a store: whether the file is whole, the documents are what was signed, and the indexes fit them.
+
+use crate::documents::hash;
+use crate::errors::StoreError;
+use crate::fold::Folded;
+use crate::open::beside;
+use crate::store::Store;
+use crate::writer::WriterCounts;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use std::fs;
+
+/// Most problems of one sort that are listed.
+const MAX_LISTED: usize = 20;
+
+/// How many rows a store has of each sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Real patients.
+    pub real_patients: u64,
+    /// Dummy patients.
+    pub dummy_patients: u64,
+    /// Documents of real patients.
+    pub real_documents: u64,
+    /// Documents of dummies.
+    pub dummy_documents: u64,
+    /// Events that count now, of real patients.
+    pub real_events: u64,
+    /// Events that count now, of dummies.
+    pub dummy_events: u64,
+    /// Open drafts' saves, refused ones included.
+    pub draft_revisions: u64,
+}
+
+/// What the examination found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorReport {
+    /// The file.
+    pub path: String,
+    /// Version of its schema.
+    pub schema: i32,
+    /// Version of the database library.
+    pub sqlite: &'static str,
+    /// Bytes of the file.
+    pub file_bytes: u64,
+    /// Bytes of its journal.
+    pub journal_bytes: u64,
+    /// Rows.
+    pub counts: Counts,
+    /// What the writer did since the store was opened.
+    pub writer: WriterCounts,
+    /// What is wrong, in words; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// Questions to which the answer must be no row; the first column names the row.
+const CHECKS: &[(&str, &str)] = &[
+    (
+        "document has a gap in its versions, or not its newest",
+        "SELECT d.id FROM document d JOIN document_version v ON v.document = d.id
+         GROUP BY d.id HAVING max(v.version) <> d.version OR count(*) <> d.version",
+    ),
+    (
+        "document has no version",
+        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_version)",
+    ),
+    (
+        "patient has a gap in its versions, or not its newest",
+        "SELECT p.id FROM patient p LEFT JOIN patient_version v ON v.patient = p.id
+         GROUP BY p.id HAVING max(v.version) IS NOT p.version OR count(*) <> p.version",
+    ),
+    (
+        "document is not in the text index",
+        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_text)",
+    ),
+    (
+        "document is in one half of the text index only",
+        "SELECT document FROM document_text WHERE document NOT IN (SELECT id FROM document_fts_docsize)
+         UNION ALL SELECT id FROM document_fts_docsize WHERE id NOT IN (SELECT document FROM document_text)",
+    ),
+    (
+        "event of the newest version is not in the index",
+        "SELECT e.id FROM event e JOIN document_version v ON v.id = e.document_version
+         JOIN document d ON d.id = v.document AND d.version = v.version
+         WHERE NOT EXISTS (SELECT 1 FROM event_index i WHERE i.event = e.id AND i.role = 0)",
+    ),
+    (
+        "event of an earlier version is in the index",
+        "SELECT e.id FROM event_index i JOIN event e ON e.id = i.event
+         JOIN document_version v ON v.id = e.document_version
+         JOIN document d ON d.id = v.document AND d.version <> v.version WHERE i.role = 0",
+    ),
+    (
+        "index row is of the wrong population",
+        "SELECT i.event FROM event_index i JOIN patient p ON p.id = i.patient WHERE p.dummy <> i.dummy",
+    ),
+];
+
+impl Store {
+    /// Examines the store. It reads everything, so it takes its time on a large one; others go on meanwhile.
+    ///
+    /// # Errors
+    /// Only when it cannot even begin; damage is reported in `problems`.
+    pub fn doctor(&self) -> Result<DoctorReport, StoreError> {
+        let path = self.path().to_owned();
+        let bytes = |suffix| fs::metadata(beside(&path, suffix)).map_or(0, |found| found.len());
+        self.read("doctor", |conn| {
+            let mut problems = Vec::new();
+            let counts = noting(&mut problems, "counts", count(conn)).unwrap_or_default();
+            problems.extend(examine(conn));
+            Ok(DoctorReport {
+                path: path.display().to_string(),
+                schema: conn.query_row("PRAGMA user_version", [], |row| row.get(0))?,
+                sqlite: rusqlite::version(),
+                file_bytes: bytes(""),
+                journal_bytes: bytes("-wal"),
+                counts,
+                writer: self.writer_counts(),
+                problems,
+            })
+        })
+    }
+}
+
+impl Store {
+    /// Looks for damage that going on would make worse, and gives the first in words: pages that do not hold together,
+    /// or a document that is not what was signed. It reads everything and changes nothing.
+    ///
+    /// # Errors
+    /// Only when it cannot even begin.
+    pub fn find_damage(&self) -> Result<Option<String>, StoreError> {
+        self.read("examination", |conn| {
+            let mut problems = broken_pages(conn);
+            if problems.is_empty() {
+                let altered = noting(&mut problems, "documents", altered_documents(conn));
+                problems.extend(altered.unwrap_or_default());
+            }
+            Ok(problems.into_iter().next())
+        })
+    }
+}
+
+/// Examines a database; gives what is wrong, in words.
+pub(crate) fn examine(conn: &Connection) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(broken_pages(conn));
+    let orphaned = texts(
+        conn,
+        "SELECT DISTINCT \"table\" FROM pragma_foreign_key_check ORDER BY 1",
+    );
+    let orphaned = noting(&mut problems, "foreign keys", orphaned).unwrap_or_default();
+    problems.extend(
+        orphaned
+            .into_iter()
+            .map(|table| format!("{table}: refers to what is not there")),
+    );
+    let altered = noting(&mut problems, "documents", altered_documents(conn));
+    problems.extend(altered.unwrap_or_default());
+    let misindexed = noting(&mut problems, "text index", misindexed_documents(conn));
+    problems.extend(misindexed.unwrap_or_default());
+    for (what, sql) in CHECKS {
+        let rows = noting(
+            &mut problems,
+            what,
+            texts(conn, &format!("{sql} LIMIT {MAX_LISTED}")),
+        );
+        problems.extend(
+            rows.unwrap_or_default()
+                .into_iter()
+                .map(|id| format!("{what}: {id}")),
+        );
+    }
+    problems
+}
+
+/// Number of document versions, for reports.
+pub(crate) fn document_count(conn: &Connection) -> Result<u64, StoreError> {
+    Ok(conn.query_row("SELECT count(*) FROM document_version", [], |row| row.get(0))?)
+}
+
+fn noting<T>(problems: &mut Vec<String>, what: &str, outcome: Result<T, StoreError>) -> Option<T> {
+    outcome
+        .map_err(|error| problems.push(error.at(what).to_string()))
+        .ok()
+}
+
+fn texts(conn: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {
+    let mut list = conn.prepare(sql)?;
+    let rows = list.query_map([], |row| {
+        Ok(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str()?.to_owned(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Pages, tables and indexes of the database that do not hold together.
+fn broken_pages(conn: &Connection) -> Vec<String> {
+    let mut problems = Vec::new();
+    let whole = texts(conn, &format!("PRAGMA integrity_check({MAX_LISTED})"));
+    let whole = noting(&mut problems, "integrity check", whole).unwrap_or_default();
+    let is_finding = |line: &&str| *line != "ok" && !line.starts_with("***");
+    problems.extend(
+        whole
+            .iter()
+            .flat_map(|row| row.lines())
+            .filter(is_finding)
+            .map(str::to_owned),
+    );
+    problems
+}
+
+fn altered_documents(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut list = conn.prepare(
+        "SELECT document, version, sha256, bytes, text_hash, text FROM document_version ORDER BY id",
+    )?;
+    let mut rows = list.query([])?;
+    let mut problems = Vec::new();
+    while let Some(row) = rows.next()?
+        && problems.len() < MAX_LISTED
+    {
+        let (document, version): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let (sha256, bytes): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(3)?);
+        let (text_hash, text): (Vec<u8>, String) = (row.get(4)?, row.get(5)?);
+        if hash(&bytes).as_slice() != sha256 || hash(text.as_bytes()).as_slice() != text_hash {
+            problems.push(format!(
+                "document {document} version {version} is not what was signed"
+            ));
+        }
+    }
+    Ok(problems)
+}
+
+fn misindexed_documents(conn: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut list = conn.prepare(
+        "SELECT v.document, v.text, t.folded FROM document_version v
+         JOIN document d ON d.id = v.document AND d.version = v.version
+         JOIN document_text t ON t.document = d.id ORDER BY v.id",
+    )?;
+    let mut rows = list.query([])?;
+    let mut problems = Vec::new();
+    while let Some(row) = rows.next()?
+        && problems.len() < MAX_LISTED
+    {
+        let (document, text, folded): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if folded != Folded::new(&text).text {
+            problems.push(format!("document {document} is indexed with another text"));
+        }
+    }
+    Ok(problems)
+}
+
+fn count(conn: &Connection) -> Result<Counts, StoreError> {
+    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, u64>(0));
+    let documents = "SELECT count(*) FROM document d JOIN patient p ON p.id = d.patient WHERE p.dummy";
+    let events = "SELECT count(*) FROM event_index WHERE role = 0 AND dummy";
+    Ok(Counts {
+        real_patients: number("SELECT count(*) FROM patient WHERE dummy = 0")?,
+        dummy_patients: number("SELECT count(*) FROM patient WHERE dummy = 1")?,
+        real_documents: number(&format!("{documents} = 0"))?,
+        dummy_documents: number(&format!("{documents} = 1"))?,
+        real_events: number(&format!("{events} = 0"))?,
+        dummy_events: number(&format!("{events} = 1"))?,
+        draft_revisions: number("SELECT count(*) FROM draft_revision")?,
+    })
+}

@@ -1,0 +1,110 @@
+//! All of one patient, and the end of the dummies.
+
+use crate::documents::{self, DocumentVersion};
+use crate::encounters::{self, EncounterRecord};
+use crate::errors::StoreError;
+use crate::events::{self, StoredEvent};
+use crate::fulltext;
+use crate::ids::PatientId;
+use crate::observations::{self, ObservationRecord};
+use crate::patients::{self, PatientRecord};
+use crate::resources::{self, ResourceRecord};
+use crate::store::Store;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+/// Everything the store holds about one patient, drafts apart: what a FHIR Bundle is made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PatientExport {
+    /// All versions of the patient's own record, oldest first.
+    pub patient: Vec<PatientRecord>,
+    /// All versions of the encounters, by encounter.
+    pub encounters: Vec<EncounterRecord>,
+    /// All versions of the documents, by document, each with its bytes as received.
+    pub documents: Vec<(DocumentVersion, Vec<u8>)>,
+    /// All versions of the resources, in the order of signing.
+    pub resources: Vec<ResourceRecord>,
+    /// All versions of what other systems stated.
+    pub observations: Vec<ObservationRecord>,
+    /// All events, of earlier versions too, in the order they were stored.
+    pub events: Vec<StoredEvent>,
+}
+
+/// How much was removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DummiesRemoved {
+    /// Patients.
+    pub patients: u64,
+    /// Documents of theirs.
+    pub documents: u64,
+}
+
+impl Store {
+    /// Reads everything about one patient, in one state of the store.
+    ///
+    /// # Errors
+    /// `NotFound`; `Damaged` when a document is no longer what was signed.
+    pub fn export_patient(&self, patient: PatientId) -> Result<PatientExport, StoreError> {
+        self.read("export patient", |conn| {
+            let versions = documents::list(
+                conn,
+                "WHERE v.patient = ?1 ORDER BY v.document, v.version",
+                patient.get(),
+            )?;
+            let with_bytes = |version: DocumentVersion| {
+                let bytes = documents::bytes(conn, version.document, version.version)?;
+                Ok((version, bytes))
+            };
+            Ok(PatientExport {
+                patient: patients::history(conn, patient)?,
+                encounters: encounters::versions(conn, patient)?,
+                documents: versions
+                    .into_iter()
+                    .map(with_bytes)
+                    .collect::<Result<_, StoreError>>()?,
+                resources: resources::of_patient(conn, patient)?,
+                observations: observations::of_patient(conn, patient)?,
+                events: events::list(conn, "WHERE e.patient = ?1 ORDER BY e.id", patient.get())?,
+            })
+        })
+    }
+
+    /// Removes all dummy patients with everything about them, in one transaction. Real patients cannot be removed.
+    ///
+    /// # Errors
+    /// Only those of the file; then nothing was removed.
+    pub fn remove_dummies(&self) -> Result<DummiesRemoved, StoreError> {
+        self.write("remove dummies", remove)
+    }
+}
+
+fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
+    let dummies = "(SELECT id FROM patient WHERE dummy = 1)";
+    let mut list = conn.prepare(&format!("SELECT id FROM document WHERE patient IN {dummies}"))?;
+    let documents = list
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    for document in &documents {
+        fulltext::remove(conn, *document)?;
+    }
+    // What refers comes before what it refers to.
+    for table in [
+        "event_index",
+        "event",
+        "observation",
+        "resource",
+        "document_version",
+        "document",
+        "draft_revision",
+        "encounter_version",
+        "encounter",
+        "patient_version",
+    ] {
+        conn.execute(&format!("DELETE FROM {table} WHERE patient IN {dummies}"), [])?;
+    }
+    let patients = conn.execute("DELETE FROM patient WHERE dummy = 1", [])?;
+    Ok(DummiesRemoved {
+        patients: patients as u64,
+        documents: documents.len() as u64,
+    })
+}

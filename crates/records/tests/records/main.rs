@@ -1,0 +1,16 @@
+//! Tests of the store through its public methods.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod drafts;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod fulltext;
+#[cfg(test)]
+mod patients;
+#[cfg(test)]
+mod search;
