@@ -1,1 +1,92 @@
-fn main() {}
+//! Tsumugi (紡ぎ): the one binary. `tsumugi` alone serves the page; the other commands work without a server.
+#![expect(
+    clippy::doc_markdown,
+    reason = "names of standards and Japanese terms are no code"
+)]
+
+mod chart;
+mod commands;
+mod encoding;
+mod fhir;
+mod seed;
+mod web;
+
+use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Turns Japanese clinical free text into structured, coded data while it is being written. It supports a physician's
+/// judgement and does not replace it.
+#[derive(Parser)]
+#[command(name = "tsumugi", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the screens on this machine; what happens without a command too.
+    Serve(commands::serve::Args),
+    /// Structures notes: one JSON line (or table, FHIR Bundle, XML) a note.
+    Structure(commands::structure::Args),
+    /// Signs notes into a store: JSON lines `id, patient, author, date, text`; a line back for each once it is durable.
+    Sign(commands::store::SignArgs),
+    /// Finds patients by a fact: a concept id, a name, or words such as a question.
+    Search(commands::store::SearchArgs),
+    /// Takes data out.
+    Export {
+        #[command(subcommand)]
+        what: Export,
+    },
+    /// Writes a verified copy of the store to a new file.
+    Backup(commands::store::BackupArgs),
+    /// Verifies a backup and puts it where there is no store yet.
+    Restore(commands::store::RestoreArgs),
+    /// Examines a store and says what it holds and what is wrong.
+    Doctor(commands::store::Place),
+    /// The dummy patients.
+    Dummies {
+        #[command(subcommand)]
+        what: Dummies,
+    },
+}
+
+#[derive(Subcommand)]
+enum Export {
+    /// One patient as a FHIR Bundle.
+    Patient(commands::store::ExportArgs),
+}
+
+#[derive(Subcommand)]
+enum Dummies {
+    /// Takes every dummy patient out of the store.
+    Remove(commands::store::Place),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Some(Command::Structure(args)) => commands::structure::run(&args),
+        Some(Command::Sign(args)) => commands::store::sign(&args),
+        Some(Command::Search(args)) => commands::store::search(&args),
+        Some(Command::Export {
+            what: Export::Patient(args),
+        }) => commands::store::export_patient(&args),
+        Some(Command::Backup(args)) => commands::store::backup(&args),
+        Some(Command::Restore(args)) => commands::store::restore(&args),
+        Some(Command::Doctor(place)) => commands::store::doctor(&place),
+        Some(Command::Dummies {
+            what: Dummies::Remove(place),
+        }) => commands::store::remove_dummies(&place),
+        Some(Command::Serve(args)) => commands::serve::run(&args),
+        None => commands::serve::run(&commands::serve::Args::default()),
+    };
+    result.unwrap_or_else(|error| {
+        commands::complain(&error);
+        ExitCode::from(1)
+    })
+}

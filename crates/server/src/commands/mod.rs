@@ -1,0 +1,28 @@
+//! The commands, one module each, and what they share: reading input and speaking to the terminal.
+
+mod line;
+pub(crate) mod serve;
+pub(crate) mod store;
+pub(crate) mod structure;
+pub(crate) mod table;
+
+use std::io::Write;
+
+/// Prints an error with its causes to standard error.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let mut out = std::io::stderr().lock();
+    // Nothing can be said when standard error itself is closed.
+    let _ = writeln!(out, "tsumugi: {error:#}");
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn remark(text: &str) {
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "tsumugi: {text}");
+}
+
+/// Prints a line to standard output.
+pub(crate) fn say(text: &str) -> anyhow::Result<std::process::ExitCode> {
+    writeln!(std::io::stdout().lock(), "{text}")?;
+    Ok(std::process::ExitCode::SUCCESS)
+}

@@ -1,0 +1,120 @@
+//! FHIR bundles of notes: what `structure --format fhir` prints, what is kept at signing, what one patient's export is.
+
+use jiff::civil::DateTime;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+use tsumugi_clinical::{ConceptId, Model, Note, StructuredNote};
+use tsumugi_coding::Coder;
+use tsumugi_exchange::fhir::{self, Source};
+use tsumugi_records::{NewResource, PatientExport, PatientRecord, Population};
+use tsumugi_tables::TermKind;
+use tsumugi_terminology::{Vocabulary, embedded_files};
+
+/// The clinical information model as compiled in; `cargo test` holds that it has no mistakes.
+static MODEL: LazyLock<Model> = LazyLock::new(|| {
+    let files = embedded_files();
+    let files = files.iter().filter(|file| file.path.starts_with("model/"));
+    Model::parse(files.map(|file| (file.path.as_str(), file.text.as_str()))).0
+});
+
+/// A note as a bundle.
+pub(crate) fn bundle(coder: &Coder, note: &Note, structured: &StructuredNote, about: &About<'_>) -> Value {
+    let vocabulary = coder.vocabulary();
+    let is_normal = |id: &ConceptId| {
+        vocabulary
+            .concept(id.as_str())
+            .is_some_and(|c| c.kind == TermKind::Normal)
+    };
+    let ancestors = |id: &ConceptId| broader(vocabulary, id);
+    let source = Source {
+        author: about.author,
+        written: about.written,
+        dummy: about.dummy,
+        is_normal: &is_normal,
+        ancestors: &ancestors,
+        ..Source::new(note, coder.edition())
+    };
+    fhir::bundle(&MODEL, &source, structured)
+}
+
+/// What is known of a note beside its text and patient.
+#[derive(Default)]
+pub(crate) struct About<'a> {
+    pub(crate) author: Option<&'a str>,
+    pub(crate) written: Option<DateTime>,
+    pub(crate) dummy: bool,
+}
+
+/// The broader concepts of a concept, nearest first.
+fn broader(vocabulary: &Vocabulary, id: &ConceptId) -> Vec<ConceptId> {
+    let Some(key) = vocabulary.key(id.as_str()) else {
+        return Vec::new();
+    };
+    let above = vocabulary.ancestors(key).into_iter().skip(1);
+    above
+        .filter_map(|key| vocabulary.get(key))
+        .map(|concept| concept.id.clone())
+        .collect()
+}
+
+/// The resources that are kept with a signed note.
+pub(crate) fn resources(
+    coder: &Coder,
+    patient: &PatientRecord,
+    (text, written, author): (&str, DateTime, &str),
+    structured: &StructuredNote,
+) -> Vec<NewResource> {
+    let note = Note {
+        // The same note signed twice makes the same resources; the text tells the versions of a note apart.
+        id: format!("{}/{written}/{author}/{text}", patient.id.get()),
+        text: text.to_owned(),
+        date: Some(written.date()),
+        patient: Some(crate::chart::engine_patient(patient)),
+    };
+    let about = About {
+        author: Some(author),
+        written: Some(written),
+        dummy: patient.population == Population::Dummy,
+    };
+    let bundle = bundle(coder, &note, structured, &about);
+    let entries = bundle
+        .get("entry")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|entry| entry.get("resource"))
+        .filter_map(new_resource)
+        .collect()
+}
+
+fn new_resource(resource: &Value) -> Option<NewResource> {
+    Some(NewResource {
+        kind: resource.get("resourceType")?.as_str()?.to_owned(),
+        name: resource.get("id").and_then(Value::as_str).map(str::to_owned),
+        json: serde_json::to_vec(resource).ok()?,
+    })
+}
+
+/// Everything of one patient as a bundle: the resources signed with the newest version of every document.
+pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
+    let mut bundles = Vec::new();
+    for (document, _) in export.documents.iter().filter(|(document, _)| document.is_newest) {
+        let own = export.resources.iter().filter(|resource| {
+            resource.document == document.document && resource.document_version == document.version
+        });
+        let mut entries = Vec::new();
+        for stored in own {
+            let resource: Value = serde_json::from_slice(&stored.json)?;
+            let id = resource
+                .get("id")
+                .and_then(Value::as_str)
+                .unwrap_or(&stored.name.name);
+            entries.push(json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource}));
+        }
+        let id = format!("document-{}", document.document.get());
+        bundles.push(json!({"resourceType": "Bundle", "id": id, "type": "collection", "entry": entries}));
+    }
+    Ok(fhir::patient_bundle(bundles))
+}

@@ -1,0 +1,104 @@
+//! What can go wrong on a page, and what the page then says.
+
+use crate::web::notes::escape;
+use crate::web::page::{Shell, shell};
+use crate::web::state::Desk;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::html;
+use tsumugi_records::StoreError;
+
+/// Why a page could not be given.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebError {
+    /// The visitor has not said who writes.
+    #[error("no author yet")]
+    NoAuthor,
+    /// There is no such patient, note or page.
+    #[error("not found")]
+    NotFound,
+    /// A field of a form holds what it cannot hold; the key of the text that says so.
+    #[error("bad input: {0}")]
+    Bad(&'static str),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Anything else; a mistake of this program.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<anyhow::Error> for WebError {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => Self::Store(error),
+            Err(error) => Self::Other(format!("{error:#}")),
+        }
+    }
+}
+
+impl WebError {
+    /// Status and key of the text that explains it.
+    fn says(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NoAuthor => (StatusCode::SEE_OTHER, "error.author"),
+            Self::NotFound | Self::Store(StoreError::NotFound { .. }) => {
+                (StatusCode::NOT_FOUND, "error.not-found")
+            }
+            Self::Bad(key) => (StatusCode::BAD_REQUEST, key),
+            Self::Other(_) => (StatusCode::INTERNAL_SERVER_ERROR, "error.store"),
+            Self::Store(error) => match error {
+                StoreError::Full { .. } => (StatusCode::INSUFFICIENT_STORAGE, "error.full"),
+                StoreError::Locked { .. } => (StatusCode::SERVICE_UNAVAILABLE, "error.locked"),
+                StoreError::Damaged { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "error.damaged"),
+                StoreError::Conflict { .. } | StoreError::DraftConflict { .. } => {
+                    (StatusCode::CONFLICT, "error.conflict")
+                }
+                StoreError::Invalid { .. } => (StatusCode::BAD_REQUEST, "error.invalid"),
+                _ => (StatusCode::INTERNAL_SERVER_ERROR, "error.store"),
+            },
+        }
+    }
+
+    /// What it says in the visitor's language, with the store's own words behind it.
+    pub(crate) fn sentence(&self, desk: &Desk) -> String {
+        let (_, key) = self.says();
+        let text = desk.ui().get(key).unwrap_or(key).to_owned();
+        match self {
+            Self::Store(StoreError::NotFound { .. }) => text,
+            Self::Store(error) => format!("{text} ({error})"),
+            Self::Other(error) => format!("{text} ({error})"),
+            _ => text,
+        }
+    }
+}
+
+/// The page that says what went wrong; who has not said a name yet is asked for it.
+pub(crate) fn page(desk: &Desk, error: &WebError) -> Response {
+    if matches!(error, WebError::NoAuthor) {
+        return Redirect::to(&format!("/welcome?next={}", escape(&desk.visit.here))).into_response();
+    }
+    let (status, _) = error.says();
+    let ui = desk.ui();
+    let body = html! {
+        section.card.narrow {
+            h1 { (ui.t("error.title")) }
+            p role="alert" { (error.sentence(desk)) }
+            p { a.button href="/" { (ui.t("error.back")) } }
+        }
+    };
+    let title = ui.t("error.title");
+    (
+        status,
+        shell(
+            desk,
+            &Shell {
+                title,
+                class: "plain",
+                script: None,
+            },
+            &body,
+        ),
+    )
+        .into_response()
+}

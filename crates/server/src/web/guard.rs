@@ -1,0 +1,69 @@
+//! What stands before every answer: only this machine's own pages may ask, and what is sent cannot run foreign code.
+//!
+//! There is no login yet, so that the only protection of the record is that nothing but this machine reaches it: the
+//! address is a loopback one, `Host` must name it (a page of another site that points its own name at this machine is
+//! refused), and whatever changes something must come from a page of ours (`Origin`, `Sec-Fetch-Site`).
+
+use crate::web::state::App;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Headers of every answer beside the policy of the page itself.
+pub(crate) const HEADERS: [(&str, &str); 5] = [
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// The policy of a page: own scripts and styles only; the editor's own style sheet carries the nonce.
+pub(crate) fn policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+/// Refuses what does not come from this machine's own pages.
+pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if !is_own_host(&app, headers) {
+        return (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response();
+    }
+    let is_upgrade = headers.contains_key(header::UPGRADE);
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if (changes || is_upgrade) && !is_own_origin(&app, headers) {
+        return (StatusCode::FORBIDDEN, "foreign origin\n").into_response();
+    }
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, axum::http::HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn is_own_host(app: &App, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.is_some_and(|host| app.hosts.iter().any(|own| own.eq_ignore_ascii_case(host)))
+}
+
+/// A browser names the origin on every request that changes something; without one the request is no browser's, unless
+/// the fetch metadata say that it came from elsewhere.
+fn is_own_origin(app: &App, headers: &HeaderMap) -> bool {
+    match headers.get(header::ORIGIN) {
+        Some(origin) => origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.strip_prefix("http://"))
+            .is_some_and(|origin| app.hosts.iter().any(|own| own.eq_ignore_ascii_case(origin))),
+        None => headers
+            .get("sec-fetch-site")
+            .is_none_or(|site| site == "same-origin"),
+    }
+}

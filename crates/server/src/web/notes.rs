@@ -1,0 +1,312 @@
+//! The life of a note: where it is written, the session that reads it, its draft, its signing.
+
+use crate::chart::{self, Signing};
+use crate::web::error::WebError;
+use crate::web::state::{App, Desk};
+use crate::web::{clock, page};
+use jiff::civil::Date;
+use std::sync::Arc;
+use tsumugi_intake::{Answer, Correction, Session, Settled};
+use tsumugi_records::{
+    DocumentId, DocumentVersion, DraftKey, DraftRevision, EncounterDetails, EncounterId, Meaning,
+    PatientRecord, Population, Revision, SignReceipt, Stamp, StoreError, Target, VersionReason,
+};
+
+/// Longest note that the screens take, in bytes; the longest clinical notes are a hundredth of it.
+pub(crate) const LONGEST_NOTE: usize = 1 << 20;
+
+/// How a link names the note to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+pub(crate) struct NoteLink {
+    /// Number of the patient, as the hospital knows it.
+    #[serde(default)]
+    pub(crate) patient: String,
+    /// The hospital's own id of the visit.
+    #[serde(default)]
+    pub(crate) encounter: String,
+    /// The signed note that is added to.
+    #[serde(default)]
+    pub(crate) addendum: Option<i64>,
+}
+
+impl NoteLink {
+    /// The link as a query, with its values escaped.
+    pub(crate) fn query(&self) -> String {
+        let encounter =
+            (!self.encounter.is_empty()).then(|| format!("&encounter={}", escape(&self.encounter)));
+        let addendum = self.addendum.map(|addendum| format!("&addendum={addendum}"));
+        format!(
+            "patient={}{}{}",
+            escape(&self.patient),
+            encounter.unwrap_or_default(),
+            addendum.unwrap_or_default()
+        )
+    }
+}
+
+/// Escapes a value for a query.
+pub(crate) fn escape(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    text.bytes()
+        .map(|byte| {
+            if keep(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
+}
+
+/// A note that is being written: whose, in which visit, and as an addition to what.
+#[derive(Debug, Clone)]
+pub(crate) struct NotePlace {
+    /// How a link names it.
+    pub(crate) link: NoteLink,
+    /// Whose.
+    pub(crate) patient: PatientRecord,
+    /// The signed note that is added to.
+    pub(crate) addendum: Option<DocumentVersion>,
+}
+
+impl App {
+    /// The patient with a number: a real one if there is, else a dummy.
+    pub(crate) fn patient_numbered(&self, number: &str) -> Result<PatientRecord, WebError> {
+        for population in [Population::Real, Population::Dummy] {
+            if let Some(id) = self.store.find_patient(population, number)? {
+                return Ok(self.store.patient(id)?);
+            }
+        }
+        Err(WebError::NotFound)
+    }
+
+    /// Finds what a link names.
+    pub(crate) fn note_place(&self, link: &NoteLink) -> Result<NotePlace, WebError> {
+        let patient = self.patient_numbered(&link.patient)?;
+        let addendum = match link.addendum {
+            Some(id) => Some(self.store.document(DocumentId::new(id))?),
+            None => None,
+        };
+        if addendum
+            .as_ref()
+            .is_some_and(|document| document.patient != patient.id)
+        {
+            return Err(WebError::NotFound);
+        }
+        Ok(NotePlace {
+            link: link.clone(),
+            patient,
+            addendum,
+        })
+    }
+
+    /// The visit a link names, when it is known already.
+    fn known_encounter(&self, place: &NotePlace) -> Result<Option<EncounterId>, WebError> {
+        if place.link.encounter.is_empty() {
+            return Ok(None);
+        }
+        let all = self.store.encounters(place.patient.id)?;
+        let same = all
+            .iter()
+            .find(|record| record.external.as_deref() == Some(place.link.encounter.as_str()));
+        Ok(same.map(|record| record.id))
+    }
+
+    /// The visit a link names; it is made when something is first written in it, not when the link is followed.
+    fn encounter(&self, place: &NotePlace, stamp: &Stamp) -> Result<Option<EncounterId>, WebError> {
+        if place.link.encounter.is_empty() {
+            return Ok(None);
+        }
+        let details = EncounterDetails {
+            kind: "AMB".to_owned(),
+            start: stamp.at.clone(),
+            end: None,
+        };
+        let external = Some(place.link.encounter.clone());
+        Ok(Some(self.store.create_encounter(
+            place.patient.id,
+            external,
+            details,
+            stamp.clone(),
+        )?))
+    }
+
+    /// What is saved of a note, if anything is.
+    pub(crate) fn draft(&self, place: &NotePlace, author: &str) -> Result<Option<DraftRevision>, WebError> {
+        match (self.known_encounter(place)?, place.link.encounter.is_empty()) {
+            (None, false) => Ok(None),
+            (encounter, _) => Ok(self.store.draft(&draft_key(place, encounter, author))?),
+        }
+    }
+
+    /// All that was saved of a note lately, oldest first.
+    pub(crate) fn draft_log(&self, place: &NotePlace, author: &str) -> Result<Vec<DraftRevision>, WebError> {
+        match (self.known_encounter(place)?, place.link.encounter.is_empty()) {
+            (None, false) => Ok(Vec::new()),
+            (encounter, _) => Ok(self.store.draft_log(&draft_key(place, encounter, author))?),
+        }
+    }
+
+    /// Throws a draft away, if `base` is still what is saved.
+    pub(crate) fn discard_draft(
+        &self,
+        place: &NotePlace,
+        author: &str,
+        base: Revision,
+    ) -> Result<(), WebError> {
+        let key = draft_key(place, self.known_encounter(place)?, author);
+        Ok(self.store.discard_draft(&key, Some(base))?)
+    }
+
+    /// Saves what was typed.
+    pub(crate) fn save_draft(
+        &self,
+        place: &NotePlace,
+        stamp: &Stamp,
+        base: Option<Revision>,
+        text: &str,
+    ) -> Result<Revision, WebError> {
+        if text.len() > LONGEST_NOTE {
+            return Err(WebError::Bad("error.too-long"));
+        }
+        let key = draft_key(place, self.encounter(place, stamp)?, &stamp.author);
+        Ok(self.store.save_draft(&key, base, text, &stamp.at)?)
+    }
+
+    /// A session that reads a note of this patient, with all that the author has taught.
+    pub(crate) fn session(
+        &self,
+        patient: &PatientRecord,
+        author: &str,
+        date: Date,
+        without: Option<DocumentId>,
+    ) -> Result<Session, WebError> {
+        let record = chart::record_of(&self.store, patient, without)?;
+        let mut session = Session::new(
+            Arc::clone(&self.coder),
+            record,
+            chart::engine_patient(patient),
+            Some(date),
+        );
+        for correction in self.store.corrections(Some(author))? {
+            let (Some(wrong), right) = (correction.wrong, correction.right) else {
+                continue;
+            };
+            let right = right.map(|right| right.to_string()).unwrap_or_default();
+            session.correct(Correction {
+                surface: correction.surface,
+                wrong: wrong.to_string(),
+                right,
+            });
+        }
+        for phrase in self.store.settled_phrases(Some(author))? {
+            let concept = match phrase.meaning {
+                Meaning::Concept(concept) => concept.to_string(),
+                Meaning::Ignore => String::new(),
+            };
+            session.settle(Settled {
+                surface: phrase.surface,
+                concept,
+            });
+        }
+        Ok(session)
+    }
+
+    /// Signs a note: document, resources, events and the end of its draft in one transaction.
+    pub(crate) fn sign_note(
+        &self,
+        desk: &Desk,
+        place: &NotePlace,
+        text: &str,
+        base: Option<Revision>,
+        answers: &[Answer],
+    ) -> Result<SignReceipt, WebError> {
+        if text.trim().is_empty() {
+            return Err(WebError::Bad("error.empty"));
+        }
+        let stamp = desk.stamp()?;
+        let encounter = self.encounter(place, &stamp)?;
+        let key = draft_key(place, encounter, &stamp.author);
+        let saved = self
+            .store
+            .draft(&key)?
+            .filter(|draft| Some(draft.revision) == base && draft.text == text);
+        let revision = match saved {
+            Some(draft) => draft.revision,
+            None => self.save_draft(place, &stamp, base, text)?,
+        };
+        let whole = match &place.addendum {
+            Some(document) => with_addendum(desk, document, text, &stamp),
+            None => text.to_owned(),
+        };
+        let without = place.addendum.as_ref().map(|document| document.document);
+        let mut session = self.session(&place.patient, &stamp.author, stamp.at.civil().date(), without)?;
+        for answer in answers {
+            session.answer(answer.clone());
+        }
+        let structured = session.edit(0, &whole).note;
+        let target = match &place.addendum {
+            None => chart::new_note(place.patient.id, encounter, "progress"),
+            Some(document) => Target::Version {
+                document: document.document,
+                expected: document.version,
+                reason: VersionReason::Addendum,
+            },
+        };
+        let signing = Signing {
+            target,
+            author: stamp.author,
+            text: whole,
+            written_at: stamp.at.civil(),
+            signed_at: stamp.at.civil(),
+            // A revision never comes twice, so a signature that is sent again is kept once.
+            key: Some(format!("draft/{revision}")),
+            draft: Some((key, Some(revision))),
+            structured: Some(structured),
+        };
+        Ok(chart::sign(&self.coder, &self.store, &place.patient, signing)?)
+    }
+}
+
+/// The whole note as it reads with the addition, which names who added it and when.
+fn with_addendum(desk: &Desk, document: &DocumentVersion, text: &str, stamp: &Stamp) -> String {
+    let ui = desk.ui();
+    let when = page::moment(&ui, stamp.at.civil());
+    let head = ui.fill("addendum.head", &[("when", &when), ("author", &stamp.author)]);
+    format!("{}\n\n{head}\n{text}", document.text.trim_end())
+}
+
+/// Which draft a note is. An addition has a draft of its own, beside the one of a new note in the same visit.
+fn draft_key(place: &NotePlace, encounter: Option<EncounterId>, author: &str) -> DraftKey {
+    let author = match &place.addendum {
+        Some(document) => format!("{author}\u{1f}addendum/{}", document.document),
+        None => author.to_owned(),
+    };
+    DraftKey {
+        patient: place.patient.id,
+        encounter,
+        author,
+    }
+}
+
+/// What stands against a text that could not be saved.
+#[derive(Debug)]
+pub(crate) struct Conflict<'a> {
+    /// The text that is saved now; none when the draft was signed or discarded.
+    pub(crate) current: Option<&'a DraftRevision>,
+}
+
+/// What stands against a draft, when that is why something failed.
+pub(crate) fn conflict(error: &WebError) -> Option<Conflict<'_>> {
+    match error {
+        WebError::Store(StoreError::DraftConflict { current, .. }) => Some(Conflict {
+            current: current.as_deref(),
+        }),
+        _ => None,
+    }
+}
+
+/// Today, as notes are dated.
+pub(crate) fn today() -> Date {
+    clock::today()
+}

@@ -1,0 +1,134 @@
+//! A signed note: its text with the places of its facts, its versions, and a way to add to it.
+
+use crate::web::clock;
+use crate::web::error::WebError;
+use crate::web::notes::escape;
+use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::pages::facts;
+use crate::web::state::{App, Desk, Visit, answer};
+use crate::web::summary::summary;
+use crate::web::view;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::sync::Arc;
+use tsumugi_records::{DocumentId, DocumentVersion};
+
+/// What is shown of a note.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shown {
+    fact: Option<usize>,
+    version: Option<u32>,
+}
+
+/// Shows a signed note.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Path(id): Path<i64>,
+    Query(shown): Query<Shown>,
+) -> Response {
+    answer(app, visit, move |desk| {
+        desk.author()?;
+        page(desk, DocumentId::new(id), &shown)
+    })
+    .await
+}
+
+fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError> {
+    let ui = desk.ui();
+    let app = &desk.app;
+    let versions = app.store.document_versions(id)?;
+    let wanted = |version: &&DocumentVersion| {
+        shown
+            .version
+            .map_or(version.is_newest, |number| version.version == number)
+    };
+    let document = versions.iter().find(wanted).ok_or(WebError::NotFound)?;
+    let record = app.store.patient(document.patient)?;
+    let summary = summary(
+        &ui,
+        &app.coder,
+        &app.store.current_events(document.patient)?,
+        clock::today(),
+    );
+    let note = app.reading(document)?;
+    let lens = view::Lens {
+        ui,
+        coder: &app.coder,
+        rules: &app.rules,
+    };
+    let list = view::facts(lens, &document.text, &note);
+    let marks = view::marks(&note, &list, &[]);
+    let addendum = format!("/open?patient={}&addendum={id}", escape(&record.details.number));
+    let body = html! {
+        (patient_bar(&ui, &record, &summary, clock::today()))
+        div.document-screen {
+            article.paper-page {
+                header.note-bar {
+                    h1 { (ui.of("note", &document.kind)) }
+                    p.note-head {
+                        time { (moment(&ui, document.written_at.civil())) }
+                        span.who { (document.author) }
+                        span.signed-mark { (ui.t("document.signed")) }
+                    }
+                    div.buttons {
+                        button.scripted type="button" data-copy="note-text" data-done=(ui.t("note.copied")) { (ui.t("note.copy")) }
+                        a.button href=(addendum) { (ui.t("document.add")) }
+                    }
+                }
+                @if !document.is_newest { p.notice { (ui.t("document.old-version")) } }
+                div #note-text.note-text { (facts::marked(&document.text, &marks, &list, shown.fact)) }
+                (history(desk, &versions, document))
+            }
+            aside.side {
+                section #facts aria-labelledby="facts-head" {
+                    h2 #facts-head { (ui.t("facts.title")) " " span.count { (list.len()) } }
+                    (facts::list(&ui, &list, shown.fact))
+                }
+                p.edition { (ui.t("document.edition")) " " code { (document.edition) } }
+            }
+        }
+    };
+    let title = format!(
+        "{} {}",
+        record.details.name,
+        moment(&ui, document.written_at.civil())
+    );
+    Ok(shell(
+        desk,
+        &Shell {
+            title: &title,
+            class: "document",
+            script: Some("page.js"),
+        },
+        &body,
+    ))
+}
+
+fn history(desk: &Desk, versions: &[DocumentVersion], shown: &DocumentVersion) -> Markup {
+    let ui = desk.ui();
+    html! {
+        @if versions.len() > 1 {
+            section.versions aria-labelledby="versions" {
+                h2 #versions { (ui.t("document.versions")) }
+                ol {
+                    @for version in versions {
+                        @let reason = match version.reason {
+                            tsumugi_records::VersionReason::Original => ui.t("reason.original"),
+                            tsumugi_records::VersionReason::Addendum => ui.t("reason.addendum"),
+                            tsumugi_records::VersionReason::Correction => ui.t("reason.correction"),
+                        };
+                        li {
+                            a href=(format!("/documents/{}?version={}", version.document, version.version))
+                                aria-current=[(version.version == shown.version).then_some("true")] {
+                                (version.version) " " (reason) " " (moment(&ui, version.signed_at.civil())) " " (version.author)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One patient: the head, the timeline, the notes.
+
+use crate::web::clock;
+use crate::web::error::WebError;
+use crate::web::notes::escape;
+use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::state::{App, Desk, Visit, answer};
+use crate::web::summary::summary;
+use crate::web::timeline_rows::{Row, rows};
+use crate::web::timeline_svg::{Window, draw};
+use crate::web::view::Lens;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use jiff::ToSpan;
+use jiff::civil::DateTime;
+use maud::{Markup, html};
+use serde::Deserialize;
+use std::sync::Arc;
+use tsumugi_records::{DocumentVersion, PatientId, TimelineEntry, TimelineItem};
+
+/// Ranges that can be chosen, the usual one first.
+const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
+
+/// Days before the first note from which its beginnings are drawn.
+const ONSET: i64 = 14;
+
+/// What is shown of a patient.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Shown {
+    #[serde(default)]
+    range: String,
+    signed: Option<i64>,
+}
+
+/// Shows a patient.
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Path(id): Path<i64>,
+    Query(shown): Query<Shown>,
+) -> Response {
+    answer(app, visit, move |desk| {
+        desk.author()?;
+        page(desk, PatientId::new(id), &shown)
+    })
+    .await
+}
+
+fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError> {
+    let ui = desk.ui();
+    let app = &desk.app;
+    let today = clock::today();
+    let record = app.store.patient(id)?;
+    let summary = summary(&ui, &app.coder, &app.store.current_events(id)?, today);
+    let entries = app.store.timeline(id, None, None)?;
+    let lens = Lens {
+        ui,
+        coder: &app.coder,
+        rules: &app.rules,
+    };
+    let rows = rows(lens, &entries);
+    let documents: Vec<&DocumentVersion> = documents(&entries);
+    let range = RANGES
+        .into_iter()
+        .find(|range| *range == shown.range)
+        .unwrap_or("notes");
+    let write = format!("/open?patient={}", escape(&record.details.number));
+    let body = html! {
+        (patient_bar(&ui, &record, &summary, today))
+        @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
+        div.page-head {
+            h1 { (ui.t("timeline.title")) }
+            nav.ranges aria-label=(ui.t("timeline.range")) {
+                @for choice in RANGES {
+                    a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
+                }
+            }
+            a.button.primary href=(write) { (ui.t("patients.write")) }
+        }
+        @match window(&rows, &documents, range) {
+            Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },
+            None => p.empty { (ui.t("timeline.empty")) },
+        }
+        section.notes aria-labelledby="notes" {
+            h2 #notes { (ui.t("patient.notes")) " " span.count { (documents.len()) } }
+            ol { @for document in documents.iter().rev() { (note(desk, document)) } }
+        }
+    };
+    Ok(shell(
+        desk,
+        &Shell {
+            title: &record.details.name,
+            class: "patient",
+            script: None,
+        },
+        &body,
+    ))
+}
+
+fn documents(entries: &[TimelineEntry]) -> Vec<&DocumentVersion> {
+    let document = |entry: &'_ TimelineEntry| match &entry.item {
+        TimelineItem::Document(_) => true,
+        TimelineItem::Encounter(_) | TimelineItem::Event(_) => false,
+    };
+    let found = entries
+        .iter()
+        .filter(|entry| document(entry))
+        .filter_map(|entry| match &entry.item {
+            TimelineItem::Document(document) => Some(document),
+            _ => None,
+        });
+    found.collect()
+}
+
+fn note(desk: &Desk, document: &DocumentVersion) -> Markup {
+    const LENGTH: usize = 120;
+    let ui = desk.ui();
+    let start: String = document
+        .text
+        .chars()
+        .map(|c| if c == '\n' { ' ' } else { c })
+        .take(LENGTH)
+        .collect();
+    html! {
+        li {
+            a href=(format!("/documents/{}", document.document)) {
+                span.note-head {
+                    time { (moment(&ui, document.written_at.civil())) }
+                    span.kind { (ui.of("note", &document.kind)) }
+                    span.who { (document.author) }
+                    @if document.version > 1 { span.version { (ui.t("document.has-addendum")) } }
+                }
+                span.start { (start) }
+            }
+        }
+    }
+}
+
+/// The stretch of time to draw: back from the last thing on record, or from the first note to the last.
+fn window(rows: &[Row], documents: &[&DocumentVersion], range: &str) -> Option<Window> {
+    let marks = || rows.iter().flat_map(|row| &row.marks);
+    let first = marks().map(|mark| mark.from).min()?;
+    let last = marks()
+        .map(|mark| mark.to.unwrap_or(mark.from).max(mark.from))
+        .max()?;
+    let written = |document: &&DocumentVersion| document.written_at.civil();
+    let first_note = documents.iter().map(written).min().unwrap_or(first);
+    // What brought the patient began some days before the first note.
+    let onset = first_note.checked_sub(ONSET.days()).unwrap_or(first_note);
+    let begun = marks()
+        .map(|mark| mark.from)
+        .filter(|from| *from >= onset)
+        .min()
+        .unwrap_or(first_note)
+        .min(first_note);
+    let last_note = documents.iter().map(written).max().unwrap_or(last);
+    let back = |span: jiff::Span| last.checked_sub(span).unwrap_or(first);
+    let (from, to) = match range {
+        "1m" => (back(1.month()), last),
+        "3m" => (back(3.months()), last),
+        "1y" => (back(1.year()), last),
+        "5y" => (back(5.years()), last),
+        "all" => (first, last),
+        _ => (begun, last_note),
+    };
+    Some(padded(from, to.max(from)))
+}
+
+/// Room at both ends, at least a day and a half.
+fn padded(from: DateTime, to: DateTime) -> Window {
+    const LEAST: f64 = 36.0 * 3600.0;
+    let whole = from.duration_until(to).as_secs_f64();
+    let room = jiff::SignedDuration::try_from_secs_f64((whole * 0.04).max(LEAST)).unwrap_or_default();
+    Window {
+        from: from.checked_sub(room).unwrap_or(from),
+        to: to.checked_add(room).unwrap_or(to),
+    }
+}

@@ -1,0 +1,247 @@
+//! The live line between the editor and the engine: one session a connection, every message answered.
+
+use crate::web::error::WebError;
+use crate::web::notes::{LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
+use crate::web::state::{App, Desk, Visit};
+use crate::web::view::{Lens, feedback_view};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tsumugi_clinical::ConceptId;
+use tsumugi_intake::{Answer, Correction, Session, Settled, candidates};
+use tsumugi_records::{Correction as Taught, DraftRevision, Meaning, Revision, SettledPhrase};
+
+/// Most concepts offered in place of a wrong one: as many as there are digits.
+const MOST_CANDIDATES: usize = 9;
+
+/// What the editor says.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Said {
+    /// The text is now this.
+    Edit { rev: u64, text: String },
+    /// Keep this text.
+    Save { text: String, base: Option<i64> },
+    /// A phrase means this concept, nothing (`remember`), or is left as it is in this note.
+    Settle {
+        surface: String,
+        concept: String,
+        remember: bool,
+    },
+    /// These words do not mean `wrong` but `right` (empty: no fact).
+    Correct {
+        surface: String,
+        wrong: String,
+        right: String,
+    },
+    /// What else may these words mean?
+    Candidates { surface: String, now: String },
+    /// A question is answered.
+    Answer { rule: String, option: String },
+    /// Sign this text.
+    Sign { text: String, base: Option<i64> },
+}
+
+/// Opens the line.
+pub(crate) async fn open(
+    State(app): State<Arc<App>>,
+    visit: Visit,
+    Query(link): Query<NoteLink>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let desk = Desk::new(app, visit);
+    let begun = tokio::task::spawn_blocking(move || Live::begin(desk, &link)).await;
+    match begun {
+        Ok(Ok((live, hello))) => upgrade
+            .max_message_size(4 * LONGEST_NOTE)
+            .on_upgrade(move |socket| talk(socket, live, hello)),
+        Ok(Err(error)) => (axum::http::StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+        Err(_) => axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn talk(mut socket: WebSocket, live: Live, hello: Value) {
+    let mut live = live;
+    if socket.send(Message::text(hello.to_string())).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Text(text) = message else { continue };
+        // The engine and the disk are waited for beside the asynchronous threads.
+        let answered = tokio::task::spawn_blocking(move || {
+            let answer = live.hear(&text);
+            (live, answer)
+        });
+        let Ok((back, answer)) = answered.await else {
+            return;
+        };
+        live = back;
+        if socket.send(Message::text(answer.to_string())).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One open note.
+struct Live {
+    desk: Desk,
+    place: NotePlace,
+    session: Session,
+    corrections: Vec<Correction>,
+    answers: Vec<Answer>,
+    rev: u64,
+    text: String,
+}
+
+impl Live {
+    fn begin(desk: Desk, link: &NoteLink) -> Result<(Self, Value), WebError> {
+        let app = Arc::clone(&desk.app);
+        let author = desk.author()?.to_owned();
+        let place = app.note_place(link)?;
+        let session = app.session(&place.patient, &author, today(), None)?;
+        let draft = app.draft(&place, &author)?;
+        let hello =
+            json!({"type": "hello", "draft": draft.as_ref().map(draft_json), "edition": session.edition()});
+        let text = draft.map(|draft| draft.text).unwrap_or_default();
+        let live = Self {
+            desk,
+            place,
+            session,
+            corrections: Vec::new(),
+            answers: Vec::new(),
+            rev: 0,
+            text,
+        };
+        Ok((live, hello))
+    }
+
+    fn hear(&mut self, message: &str) -> Value {
+        let said: Said = match serde_json::from_str(message) {
+            Ok(said) => said,
+            Err(error) => return json!({"type": "error", "message": error.to_string()}),
+        };
+        let is_sign = matches!(said, Said::Sign { .. });
+        match self.act(said) {
+            Ok(answer) => answer,
+            Err(error) => match conflict(&error) {
+                Some(against) => {
+                    json!({"type": "conflict", "sign": is_sign, "current": against.current.map(draft_json)})
+                }
+                None => json!({"type": "error", "sign": is_sign, "message": error.sentence(&self.desk)}),
+            },
+        }
+    }
+
+    fn act(&mut self, said: Said) -> Result<Value, WebError> {
+        match said {
+            Said::Edit { rev, text } => {
+                (self.rev, self.text) = (rev, text);
+                Ok(self.feedback())
+            }
+            Said::Save { text, base } => {
+                let stamp = self.desk.stamp()?;
+                let base = base.map(Revision::new);
+                let revision = self.desk.app.save_draft(&self.place, &stamp, base, &text)?;
+                let at = stamp.at.civil().strftime("%H:%M:%S").to_string();
+                Ok(json!({"type": "saved", "revision": revision, "at": at}))
+            }
+            Said::Settle {
+                surface,
+                concept,
+                remember,
+            } => self.settle(surface, concept, remember),
+            Said::Correct {
+                surface,
+                wrong,
+                right,
+            } => self.correct(surface, wrong, right),
+            Said::Candidates { surface, now } => {
+                let list = candidates(&self.desk.app.coder, &surface, Some(&now), MOST_CANDIDATES);
+                Ok(json!({"type": "candidates", "surface": surface, "now": now, "list": list}))
+            }
+            Said::Answer { rule, option } => {
+                let answer = Answer { rule, option };
+                self.session.answer(answer.clone());
+                self.answers.push(answer);
+                Ok(self.feedback())
+            }
+            Said::Sign { text, base } => {
+                let base = base.map(Revision::new);
+                let receipt = self
+                    .desk
+                    .app
+                    .sign_note(&self.desk, &self.place, &text, base, &self.answers)?;
+                let address = format!("/patients/{}?signed={}", self.place.patient.id, receipt.document);
+                Ok(json!({"type": "signed", "address": address}))
+            }
+        }
+    }
+
+    fn feedback(&mut self) -> Value {
+        let feedback = self.session.edit(self.rev, &self.text);
+        let app = &self.desk.app;
+        let lens = Lens {
+            ui: self.desk.ui(),
+            coder: &app.coder,
+            rules: &app.rules,
+        };
+        let view = feedback_view(lens, &self.text, feedback);
+        let mut answer = serde_json::to_value(view).unwrap_or_default();
+        if let Some(fields) = answer.as_object_mut() {
+            fields.insert("type".to_owned(), json!("feedback"));
+        }
+        answer
+    }
+
+    fn settle(&mut self, surface: String, concept: String, remember: bool) -> Result<Value, WebError> {
+        if remember {
+            let meaning = if concept.is_empty() {
+                Meaning::Ignore
+            } else {
+                Meaning::Concept(ConceptId::new(concept.as_str()))
+            };
+            let stamp = self.desk.stamp()?;
+            self.desk.app.store.settle_phrase(SettledPhrase {
+                surface: surface.clone(),
+                meaning,
+                stamp,
+            })?;
+        }
+        self.session.settle(Settled { surface, concept });
+        Ok(self.feedback())
+    }
+
+    fn correct(&mut self, surface: String, wrong: String, right: String) -> Result<Value, WebError> {
+        // A correction of a correction is one of what the engine reads.
+        let earlier = self
+            .corrections
+            .iter()
+            .find(|known| known.surface == surface && known.right == wrong);
+        let wrong = earlier.map_or(wrong, |known| known.wrong.clone());
+        let correction = Correction {
+            surface,
+            wrong,
+            right,
+        };
+        let concept = |id: &str| (!id.is_empty()).then(|| ConceptId::new(id));
+        self.desk.app.store.remember_correction(Taught {
+            surface: correction.surface.clone(),
+            wrong: concept(&correction.wrong),
+            right: concept(&correction.right),
+            stamp: self.desk.stamp()?,
+        })?;
+        self.corrections
+            .retain(|known| known.surface != correction.surface || known.wrong != correction.wrong);
+        self.corrections.push(correction.clone());
+        self.session.correct(correction);
+        Ok(self.feedback())
+    }
+}
+
+fn draft_json(draft: &DraftRevision) -> Value {
+    let at = draft.at.civil().strftime("%H:%M:%S").to_string();
+    json!({"revision": draft.revision, "text": draft.text, "at": at})
+}

@@ -1,0 +1,14 @@
+//! The command line as a black box: the built binary, what it is given, and what it answers.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod large;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod stores;
