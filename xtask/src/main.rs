@@ -1,1 +1,92 @@
-fn main() {}
+//! Checks and measures the tree. `cargo xtask COMMAND`; each command says what it needs.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool for the terminal"
+)]
+
+mod bench;
+mod e2e;
+mod eval;
+mod soak;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Checks tables, layers, file lengths, licences and documents; prints every mistake.
+    Tidy,
+    /// Measures accuracy on the corpora of the tree.
+    Eval {
+        /// Prints everything that is wrong.
+        #[arg(long)]
+        errors: bool,
+    },
+    /// Measures speed (in a release build of itself).
+    Bench,
+    /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
+    Soak {
+        /// `--date D [--kills N] [--notes N] [--out FILE]`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Drives the built binary in a headless browser (needs node, playwright-core, Chromium).
+    E2e {
+        /// `[--binary PATH] [--chromium PATH] [--images]`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Tidy => {
+            let mistakes = tidy::all(&root());
+            for mistake in &mistakes {
+                println!("{mistake}");
+            }
+            println!("{} mistakes", mistakes.len());
+            if mistakes.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Command::Eval { errors } => finish(eval::run(&root(), errors)),
+        Command::Bench => finish(bench::run(&root())),
+        Command::Soak { args } => finish(soak::run(&args)),
+        Command::E2e { args } => finish(e2e::run(&args)),
+    }
+}
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map(PathBuf::from)
+        .unwrap_or_default()
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What holds the house together: tables, layers, file lengths, licences, documents. Run by `cargo test` too.
+
+mod files;
+mod layers;
+mod tables;
+
+use std::path::Path;
+
+/// All mistakes of the tree, sorted by check.
+pub(crate) fn all(root: &Path) -> Vec<String> {
+    let mut mistakes = tables::check(root);
+    mistakes.extend(files::check(root));
+    mistakes.extend(layers::check(root));
+    mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root;
+
+    #[track_caller]
+    fn check(mistakes: &[String]) {
+        assert!(
+            mistakes.is_empty(),
+            "{} mistakes:\n{}",
+            mistakes.len(),
+            mistakes.join("\n")
+        );
+    }
+
+    #[test]
+    fn tables_are_valid() {
+        check(&tables::check(&root()));
+    }
+
+    #[test]
+    fn files_are_short_and_documents_stand() {
+        check(&files::check(&root()));
+    }
+
+    #[test]
+    fn crates_depend_only_downward() {
+        check(&layers::check(&root()));
+    }
+}
