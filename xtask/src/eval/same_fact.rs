@@ -79,8 +79,7 @@ pub(crate) fn score(coder: &Coder, table: &str) -> Score {
         ..Score::default()
     };
     let by_key = collect(&rows, |row| row.facts.as_slice());
-    for (key, members) in by_key.iter().filter(|(key, _)| !key.is_empty()) {
-        let _ = key;
+    for (_, members) in by_key.iter().filter(|(key, _)| !key.is_empty()) {
         score.predicted += pairs(members.len());
         let mut same: BTreeMap<&str, usize> = BTreeMap::new();
         for row in members {
