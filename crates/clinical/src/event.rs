@@ -211,7 +211,7 @@ pub struct Event {
     pub value: Option<Quantity>,
     /// Dosage, of medications.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dosage: Option<Dosage>,
+    pub dosage: Option<Box<Dosage>>,
     /// When.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<ClinicalTime>,

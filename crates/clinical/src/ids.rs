@@ -21,6 +21,13 @@ impl ConceptId {
     }
 }
 
+/// A map with ids as keys is asked with the text of an id.
+impl std::borrow::Borrow<str> for ConceptId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ConceptId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

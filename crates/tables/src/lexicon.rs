@@ -1,10 +1,10 @@
 //! The compiled lexicon: a trie over characters that finds every form of every table at every place of a text. Which of
 //! the overlapping matches count is the reader's business.
 //!
-//! The trie is one hash table from (node, character) to node. It is built in a tenth of the time that a double array
-//! with failure links takes, which counts at start-up. At most places of a text no form of two characters begins: a
-//! table of first characters and a filter of first pairs, both small enough to stay in the cache, say so before the
-//! hash table is asked. See `docs/decisions/0005-a-trie-for-the-lexicon.md`.
+//! The children of a node lie side by side, and the children of the first of them right behind: a word that goes on in
+//! one way only is read from neighbouring memory. At most places of a text no form of two characters begins: a table of
+//! first characters and a filter of first pairs, both small enough to stay in the cache, say so before the trie is
+//! asked. See `docs/decisions/0005-a-trie-for-the-lexicon.md`.
 
 use rustc_hash::FxHashMap;
 
@@ -28,19 +28,47 @@ pub struct Match {
 
 /// Forms with what they mean; one form may mean several things, in the order given.
 pub struct Lexicon<T> {
-    steps: FxHashMap<(u32, char), u32>,
+    nodes: Vec<Node>,
     /// Node of every first character of the basic plane; `ROOT` where no form begins with it.
     first: Vec<u32>,
     /// One bit for the first two characters of every form; a bit may be set by chance.
     pairs: Vec<u64>,
-    /// Form that ends at a node, plus one; 0 where none does.
-    form_at: Vec<u32>,
-    terms: Vec<Vec<T>>,
+    /// Node of the first two characters.
+    second: FxHashMap<(u32, char), u32>,
+    /// Terms of all forms, form after form.
+    terms: Vec<T>,
+    forms: Vec<FormEntry>,
+}
+
+/// A node of the trie.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    /// Its character.
+    label: char,
+    /// Form that ends here, plus one; 0 where none does.
+    form: u32,
+    /// First of its children; they are ordered by their characters.
+    children: u32,
+    count: u32,
+}
+
+/// A form: where its terms end in the list of all terms, and their marks taken together.
+#[derive(Debug, Clone, Copy)]
+struct FormEntry {
+    end: u32,
+    marks: u32,
+}
+
+/// What a term is, as bits, so that a form can be asked whether it means something of a kind without a walk over its
+/// terms.
+pub trait Marked {
+    /// The bits.
+    fn marks(&self) -> u32;
 }
 
 impl<T> std::fmt::Debug for Lexicon<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Lexicon({} forms)", self.terms.len())
+        write!(f, "Lexicon({} forms)", self.forms.len())
     }
 }
 
@@ -49,64 +77,119 @@ const ROOT: u32 = 0;
 const PLANE: usize = 1 << 16;
 /// Words of the filter of pairs: 2^20 bits.
 const FILTER_WORDS: usize = 1 << 14;
+/// From this number of children on, they are halved instead of walked.
+const MANY: usize = 12;
 
-impl<T> Lexicon<T> {
+impl<T: Marked> Lexicon<T> {
     /// Compiles the forms. Empty forms are left out.
     pub fn compile(entries: impl IntoIterator<Item = (String, T)>) -> Result<Self, LexiconError> {
-        let entries: Vec<(String, T)> = entries.into_iter().collect();
-        let forms = entries.len();
+        let mut entries: Vec<(String, T)> =
+            entries.into_iter().filter(|(form, _)| !form.is_empty()).collect();
+        let error = LexiconError { forms: entries.len() };
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
         let mut lexicon = Self {
-            steps: FxHashMap::default(),
+            nodes: Vec::with_capacity(entries.len() * 4),
             first: vec![ROOT; PLANE],
             pairs: vec![0; FILTER_WORDS],
-            form_at: vec![0],
-            terms: Vec::with_capacity(forms),
+            second: FxHashMap::default(),
+            terms: Vec::with_capacity(entries.len()),
+            forms: Vec::with_capacity(entries.len()),
         };
-        lexicon.steps.reserve(forms * 4);
+        let mut spelled: Vec<Vec<char>> = Vec::with_capacity(entries.len());
+        let mut last = String::new();
         for (form, term) in entries {
-            if !form.is_empty() {
-                lexicon.add(&form, term).ok_or(LexiconError { forms })?;
+            let marks = term.marks();
+            lexicon.terms.push(term);
+            let end = u32::try_from(lexicon.terms.len()).map_err(|_| LexiconError { ..error })?;
+            match lexicon.forms.last_mut().filter(|_| form == last) {
+                Some(known) => {
+                    known.end = end;
+                    known.marks |= marks;
+                }
+                None => {
+                    lexicon.forms.push(FormEntry { end, marks });
+                    spelled.push(form.chars().collect());
+                    last = form;
+                }
             }
         }
+        lexicon.nodes.push(Node {
+            label: '\0',
+            form: 0,
+            children: 0,
+            count: 0,
+        });
+        lexicon.grow(&spelled).ok_or(error)?;
+        lexicon.index_starts();
         Ok(lexicon)
     }
 
-    fn add(&mut self, form: &str, term: T) -> Option<()> {
-        let mut node = ROOT;
-        let mut start = form.chars();
-        if let (Some(one), Some(two)) = (start.next(), start.next()) {
-            let (word, bit) = filter_place(one, two);
-            *self.pairs.get_mut(word)? |= bit;
-        }
-        for c in form.chars() {
-            let next = u32::try_from(self.form_at.len()).ok()?;
-            let entry = *self.steps.entry((node, c)).or_insert(next);
-            if entry == next {
-                self.form_at.push(0);
-                if let Some(place) = self.first.get_mut(c as usize).filter(|_| node == ROOT) {
-                    *place = entry;
-                }
+    /// Lays out the nodes of the sorted forms.
+    fn grow(&mut self, forms: &[Vec<char>]) -> Option<()> {
+        let mut open = vec![(ROOT, 0..forms.len(), 0)];
+        while let Some((node, range, depth)) = open.pop() {
+            let mut first = range.start;
+            if forms.get(first).is_some_and(|form| form.len() == depth) {
+                self.nodes.get_mut(node as usize)?.form = u32::try_from(first + 1).ok()?;
+                first += 1;
             }
-            node = entry;
-        }
-        let place = self.form_at.get_mut(node as usize)?;
-        if *place == 0 {
-            self.terms.push(vec![term]);
-            *place = u32::try_from(self.terms.len()).ok()?;
-        } else {
-            self.terms.get_mut(*place as usize - 1)?.push(term);
+            let children = u32::try_from(self.nodes.len()).ok()?;
+            let before = open.len();
+            while first < range.end {
+                let label = *forms.get(first)?.get(depth)?;
+                let same = forms.get(first..range.end)?;
+                let end = first + same.partition_point(|form| form.get(depth) == Some(&label));
+                let child = u32::try_from(self.nodes.len()).ok()?;
+                self.nodes.push(Node {
+                    label,
+                    form: 0,
+                    children: 0,
+                    count: 0,
+                });
+                open.push((child, first..end, depth + 1));
+                first = end;
+            }
+            // The first child is laid out next, right behind its siblings.
+            open.get_mut(before..)?.reverse();
+            let count = u32::try_from(self.nodes.len()).ok()? - children;
+            let parent = self.nodes.get_mut(node as usize)?;
+            (parent.children, parent.count) = (children, count);
         }
         Some(())
     }
 
+    /// Fills the tables of first characters and first pairs.
+    fn index_starts(&mut self) {
+        for one in self.range_of(ROOT) {
+            let Some(first) = self.nodes.get(one).copied() else {
+                continue;
+            };
+            if let Some(place) = self.first.get_mut(first.label as usize) {
+                *place = one as u32;
+            }
+            for two in self.range_of(one as u32) {
+                let Some(second) = self.nodes.get(two).copied() else {
+                    continue;
+                };
+                let (word, bit) = filter_place(first.label, second.label);
+                if let Some(bits) = self.pairs.get_mut(word) {
+                    *bits |= bit;
+                }
+                self.second.insert((one as u32, second.label), two as u32);
+            }
+        }
+    }
+}
+
+impl<T> Lexicon<T> {
     /// Number of forms.
     pub fn len(&self) -> usize {
-        self.terms.len()
+        self.forms.len()
     }
 
     /// Whether it holds no form.
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.forms.is_empty()
     }
 
     /// All matches, overlapping ones included, ordered by start, then by end.
@@ -119,18 +202,26 @@ impl<T> Lexicon<T> {
     /// Adds all matches to a list.
     pub fn find(&self, text: &[char], found: &mut Vec<Match>) {
         for (start, c) in (0u32..).zip(text) {
-            let mut node = self.first_node(*c);
-            if node == ROOT {
+            let first = self.first_node(*c);
+            if first == ROOT {
                 continue;
             }
-            self.note(node, start, start + 1, found);
-            let mut rest = text.get(start as usize + 1..).unwrap_or(&[]).iter();
-            if !rest.clone().next().is_some_and(|next| self.may_begin(*c, *next)) {
+            self.note(first, start, start + 1, found);
+            let rest = text.get(start as usize + 1..).unwrap_or(&[]);
+            let Some((next, rest)) = rest.split_first() else {
+                continue;
+            };
+            if !self.may_begin(*c, *next) {
                 continue;
             }
-            let mut end = start + 1;
-            while let Some(next) = rest.next().and_then(|c| self.steps.get(&(node, *c))) {
-                node = *next;
+            let Some(mut node) = self.second.get(&(first, *next)).copied() else {
+                continue;
+            };
+            let mut end = start + 2;
+            self.note(node, start, end, found);
+            for c in rest {
+                let Some(next) = self.child(node, *c) else { break };
+                node = next;
                 end += 1;
                 self.note(node, start, end, found);
             }
@@ -138,19 +229,39 @@ impl<T> Lexicon<T> {
     }
 
     fn note(&self, node: u32, start: u32, end: u32, found: &mut Vec<Match>) {
-        if let Some(form) = self
-            .form_at
-            .get(node as usize)
-            .and_then(|form| form.checked_sub(1))
-        {
+        if let Some(form) = self.form_at(node) {
             found.push(Match { start, end, form });
         }
+    }
+
+    fn form_at(&self, node: u32) -> Option<u32> {
+        self.nodes
+            .get(node as usize)
+            .and_then(|node| node.form.checked_sub(1))
+    }
+
+    fn range_of(&self, node: u32) -> std::ops::Range<usize> {
+        self.nodes.get(node as usize).map_or(0..0, |node| {
+            node.children as usize..(node.children + node.count) as usize
+        })
+    }
+
+    fn child(&self, node: u32, c: char) -> Option<u32> {
+        let range = self.range_of(node);
+        let start = range.start;
+        let children = self.nodes.get(range)?;
+        let place = if children.len() < MANY {
+            children.iter().position(|child| child.label == c)
+        } else {
+            children.binary_search_by_key(&c, |child| child.label).ok()
+        };
+        place.map(|place| (start + place) as u32)
     }
 
     fn first_node(&self, c: char) -> u32 {
         match self.first.get(c as usize) {
             Some(node) => *node,
-            None => self.steps.get(&(ROOT, c)).copied().unwrap_or(ROOT),
+            None => self.child(ROOT, c).unwrap_or(ROOT),
         }
     }
 
@@ -161,7 +272,19 @@ impl<T> Lexicon<T> {
 
     /// What a form means, in table order.
     pub fn terms(&self, form: u32) -> &[T] {
-        self.terms.get(form as usize).map_or(&[], Vec::as_slice)
+        let start = (form as usize)
+            .checked_sub(1)
+            .and_then(|before| self.forms.get(before))
+            .map_or(0, |before| before.end);
+        self.forms
+            .get(form as usize)
+            .and_then(|entry| self.terms.get(start as usize..entry.end as usize))
+            .unwrap_or(&[])
+    }
+
+    /// The marks of everything a form means, taken together.
+    pub fn marks(&self, form: u32) -> u32 {
+        self.forms.get(form as usize).map_or(0, |entry| entry.marks)
     }
 
     /// What exactly this text means, when it is a form.
@@ -170,12 +293,39 @@ impl<T> Lexicon<T> {
     }
 
     /// What exactly these characters mean, when they are a form.
-    pub fn spelled(&self, mut form: impl Iterator<Item = char>) -> &[T] {
-        let end = form.try_fold(ROOT, |node, c| self.steps.get(&(node, c)).copied());
-        let form = end
-            .and_then(|node| self.form_at.get(node as usize))
-            .and_then(|form| form.checked_sub(1));
-        form.map_or(&[], |form| self.terms(form))
+    pub fn spelled(&self, form: impl IntoIterator<Item = char>) -> &[T] {
+        self.form_of(form).map_or(&[], |form| self.terms(form))
+    }
+
+    /// The form that exactly these characters spell.
+    pub fn form_of(&self, form: impl IntoIterator<Item = char>) -> Option<u32> {
+        let mut form = form.into_iter();
+        let first = form
+            .next()
+            .map(|c| self.first_node(c))
+            .filter(|node| *node != ROOT)?;
+        let Some(two) = form.next() else {
+            return self.form_at(first);
+        };
+        let second = self.second.get(&(first, two)).copied()?;
+        let end = form.try_fold(second, |node, c| self.child(node, c))?;
+        self.form_at(end)
+    }
+
+    /// The forms that begin at the start of these characters, the shortest first, with their lengths.
+    pub fn prefixes(&self, text: impl IntoIterator<Item = char>) -> impl Iterator<Item = (usize, u32)> {
+        let mut node = Some(ROOT);
+        (1..)
+            .zip(text)
+            .map_while(move |(length, c)| {
+                node = match node? {
+                    ROOT => Some(self.first_node(c)).filter(|first| *first != ROOT),
+                    inner if length == 2 => self.second.get(&(inner, c)).copied(),
+                    inner => self.child(inner, c),
+                };
+                node.map(|node| (length, node))
+            })
+            .filter_map(|(length, node)| self.form_at(node).map(|form| (length, form)))
     }
 }
 
@@ -190,6 +340,12 @@ fn filter_place(one: char, two: char) -> (usize, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Marked for u8 {
+        fn marks(&self) -> u32 {
+            1 << self
+        }
+    }
 
     fn lexicon() -> Lexicon<u8> {
         let forms = [("ab", 1), ("abc", 2), ("b", 3), ("ab", 4), ("", 5)];
@@ -224,5 +380,22 @@ mod tests {
             (&[1, 4][..], &[][..], &[][..])
         );
         assert_eq!(lexicon.len(), 3);
+    }
+
+    #[test]
+    fn the_marks_of_a_form_are_those_of_all_its_terms() {
+        let lexicon = lexicon();
+        let marks: Vec<u32> = (0..3).map(|form| lexicon.marks(form)).collect();
+        assert_eq!(marks, [1 << 1 | 1 << 4, 1 << 2, 1 << 3]);
+    }
+
+    #[test]
+    fn forms_at_the_start_are_told_with_their_lengths() {
+        let lexicon = lexicon();
+        let found: Vec<(usize, &[u8])> = lexicon
+            .prefixes("abcd".chars())
+            .map(|(length, form)| (length, lexicon.terms(form)))
+            .collect();
+        assert_eq!(found, [(2, &[1, 4][..]), (3, &[2][..])]);
     }
 }

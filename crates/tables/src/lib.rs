@@ -10,7 +10,7 @@ mod tsv;
 
 pub use check::check;
 pub use designation::{Designation, TermKind};
-pub use lexicon::{Lexicon, LexiconError, Match};
+pub use lexicon::{Lexicon, LexiconError, Marked, Match};
 pub use manifest::{ColumnSpec, ColumnType, Manifest, TableSpec};
 pub use names::{Name, is_ascii_or_kana, is_reading, parse_names, to_hiragana, to_katakana};
 pub use tsv::{Mistake, Row, Source, Table};

@@ -66,7 +66,7 @@ impl Vocabulary {
 
     /// Index of an id.
     pub fn key(&self, id: &str) -> Option<u32> {
-        self.by_id.get(&ConceptId::new(id)).copied()
+        self.by_id.get(id).copied()
     }
 
     /// A concept by its id.
@@ -350,7 +350,7 @@ impl Build {
     fn link(&mut self) {
         for pending in std::mem::take(&mut self.pending) {
             let mut find = |id: &str| {
-                let key = self.by_id.get(&ConceptId::new(id)).copied();
+                let key = self.by_id.get(id).copied();
                 if key.is_none() {
                     self.mistakes.push(Mistake::new(
                         &pending.path,

@@ -5,7 +5,7 @@
 
 use crate::mention::Mention;
 use crate::quantity::Parsed;
-use crate::rules::{Term, UnitKind};
+use crate::rules::{Term, UnitKind, mark};
 use crate::tokens::Tokens;
 use std::sync::Arc;
 use tsumugi_clinical::{Dosage, Quantity, Tag};
@@ -13,7 +13,9 @@ use tsumugi_tables::TermKind;
 
 /// Reads a drug with what is written of its dosage.
 pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
-    let token = tokens.get(index)?;
+    let token = tokens
+        .get(index)
+        .filter(|token| tokens.marks(*token) & mark::DRUG != 0)?;
     let (kind, key) = tokens.find(index, |term| match term {
         Term::Concept {
             kind: kind @ (TermKind::Drug | TermKind::DrugClass),
@@ -38,7 +40,7 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
         });
     };
     let span = tokens.get(read.first).zip(tokens.get(read.end - 1));
-    drug.dosage = Some(read.dosage);
+    drug.dosage = Some(Box::new(read.dosage));
     let mut parsed = Parsed {
         mentions: vec![drug],
         links: Vec::new(),

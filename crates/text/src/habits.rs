@@ -96,14 +96,17 @@ fn habit(tokens: &Tokens<'_>, at: usize, wanted: &str) -> Option<Arc<str>> {
 
 /// 「20本/日×30年」 「500mL/日」 「2合」 「20-30本/日 40年間」.
 fn amounts(tokens: &Tokens<'_>, at: usize) -> Option<Amounts> {
-    let number = tokens.number(at)?;
+    if !tokens.is_number(at) {
+        return None;
+    }
     let mut end = at + 1;
     let mut high = None;
-    if tokens.is_char(end, |c| matches!(c, '-' | '~')) {
+    if tokens.is_char(end, |c| matches!(c, '-' | '~')) && tokens.is_number(end + 1) {
         high = tokens.number(end + 1);
-        end += if high.is_some() { 2 } else { 0 };
+        end += 2;
     }
     let of = habit(tokens, end, "unit").or_else(|| volume(tokens, end))?;
+    let number = tokens.number(at)?;
     let unit = tokens.get(end).map(|token| tokens.text(token))?;
     end += 1;
     let per_day = tokens

@@ -53,7 +53,7 @@ pub struct Mention {
     /// Values, of test items: one, or several in the order written (systolic/diastolic; a trend with `→`).
     pub values: Vec<Quantity>,
     /// Dosage, of drugs.
-    pub dosage: Option<Dosage>,
+    pub dosage: Option<Box<Dosage>>,
     /// The interval, of time expressions; the time that applies, of all others.
     pub time: Option<ClinicalTime>,
     /// Type, of time expressions.

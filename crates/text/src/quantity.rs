@@ -1,7 +1,7 @@
 //! The grammar of results: 「BT39.2」 「BP 128/76」 「AST/ALT 120/98」 「CRP 8.5mg/dL↑」 「尿蛋白(2+)」 「39度4分」 「WBC 22万」.
 
 use crate::mention::Mention;
-use crate::rules::{Term, UnitKind};
+use crate::rules::{Term, UnitKind, mark};
 use crate::tokens::{CharClass, TokenKind, Tokens, class};
 use std::sync::Arc;
 use tsumugi_clinical::{Comparator, Interpretation, Quantity, Tag};
@@ -31,6 +31,9 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
 }
 
 fn test_key(tokens: &Tokens<'_>, index: usize) -> Option<(u32, bool)> {
+    if !tokens.is(index, mark::TEST) {
+        return None;
+    }
     tokens.find(index, |term| match term {
         Term::Concept {
             kind: TermKind::Test,
@@ -298,17 +301,18 @@ fn numeric(tokens: &Tokens<'_>, at: usize) -> Option<Value> {
 /// know count; 分 and 秒 stand in units.
 fn is_of_time(tokens: &Tokens<'_>, at: usize) -> bool {
     const BOUND: char = '_';
-    let is_time = |term: &Term| matches!(term, Term::Time { .. });
-    let only_time = |terms: &[Term]| !terms.is_empty() && terms.iter().all(is_time);
+    const LONGEST: u32 = 3;
     let Some(token) = tokens.get(at) else { return false };
-    if only_time(tokens.terms(token)) {
+    if tokens.marks(token) == mark::TIME {
         return true;
     }
-    let spelled = |length: u32| {
-        let unread = tokens.slice(token.start, token.start + length).iter().copied();
-        tokens.lexicon.spelled(std::iter::once(BOUND).chain(unread))
-    };
-    token.kind == TokenKind::Other && (1..=3).any(|length| only_time(spelled(length)))
+    let most = (token.start + LONGEST).min(tokens.chars.len() as u32);
+    let unread = tokens.slice(token.start, most).iter().copied();
+    token.kind == TokenKind::Other
+        && tokens
+            .lexicon
+            .prefixes(std::iter::once(BOUND).chain(unread))
+            .any(|(_, form)| tokens.lexicon.marks(form) == mark::TIME)
 }
 
 fn leading_comparator(tokens: &Tokens<'_>, at: usize) -> (Option<Comparator>, usize) {

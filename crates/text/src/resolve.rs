@@ -214,12 +214,15 @@ impl Walk<'_> {
 
     /// Whether the text between the last item and `start` ends the enumeration.
     fn gap_breaks(&self, start: u32) -> bool {
-        let gap: String = self.gap(start).iter().collect();
-        let trimmed = gap.trim();
-        if trimmed.is_empty() {
+        let gap = self.gap(start);
+        if gap.iter().all(|c| c.is_whitespace()) {
             return false;
         }
-        match self.scope.rules.connectors.get(trimmed) {
+        if gap.len() > self.scope.rules.longest_connector {
+            return true;
+        }
+        let gap: String = gap.iter().collect();
+        match self.scope.rules.connectors.get(gap.trim()) {
             Some(enumerates) => !enumerates,
             None => true,
         }

@@ -4,11 +4,12 @@
 
 use crate::normalize::Folding;
 use crate::segment::Headings;
+use crate::time::Kind;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_clinical::{Laterality, SectionKind};
-use tsumugi_tables::{Designation, Mistake, Source, Table, TermKind};
+use tsumugi_tables::{Designation, Marked, Mistake, Source, Table, TermKind};
 
 /// What a form of the lexicon means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) enum Term {
     /// A qualitative value in normal form.
     Value(Arc<str>),
     /// A word of time; `kind` and `amount` are read by the grammar of time.
-    Time { kind: Arc<str>, amount: Arc<str> },
+    Time { kind: Kind, amount: Arc<str> },
     /// A word of usage (分3, 毎食後, 頓用, 点滴静注); read by the grammar of prescriptions.
     Usage { kind: Arc<str>, value: Arc<str> },
     /// A word of habits, preferences and circumstances; read by the grammar of habits.
@@ -41,6 +42,59 @@ pub(crate) enum Term {
     Discourse(Discourse),
     /// A word that only looks as if it held a term.
     Blocker,
+}
+
+/// Marks of a form: what its terms are, as bits.
+pub(crate) mod mark {
+    pub(crate) const CONCEPT: u32 = 1;
+    pub(crate) const CUE: u32 = 1 << 1;
+    /// A cue that plans.
+    pub(crate) const PLAN: u32 = 1 << 2;
+    pub(crate) const RELATIVE: u32 = 1 << 3;
+    pub(crate) const MODIFIER: u32 = 1 << 4;
+    pub(crate) const UNIT: u32 = 1 << 5;
+    pub(crate) const VALUE: u32 = 1 << 6;
+    pub(crate) const TIME: u32 = 1 << 7;
+    pub(crate) const USAGE: u32 = 1 << 8;
+    pub(crate) const HABIT: u32 = 1 << 9;
+    pub(crate) const SERIES: u32 = 1 << 10;
+    pub(crate) const DISCOURSE: u32 = 1 << 11;
+    pub(crate) const BLOCKER: u32 = 1 << 12;
+    pub(crate) const TEST: u32 = 1 << 13;
+    pub(crate) const DRUG: u32 = 1 << 14;
+    pub(crate) const CIRCUMSTANCE: u32 = 1 << 15;
+    pub(crate) const SITE: u32 = 1 << 16;
+}
+
+impl Marked for Term {
+    fn marks(&self) -> u32 {
+        match self {
+            Self::Concept { kind, .. } => {
+                mark::CONCEPT
+                    | match kind {
+                        TermKind::Test => mark::TEST,
+                        TermKind::Drug | TermKind::DrugClass => mark::DRUG,
+                        TermKind::Circumstance => mark::CIRCUMSTANCE,
+                        TermKind::Site => mark::SITE,
+                        _ => 0,
+                    }
+            }
+            Self::Cue {
+                effect: Effect::Plan, ..
+            } => mark::PLAN,
+            Self::Cue { .. } => mark::CUE,
+            Self::Relative(_) => mark::RELATIVE,
+            Self::Modifier(_) => mark::MODIFIER,
+            Self::Unit { .. } => mark::UNIT,
+            Self::Value(_) => mark::VALUE,
+            Self::Time { .. } => mark::TIME,
+            Self::Usage { .. } => mark::USAGE,
+            Self::Habit { .. } => mark::HABIT,
+            Self::Series => mark::SERIES,
+            Self::Discourse(_) => mark::DISCOURSE,
+            Self::Blocker => mark::BLOCKER,
+        }
+    }
 }
 
 /// What a cue does.
@@ -118,6 +172,8 @@ pub(crate) struct Rules {
     pub(crate) headings: Headings,
     /// Exact text between two mentions → whether it enumerates.
     pub(crate) connectors: FxHashMap<Box<str>, bool>,
+    /// Characters of the longest of them, with blanks around it.
+    pub(crate) longest_connector: usize,
     /// Ranges in which one-letter items are believed.
     pub(crate) ranges: FxHashMap<Box<str>, (f64, f64)>,
     /// Characters that a word of time, free or bound, can begin with.
@@ -318,14 +374,19 @@ impl<'a> Loader<'a> {
     }
 
     fn load_words_of_grammars(&mut self) {
-        for (_, [form, kind, amount]) in self.rows("lexicon/time_words.tsv", ["form", "kind", "amount"]) {
+        const TIME_WORDS: &str = "lexicon/time_words.tsv";
+        for (line, [form, kind, amount]) in self.rows(TIME_WORDS, ["form", "kind", "amount"]) {
+            let Some(kind) = Kind::parse(kind) else {
+                self.wrong(TIME_WORDS, line, "kind", kind);
+                continue;
+            };
             self.rules
                 .time_starts
                 .extend(form.chars().find(|c| *c != BOUND_MARK));
             self.add(
                 form,
                 Term::Time {
-                    kind: kind.into(),
+                    kind,
                     amount: amount.into(),
                 },
             );
@@ -383,6 +444,9 @@ impl<'a> Loader<'a> {
             if kind == "since" {
                 self.rules.since.push(form.into());
             } else {
+                const BLANKS: usize = 8;
+                let longest = &mut self.rules.longest_connector;
+                *longest = form.chars().count().saturating_add(BLANKS).max(*longest);
                 self.rules.connectors.insert(form.into(), kind == "enumerate");
             }
         }

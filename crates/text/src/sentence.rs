@@ -5,7 +5,7 @@ use crate::habits;
 use crate::mention::{Link, Mention};
 use crate::quantity::{self, Parsed};
 use crate::resolve::{self, Scope};
-use crate::rules::{Effect, Modifier, Reach, Rules, Term};
+use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
 use crate::time::{self, Anchor};
 use crate::tokens::{CharClass, Scratch, TokenKind, Tokens, class};
@@ -93,7 +93,11 @@ fn deny_section(context: &SentenceContext<'_>, chars: &[char], draft: &mut Draft
 }
 
 fn collect(context: &SentenceContext<'_>, tokens: &Tokens<'_>) -> Draft {
-    let mut draft = Draft::default();
+    let mut draft = Draft {
+        mentions: Vec::with_capacity(tokens.list.len() / 2),
+        items: Vec::with_capacity(tokens.list.len()),
+        ..Draft::default()
+    };
     let mut index = 0;
     while index < tokens.list.len() {
         let read =
@@ -220,9 +224,7 @@ fn plain(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
 
 /// A form that is both a concept and a cue (投与, 留置) is a cue right behind a mention.
 fn is_cue_here(tokens: &Tokens<'_>, index: usize, draft: &Draft) -> bool {
-    let has_cue = tokens
-        .find(index, |term| matches!(term, Term::Cue { .. }).then_some(()))
-        .is_some();
+    let has_cue = tokens.is(index, mark::CUE | mark::PLAN);
     let behind_mention = draft
         .mentions
         .last()

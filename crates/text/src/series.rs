@@ -3,7 +3,7 @@
 
 use crate::mention::Mention;
 use crate::quantity::Parsed;
-use crate::rules::{Rules, SeriesLabel, Term};
+use crate::rules::{Rules, SeriesLabel, Term, mark};
 use crate::tokens::{Tokens, number_end};
 use tsumugi_clinical::{Quantity, Tag};
 use tsumugi_tables::TermKind;
@@ -13,8 +13,9 @@ const UNLABELLED: usize = 3;
 
 /// Reads a series at a token that opens one.
 pub(crate) fn parse(rules: &Rules, tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
-    tokens.find(index, |term| matches!(term, Term::Series).then_some(()))?;
-    let opener = tokens.get(index)?;
+    let opener = tokens
+        .get(index)
+        .filter(|token| tokens.marks(*token) & mark::SERIES != 0)?;
     let labels = rules.series.get(tokens.text(opener).as_str())?;
     let mut parsed = Parsed::default();
     parsed.mentions.extend(tokens.find(index, |term| match term {

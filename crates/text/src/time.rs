@@ -20,10 +20,10 @@ mod words;
 mod tests;
 
 use crate::mention::Mention;
-use crate::rules::Term;
+use crate::rules::mark;
 use crate::tokens::{Token, TokenKind, Tokens};
 use jiff::civil::Date;
-use kind::Kind;
+pub(crate) use kind::Kind;
 use stretch::Stretch;
 use tsumugi_clinical::{ClinicalTime, Precision, Span, Tag, TimeFrame, TimexType};
 use words::{NamedDay, Scan};
@@ -146,13 +146,7 @@ fn may_start(tokens: &Tokens<'_>, index: usize) -> bool {
 fn cell_may_start(tokens: &Tokens<'_>, cell: Token) -> bool {
     match cell.kind {
         TokenKind::Number => true,
-        TokenKind::Form(_) => {
-            tokens
-                .terms(cell)
-                .iter()
-                .any(|term| matches!(term, Term::Time { .. }))
-                || is_letter(tokens, cell)
-        }
+        TokenKind::Form(_) => tokens.marks(cell) & mark::TIME != 0 || is_letter(tokens, cell),
         TokenKind::Other => is_letter(tokens, cell),
     }
 }

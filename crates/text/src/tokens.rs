@@ -3,8 +3,8 @@
 //! The lexicon finds every form; a shortest path over the characters picks the cover with the fewest tokens and the
 //! fewest unread characters, so that the longest meaningful names win and a name inside another word does not count.
 
-use crate::rules::{Discourse, Rules, Term};
-use tsumugi_tables::{Lexicon, Match, TermKind};
+use crate::rules::{Discourse, Rules, Term, mark};
+use tsumugi_tables::{Lexicon, Match};
 
 /// A token of a sentence; offsets are characters of the sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,7 +53,8 @@ impl<'a> Tokens<'a> {
         scratch.search(lexicon, chars);
         let list = scratch.cover(lexicon, chars);
         let mut discourse = Vec::new();
-        for found in &scratch.matches {
+        let speaks = |found: &&Match| lexicon.marks(found.form) & mark::DISCOURSE != 0;
+        for found in scratch.matches.iter().filter(speaks) {
             for term in lexicon.terms(found.form) {
                 if let Term::Discourse(kind) = term {
                     discourse.push(*kind);
@@ -79,6 +80,20 @@ impl<'a> Tokens<'a> {
             TokenKind::Form(form) => self.lexicon.terms(form),
             _ => &[],
         }
+    }
+
+    /// What a token is, as bits.
+    pub(crate) fn marks(&self, token: Token) -> u32 {
+        match token.kind {
+            TokenKind::Form(form) => self.lexicon.marks(form),
+            _ => 0,
+        }
+    }
+
+    /// Whether the token at `index` means something of the kinds of these marks.
+    pub(crate) fn is(&self, index: usize, marks: u32) -> bool {
+        self.get(index)
+            .is_some_and(|token| self.marks(token) & marks != 0)
     }
 
     /// The first meaning of the token at `index` that `pick` accepts.
@@ -181,8 +196,9 @@ impl Scratch {
             {
                 next_match += 1;
                 if here != u32::MAX
-                    && let Some(cost) = form_cost(lexicon, found)
-                    && is_word(lexicon, chars, matches, found, form_before)
+                    && let marks = lexicon.marks(found.form)
+                    && let Some(cost) = form_cost(marks)
+                    && is_word(marks, chars, matches, found, form_before)
                 {
                     relax(best, start, found.end, here + cost, TokenKind::Form(found.form));
                 }
@@ -218,7 +234,7 @@ fn relax(best: &mut [Step], from: usize, end: u32, cost: u32, kind: TokenKind) {
 }
 
 fn trace(best: &[Step]) -> Vec<Token> {
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(best.len());
     let mut end = best.len().saturating_sub(1);
     while end > 0 {
         let Some(step) = best.get(end) else { break };
@@ -234,22 +250,13 @@ fn trace(best: &[Step]) -> Vec<Token> {
 }
 
 /// What a form costs; none for forms that only speak of discourse.
-fn form_cost(lexicon: &Lexicon<Term>, found: &Match) -> Option<u32> {
-    let mut cost = None;
-    for term in lexicon.terms(found.form) {
-        match term {
-            Term::Discourse(_) => {}
-            Term::Modifier(_)
-            | Term::Unit { .. }
-            | Term::Time { .. }
-            | Term::Usage { .. }
-            | Term::Value(_) => {
-                cost = cost.or(Some(COST_WEAK_FORM));
-            }
-            _ => return Some(COST_FORM),
-        }
+fn form_cost(marks: u32) -> Option<u32> {
+    const WEAK: u32 = mark::MODIFIER | mark::UNIT | mark::TIME | mark::USAGE | mark::VALUE;
+    match marks & !mark::DISCOURSE {
+        0 => None,
+        weak if weak & !WEAK == 0 => Some(COST_WEAK_FORM),
+        _ => Some(COST_FORM),
     }
-    cost
 }
 
 fn unread_cost(c: char) -> u32 {
@@ -300,13 +307,7 @@ fn is_particle(c: char) -> bool {
 }
 
 /// Whether a match stands as a word of its own, judged by the script of its ends and neighbours.
-fn is_word(
-    lexicon: &Lexicon<Term>,
-    chars: &[char],
-    matches: &[Match],
-    found: &Match,
-    form_before: u32,
-) -> bool {
+fn is_word(marks: u32, chars: &[char], matches: &[Match], found: &Match, form_before: u32) -> bool {
     let after_form = form_before > 0;
     let (start, end) = (found.start as usize, found.end as usize);
     let before = start
@@ -317,14 +318,11 @@ fn is_word(
     let (Some(first), Some(last)) = (chars.get(start), chars.get(end - 1)) else {
         return false;
     };
-    let terms = lexicon.terms(found.form);
-    if terms.contains(&Term::Blocker) {
+    if marks & mark::BLOCKER != 0 {
         return true;
     }
     let same = |a: char, b: Option<(char, CharClass)>| b.is_some_and(|(_, kind)| kind == class(a));
-    let is_unit = terms
-        .iter()
-        .any(|term| matches!(term, Term::Unit { .. } | Term::Usage { .. }));
+    let is_unit = marks & (mark::UNIT | mark::USAGE) != 0;
     match class(*first) {
         // Latin words are not read out of one another: both must be long, or one a unit (500mgIV).
         CharClass::Latin
@@ -363,28 +361,17 @@ fn is_word(
         CharClass::Digit if same(*last, after) => false,
         CharClass::Katakana if same(*last, after) => follows_form(matches, chars, end),
         CharClass::Kanji if end - start == 1 && same(*last, after) => {
-            single_kanji_may_join(terms) && follows_form(matches, chars, end)
+            single_kanji_may_join(marks) && follows_form(matches, chars, end)
         }
         _ => true,
     }
 }
 
 /// One-character sites and modifiers open compounds (肺結節, 右膝); one-character findings (熱, 痛) do not.
-fn single_kanji_may_join(terms: &[Term]) -> bool {
-    terms.iter().any(|term| {
-        matches!(
-            term,
-            Term::Modifier(_)
-                | Term::Relative(_)
-                | Term::Time { .. }
-                | Term::Unit { .. }
-                | Term::Usage { .. }
-                | Term::Concept {
-                    kind: TermKind::Site,
-                    ..
-                }
-        )
-    })
+fn single_kanji_may_join(marks: u32) -> bool {
+    const MAY_JOIN: u32 =
+        mark::MODIFIER | mark::RELATIVE | mark::TIME | mark::UNIT | mark::USAGE | mark::SITE;
+    marks & MAY_JOIN != 0
 }
 
 /// Whether some form starts exactly at `at`: then a word of the same script may end there.

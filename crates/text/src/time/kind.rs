@@ -5,7 +5,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
         /// What a word of time is; the table names it in its column `kind`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(super) enum Kind {
+        pub(crate) enum Kind {
             $($(#[$doc])* $kind,)*
         }
 
@@ -15,9 +15,18 @@ macro_rules! kinds {
             pub(super) const ALL: &'static [Self] = &[$(Self::$kind,)*];
 
             /// The name in the table.
+            #[cfg(test)]
             pub(super) fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
+                }
+            }
+
+            /// Reads the cell of the table.
+            pub(crate) fn parse(text: &str) -> Option<Self> {
+                match text {
+                    $($name => Some(Self::$kind),)*
+                    _ => None,
                 }
             }
         }

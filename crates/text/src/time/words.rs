@@ -6,7 +6,7 @@
 
 use super::Anchor;
 use super::kind::{Kind, Unit};
-use crate::rules::{Effect, Term};
+use crate::rules::{Term, mark};
 use crate::tokens::{Token, TokenKind, Tokens};
 use jiff::civil::Date;
 use tsumugi_tables::TermKind;
@@ -44,7 +44,7 @@ impl<'a> Word<'a> {
     /// The amount of the word, if it is of this kind.
     pub(super) fn amount(&self, wanted: Kind) -> Option<&'a str> {
         self.terms.iter().find_map(|term| match term {
-            Term::Time { kind, amount } if kind.as_ref() == wanted.name() => Some(amount.as_ref()),
+            Term::Time { kind, amount } if *kind == wanted => Some(amount.as_ref()),
             _ => None,
         })
     }
@@ -119,20 +119,19 @@ pub(super) fn holds_time(tokens: &Tokens<'_>, token: Token) -> bool {
 
 /// Whether only prescriptions and habits know the word.
 fn is_usage(tokens: &Tokens<'_>, token: Token) -> bool {
-    let terms = tokens.terms(token);
-    !terms.is_empty()
-        && terms
-            .iter()
-            .all(|term| matches!(term, Term::Usage { .. } | Term::Habit { .. }))
+    means_only(tokens, token, mark::USAGE | mark::HABIT)
+}
+
+fn means_only(tokens: &Tokens<'_>, token: Token, wanted: u32) -> bool {
+    let marks = tokens.marks(token);
+    marks != 0 && marks & !wanted == 0
 }
 
 /// Whether a cue, but no plan, begins like time: 20代, 後の, 数年前に.
 fn is_cue_of_time(tokens: &Tokens<'_>, token: Token) -> bool {
-    if !may_begin_time(tokens, token) {
-        return false;
-    }
-    let leans = |c: &char| is_time(tokens.lexicon.spelled([BOUND, *c].into_iter()));
+    let leans = |c: &char| is_time(tokens.lexicon.spelled([BOUND, *c]));
     is_cue(tokens, token)
+        && may_begin_time(tokens, token)
         && (starts_with_digit(tokens, token)
             || tokens
                 .slice(token.start, token.start + 1)
@@ -142,26 +141,19 @@ fn is_cue_of_time(tokens: &Tokens<'_>, token: Token) -> bool {
 }
 
 fn is_cue(tokens: &Tokens<'_>, token: Token) -> bool {
-    let terms = tokens.terms(token);
-    let is_cue = |term: &Term| match term {
-        Term::Cue { effect, .. } => *effect != Effect::Plan,
-        Term::Usage { .. } | Term::Habit { .. } => true,
-        _ => false,
-    };
-    !terms.is_empty() && terms.iter().all(is_cue)
+    means_only(tokens, token, mark::CUE | mark::USAGE | mark::HABIT)
 }
 
 /// Whether a free word of time is the beginning of a cue (若い頃に).
 fn begins_with_time(tokens: &Tokens<'_>, token: Token) -> bool {
-    may_begin_time(tokens, token)
-        && is_cue(tokens, token)
-        && (token.start + 2..token.end).any(|end| {
-            is_time(
-                tokens
-                    .lexicon
-                    .spelled(tokens.slice(token.start, end).iter().copied()),
-            )
-        })
+    const LEAST: usize = 2;
+    let text = tokens.slice(token.start, token.end);
+    let is_proper = |(length, form): (usize, u32)| {
+        (LEAST..text.len()).contains(&length) && tokens.lexicon.marks(form) & mark::TIME != 0
+    };
+    is_cue(tokens, token)
+        && may_begin_time(tokens, token)
+        && tokens.lexicon.prefixes(text.iter().copied()).any(is_proper)
 }
 
 /// Whether the first character can begin a word of time; most words are out by this alone.
@@ -215,12 +207,12 @@ impl<'a> Scan<'_, 'a> {
         match token.kind {
             TokenKind::Number => None,
             TokenKind::Form(_) => {
-                let terms = self.tokens.terms(token);
-                let free = is_time(terms).then_some(terms);
-                let terms = free.or_else(|| {
+                let terms = if self.tokens.marks(token) & mark::TIME != 0 {
+                    self.tokens.terms(token)
+                } else {
                     let key = std::iter::once(BOUND).chain(self.chars_of(token).iter().copied());
-                    Some(self.tokens.lexicon.spelled(key)).filter(|terms| is_time(terms))
-                })?;
+                    Some(self.tokens.lexicon.spelled(key)).filter(|terms| is_time(terms))?
+                };
                 Some(Word {
                     terms,
                     start: at,
@@ -232,40 +224,36 @@ impl<'a> Scan<'_, 'a> {
     }
 
     fn bound(&self, at: usize) -> Option<Word<'a>> {
-        let mut key = String::from(BOUND);
-        key.extend((at..at + LONGEST_BOUND).map_while(|index| self.unread_char(index)));
-        let is_cut = self.is_cut(at);
-        for length in (1..=LONGEST_BOUND).rev() {
-            let is_this_long = key.chars().count() == length + 1;
-            if !is_this_long {
-                continue;
-            }
-            let bound = self.tokens.lexicon.get(&key);
-            let terms = if bound.is_empty() && is_cut {
-                self.free(&key)
-            } else {
-                bound
-            };
-            let last = key.pop();
-            let cuts_latin_word = last.is_some_and(|c| c.is_ascii_alphabetic())
-                && self.char_at(at + length).is_some_and(|c| c.is_ascii_alphabetic());
-            if !terms.is_empty() && !cuts_latin_word {
-                return Some(Word {
-                    terms,
-                    start: at,
-                    end: at + length,
-                });
+        let lexicon = self.tokens.lexicon;
+        let unread = (at..at + LONGEST_BOUND).map_while(|index| self.unread_char(index));
+        let mut longest = None;
+        for (length, form) in lexicon.prefixes(std::iter::once(BOUND).chain(unread.clone())) {
+            let length = length - 1;
+            if length > 0 && !self.cuts_latin_word(at + length) {
+                longest = Some((length, form));
             }
         }
-        None
+        if self.is_cut(at) {
+            // A cut token may hold a free word of time, too; the longer of the two stands.
+            for (length, form) in lexicon.prefixes(unread) {
+                let is_longer = longest.is_none_or(|(known, _)| length > known);
+                let is_time = lexicon.marks(form) & mark::TIME != 0;
+                if is_longer && is_time && !self.cuts_latin_word(at + length) {
+                    longest = Some((length, form));
+                }
+            }
+        }
+        longest.map(|(length, form)| Word {
+            terms: lexicon.terms(form),
+            start: at,
+            end: at + length,
+        })
     }
 
-    /// The free word of time that cut characters spell, behind the mark of a bound word.
-    fn free(&self, key: &str) -> &'a [Term] {
-        let terms = key
-            .strip_prefix(BOUND)
-            .map_or(&[][..], |word| self.tokens.lexicon.get(word));
-        if is_time(terms) { terms } else { &[] }
+    /// Whether letters stand on both sides of the seam before a cell.
+    fn cuts_latin_word(&self, at: usize) -> bool {
+        let is_letter = |index: usize| self.char_at(index).is_some_and(|c| c.is_ascii_alphabetic());
+        at.checked_sub(1).is_some_and(is_letter) && is_letter(at)
     }
 
     /// Whether the cell is part of a token that was cut.
@@ -290,13 +278,12 @@ impl<'a> Scan<'_, 'a> {
     pub(super) fn prefix(&self, at: usize, kind: Kind) -> Option<Word<'a>> {
         (1..LONGEST_BOUND.min(at + 1)).rev().find_map(|length| {
             let start = at - length;
-            let mut key: String = (start..at).map_while(|index| self.unread_char(index)).collect();
-            if key.chars().count() != length {
+            let unread = (start..at).map_while(|index| self.unread_char(index));
+            if unread.clone().count() != length {
                 return None;
             }
-            key.push(BOUND);
             let word = Word {
-                terms: self.tokens.lexicon.get(&key),
+                terms: self.tokens.lexicon.spelled(unread.chain(std::iter::once(BOUND))),
                 start,
                 end: at,
             };
@@ -315,9 +302,8 @@ impl<'a> Scan<'_, 'a> {
         let [letter] = self.chars_of(token) else {
             return None;
         };
-        let key: String = [*letter, BOUND].iter().collect();
         Word {
-            terms: self.tokens.lexicon.get(&key),
+            terms: self.tokens.lexicon.spelled([*letter, BOUND]),
             start: at,
             end: at + 1,
         }
@@ -344,6 +330,12 @@ impl<'a> Scan<'_, 'a> {
     pub(super) fn find<T>(&self, at: usize, pick: impl FnMut(&'a Term) -> Option<T>) -> Option<T> {
         self.get(at)
             .and_then(|cell| self.tokens.terms(cell).iter().find_map(pick))
+    }
+
+    /// Whether the cell means something of the kinds of these marks.
+    pub(super) fn is(&self, at: usize, marks: u32) -> bool {
+        self.get(at)
+            .is_some_and(|cell| self.tokens.marks(cell) & marks != 0)
     }
 
     /// Whether the cell is exactly this character, unread.
@@ -414,16 +406,25 @@ impl<'a> Scan<'_, 'a> {
     }
 
     fn single(&self, at: usize) -> Option<Amount> {
-        const LARGEST: f64 = 9999.0;
-        let text = self.digits(at)?;
-        let value: f64 = text.parse().ok().filter(|value| *value <= LARGEST)?;
-        let digits = text.split('.').next().unwrap_or("").len();
-        let (low, high) = (value.floor() as i32, value.ceil() as i32);
-        Some(Amount {
+        const LARGEST: i32 = 9999;
+        let cell = self.get(at).filter(|cell| cell.kind == TokenKind::Number)?;
+        let mut whole = self.chars_of(cell).iter().filter(|c| **c != ',');
+        let (mut low, mut digits, mut is_decimal) = (0i32, 0, false);
+        for c in whole.by_ref() {
+            let Some(digit) = c.to_digit(10) else {
+                is_decimal = true;
+                break;
+            };
+            digits += 1;
+            low = low.checked_mul(10)?.checked_add(digit as i32)?;
+        }
+        let has_rest = whole.any(|c| *c != '0');
+        let high = low + i32::from(has_rest);
+        (low < LARGEST || low == LARGEST && !has_rest).then_some(Amount {
             low,
             high,
             digits,
-            is_decimal: text.contains('.'),
+            is_decimal,
             end: at + 1,
         })
     }
@@ -496,10 +497,7 @@ impl<'a> Scan<'_, 'a> {
 
     fn ends_clause(&self, at: usize) -> bool {
         let is_comma = self.is_char(at, |c| c == '\u{3001}');
-        is_comma
-            || self
-                .find(at, |term| matches!(term, Term::Cue { .. }).then_some(()))
-                .is_some()
+        is_comma || self.is(at, mark::CUE | mark::PLAN)
     }
 
     /// Whether the words around say that something is planned.
@@ -509,21 +507,17 @@ impl<'a> Scan<'_, 'a> {
         (start.saturating_sub(BEFORE)..start)
             .chain(end..end + BEHIND)
             .any(|index| {
-                let plans = |term: &Term| match term {
-                    Term::Cue { effect, .. } => *effect == Effect::Plan,
-                    Term::Time { kind, .. } => kind.as_ref() == Kind::Plan.name(),
-                    _ => false,
-                };
-                self.find(index, |term| plans(term).then_some(())).is_some()
+                let plans = |term: &Term| matches!(term, Term::Time { kind: Kind::Plan, .. });
+                self.is(index, mark::PLAN)
+                    || self.is(index, mark::TIME)
+                        && self.find(index, |term| plans(term).then_some(())).is_some()
             })
     }
 
     /// Whether a relative is named before: then an age is not the patient's.
     pub(super) fn is_of_relative(&self, at: usize) -> bool {
         const REACH: usize = 40;
-        let is_relative =
-            |index: usize| self.find(index, |term| matches!(term, Term::Relative(_)).then_some(()));
-        (at.saturating_sub(REACH)..at).any(|index| is_relative(index).is_some())
+        (at.saturating_sub(REACH)..at).any(|index| self.is(index, mark::RELATIVE))
     }
 }
 
