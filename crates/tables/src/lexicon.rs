@@ -101,16 +101,13 @@ impl<T: Marked> Lexicon<T> {
             let marks = term.marks();
             lexicon.terms.push(term);
             let end = u32::try_from(lexicon.terms.len()).map_err(|_| LexiconError { ..error })?;
-            match lexicon.forms.last_mut().filter(|_| form == last) {
-                Some(known) => {
-                    known.end = end;
-                    known.marks |= marks;
-                }
-                None => {
-                    lexicon.forms.push(FormEntry { end, marks });
-                    spelled.push(form.chars().collect());
-                    last = form;
-                }
+            if let Some(known) = lexicon.forms.last_mut().filter(|_| form == last) {
+                known.end = end;
+                known.marks |= marks;
+            } else {
+                lexicon.forms.push(FormEntry { end, marks });
+                spelled.push(form.chars().collect());
+                last = form;
             }
         }
         lexicon.nodes.push(Node {

@@ -416,7 +416,7 @@ impl<'a> Scan<'_, 'a> {
                 break;
             };
             digits += 1;
-            low = low.checked_mul(10)?.checked_add(digit as i32)?;
+            low = low.checked_mul(10)?.checked_add(digit.cast_signed())?;
         }
         let has_rest = whole.any(|c| *c != '0');
         let high = low + i32::from(has_rest);
