@@ -6,10 +6,12 @@
 )]
 
 mod bench;
+mod corpus;
 mod e2e;
 mod eval;
 mod soak;
 mod tidy;
+mod train;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
@@ -30,12 +32,22 @@ struct Cli {
 enum Command {
     /// Checks tables, layers, file lengths, licences and documents; prints every mistake.
     Tidy,
+    /// Writes the texts of the annotated records beside their XML and says how many there are.
+    Corpus,
     /// Measures accuracy on the corpora of the tree.
     Eval {
         /// Prints everything that is wrong.
         #[arg(long)]
         errors: bool,
+        /// Scores the annotated records of this split (`train`, `dev`, `test`) instead.
+        #[arg(long)]
+        split: Option<String>,
+        /// How many of the most frequent errors of the split are printed; never ask for those of `test`.
+        #[arg(long, default_value_t = 0)]
+        most: usize,
     },
+    /// Learns the tagger from the annotated records and writes `data/tagger/tagger.bin`.
+    Train(train::Args),
     /// Measures speed (in a release build of itself).
     Bench,
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
@@ -66,7 +78,14 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         }
-        Command::Eval { errors } => finish(eval::run(&root(), errors)),
+        Command::Eval {
+            split: Some(split),
+            most,
+            ..
+        } => finish(eval::run_records(&root(), &split, most)),
+        Command::Eval { errors, .. } => finish(eval::run(&root(), errors)),
+        Command::Corpus => finish(corpus::write(&root())),
+        Command::Train(args) => finish(train::run(&root(), &args)),
         Command::Bench => finish(bench::run(&root())),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),

@@ -14,8 +14,10 @@ use tsumugi_clinical::{
     Phase, Polarity, StructuredNote,
 };
 use tsumugi_tables::{Mistake, Source, TermKind};
-use tsumugi_terminology::{Vocabulary, VocabularyError, edition, embedded_files, sources_of};
-use tsumugi_text::{ReadCache, ReadContext, Reader, ReaderError, Reading};
+use tsumugi_terminology::{
+    Vocabulary, VocabularyError, edition, embedded_files, embedded_tagger, sources_of,
+};
+use tsumugi_text::{ModelError, ReadCache, ReadContext, Reader, ReaderError, Reading, Tagger};
 
 /// Why the engine cannot be built from its tables.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum CoderError {
     /// The grammar.
     #[error(transparent)]
     Reader(#[from] ReaderError),
+    /// The weights of the tagger.
+    #[error(transparent)]
+    Tagger(#[from] ModelError),
     /// The rules of coding.
     #[error("{} mistakes in the rules of coding; the first: {first}", .count)]
     Rules {
@@ -48,18 +53,41 @@ pub struct Coder {
 }
 
 impl Coder {
-    /// Builds the engine from the embedded tables.
+    /// Builds the engine from the embedded tables and the embedded tagger.
     pub fn embedded() -> Result<Self, CoderError> {
         let files = embedded_files();
-        let mut coder = Self::new(&sources_of(&files))?;
-        coder.edition = edition(&files);
+        let weights = embedded_tagger();
+        let tagger = weights.as_deref().map(Tagger::load).transpose()?;
+        let mut coder = Self::new(&sources_of(&files))?.with_tagger(tagger);
+        coder.edition = edition(&files, weights.as_deref());
         Ok(coder)
+    }
+
+    /// Builds the engine from the embedded tables: tables and rules read alone.
+    pub fn without_tagger() -> Result<Self, CoderError> {
+        let files = embedded_files();
+        let mut coder = Self::new(&sources_of(&files))?;
+        coder.edition = edition(&files, None);
+        Ok(coder)
+    }
+
+    /// The same engine with another tagger.
+    #[must_use]
+    pub fn with_tagger(self, tagger: Option<Tagger>) -> Self {
+        Self {
+            reader: self.reader.with_tagger(tagger),
+            ..self
+        }
     }
 
     /// Builds the engine from tables.
     pub fn new(sources: &[Source<'_>]) -> Result<Self, CoderError> {
         let vocabulary = Vocabulary::new(sources)?;
-        let reader = Reader::new(sources, vocabulary.designations())?;
+        let concept_of = |id: &str| {
+            let key = vocabulary.key(id)?;
+            Some((vocabulary.get(key)?.kind, key))
+        };
+        let reader = Reader::new(sources, vocabulary.designations(), concept_of)?;
         let mut mistakes = Vec::new();
         let derivations = Derivations::new(sources, &vocabulary, &mut mistakes);
         let equivalents = Equivalents::new(sources, &vocabulary, &mut mistakes);
@@ -199,7 +227,8 @@ impl Coder {
     }
 }
 
-fn read_context(note: &Note) -> ReadContext {
+/// What the reader is told of a note beside its text.
+pub fn read_context(note: &Note) -> ReadContext {
     let birth = note.patient.as_ref().and_then(|patient| patient.birth_date);
     ReadContext {
         date: note.date,

@@ -13,5 +13,5 @@ mod merge;
 mod record;
 mod refine;
 
-pub use coder::{Coder, CoderError};
+pub use coder::{Coder, CoderError, read_context};
 pub use record::{Record, RecordNote};

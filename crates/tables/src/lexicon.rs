@@ -178,6 +178,29 @@ impl<T: Marked> Lexicon<T> {
     }
 }
 
+impl<T: Marked + Clone> Lexicon<T> {
+    /// Adds a form that no text spells: another reading of one that texts do. Gives its index.
+    pub fn add_reading(&mut self, terms: impl IntoIterator<Item = T>) -> u32 {
+        let mut marks = 0;
+        for term in terms {
+            marks |= term.marks();
+            self.terms.push(term);
+        }
+        self.forms.push(FormEntry {
+            end: self.terms.len() as u32,
+            marks,
+        });
+        self.forms.len() as u32 - 1
+    }
+
+    /// Adds marks to a form.
+    pub fn mark(&mut self, form: u32, marks: u32) {
+        if let Some(entry) = self.forms.get_mut(form as usize) {
+            entry.marks |= marks;
+        }
+    }
+}
+
 impl<T> Lexicon<T> {
     /// Number of forms.
     pub fn len(&self) -> usize {

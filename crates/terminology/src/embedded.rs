@@ -10,6 +10,9 @@ use tsumugi_tables::Source;
 #[folder = "../../data"]
 struct Data;
 
+/// The one file that is no text.
+const TAGGER: &str = "tagger/tagger.bin";
+
 /// A file of `data/`.
 #[derive(Debug, Clone)]
 pub struct DataFile {
@@ -22,6 +25,7 @@ pub struct DataFile {
 /// All embedded files, sorted by path.
 pub fn embedded_files() -> Vec<DataFile> {
     let mut files: Vec<DataFile> = Data::iter()
+        .filter(|path| path.as_ref() != TAGGER)
         .filter_map(|path| {
             let file = Data::get(&path)?;
             let text = match file.data {
@@ -38,6 +42,11 @@ pub fn embedded_files() -> Vec<DataFile> {
     files
 }
 
+/// The weights of the tagger, where they are there.
+pub fn embedded_tagger() -> Option<Cow<'static, [u8]>> {
+    Data::get(TAGGER).map(|file| file.data)
+}
+
 /// The files as sources for table readers.
 pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
     files
@@ -49,15 +58,19 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
         .collect()
 }
 
-/// The edition of a set of tables: the first 16 hexadecimal digits of the SHA-256 over paths and contents. The texts of
+/// The edition of a set of tables and the weights that read with them: the first 16 hexadecimal digits of the SHA-256
+/// over paths and contents. The texts of
 /// the screens are not among them: they change nothing of what the engine reads.
-pub fn edition(files: &[DataFile]) -> String {
+pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
     let mut hash = Sha256::new();
     for file in files.iter().filter(|file| !file.path.starts_with("ui/")) {
         hash.update(file.path.as_bytes());
         hash.update([0]);
         hash.update(file.text.as_bytes());
         hash.update([0]);
+    }
+    if let Some(weights) = tagger {
+        hash.update(weights);
     }
     let digest = hash.finalize();
     let mut edition = String::with_capacity(16);

@@ -9,6 +9,6 @@ mod names;
 mod vocabulary;
 
 pub use concept::{Concept, ReferenceInterval, system};
-pub use embedded::{DataFile, edition, embedded_files, sources_of};
+pub use embedded::{DataFile, edition, embedded_files, embedded_tagger, sources_of};
 pub use names::NameIndex;
 pub use vocabulary::{Vocabulary, VocabularyError};

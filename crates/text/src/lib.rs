@@ -17,6 +17,8 @@ mod rules;
 mod segment;
 mod sentence;
 mod series;
+
+mod tagger;
 mod time;
 mod tokens;
 mod unread;
@@ -24,3 +26,7 @@ mod unread;
 pub use mention::{Assertion, Link, Mention, Reading, TermRef};
 pub use normalize::{Folding, NormalizedText};
 pub use reader::{ReadCache, ReadContext, Reader, ReaderError};
+pub use tagger::{
+    CLASSES, ClassInstance, ClassifierParts, FEATURES, Instance, LABELS, ModelError, Tagger, TaggerParts,
+    tag_labels,
+};

@@ -2,9 +2,10 @@
 
 use crate::mention::{Mention, Reading};
 use crate::normalize::NormalizedText;
-use crate::rules::{Loader, Rules, Term};
+use crate::rules::{AmbiguousRow, Loader, OneReading, Rules, Term, mark};
 use crate::segment::{Sentence, segment};
 use crate::sentence::{self, SentenceContext};
+use crate::tagger::{self, ClassInstance, Instance, Tagger};
 use crate::time::Anchor;
 use crate::tokens::Scratch;
 use jiff::civil::Date;
@@ -34,6 +35,7 @@ pub enum ReaderError {
 pub struct Reader {
     lexicon: Lexicon<Term>,
     rules: Rules,
+    tagger: Option<Tagger>,
 }
 
 /// What is known of a note beside its text.
@@ -67,23 +69,89 @@ pub struct ReadCache {
 type SentenceKey = (Option<SectionKind>, Box<[char]>);
 
 impl Reader {
-    /// Compiles the tables below `lexicon/` and the vocabulary's forms.
+    /// Compiles the tables below `lexicon/` and the vocabulary's forms; `concept_of` gives the kind and index of a
+    /// concept's id.
     pub fn new(
         sources: &[Source<'_>],
         designations: impl IntoIterator<Item = Designation>,
+        concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
     ) -> Result<Self, ReaderError> {
         let mut loader = Loader::load(sources);
         loader.add_designations(designations);
+        loader.load_ambiguous(concept_of);
         if let Some(first) = loader.mistakes.first() {
             return Err(ReaderError::Tables {
                 count: loader.mistakes.len(),
                 first: first.clone(),
             });
         }
+        let mut lexicon = Lexicon::compile(loader.forms)?;
+        let mut rules = loader.rules;
+        rules.ambiguous = readings(&mut lexicon, loader.ambiguous);
+        rules.categories = (0..lexicon.len() as u32)
+            .map(|form| tagger::category_of(lexicon.marks(form), lexicon.terms(form)))
+            .collect();
         Ok(Self {
-            lexicon: Lexicon::compile(loader.forms)?,
-            rules: loader.rules,
+            lexicon,
+            rules,
+            tagger: None,
         })
+    }
+
+    /// The same reader with a tagger for what no dictionary holds; without one, tables and rules read alone.
+    #[must_use]
+    pub fn with_tagger(self, tagger: Option<Tagger>) -> Self {
+        Self { tagger, ..self }
+    }
+
+    /// What the tagger sees of every sentence of a note; spans are characters of the note.
+    pub fn instances(&self, context: &ReadContext, text: &str) -> Vec<Instance> {
+        let mut out = Vec::new();
+        self.each_sentence(context, text, |context, chars, scratch, place| {
+            let (tokens, draft) = sentence::known(context, chars, scratch);
+            let mut instance = tagger::instance(&tokens, &draft);
+            instance.spans.iter_mut().for_each(|span| *span = place(*span));
+            out.push(instance);
+        });
+        out
+    }
+
+    /// What the classifiers see of every mention of a note, as the tagger of this reader cuts them.
+    pub fn class_instances(&self, context: &ReadContext, text: &str) -> Vec<ClassInstance> {
+        let mut out = Vec::new();
+        self.each_sentence(context, text, |context, chars, scratch, place| {
+            for mut instance in sentence::class_instances(context, chars, scratch) {
+                instance.span = place(instance.span);
+                out.push(instance);
+            }
+        });
+        out
+    }
+
+    fn each_sentence(
+        &self,
+        context: &ReadContext,
+        text: &str,
+        mut each: impl FnMut(&SentenceContext<'_>, &[char], &mut Scratch, &dyn Fn(Span) -> Span),
+    ) {
+        let folded = self.mend_breaks(self.rules.folding.fold(text));
+        let mut scratch = Scratch::default();
+        for sentence in segment(&self.rules.headings, folded.chars()) {
+            let range = sentence.span.start as usize..sentence.span.end as usize;
+            let chars = folded.chars().get(range).unwrap_or(&[]);
+            let place = |span: Span| {
+                folded.original(Span::new(
+                    span.start + sentence.span.start,
+                    span.end + sentence.span.start,
+                ))
+            };
+            each(
+                &self.sentence_context(context, sentence.section),
+                chars,
+                &mut scratch,
+                &place,
+            );
+        }
     }
 
     /// Number of forms, of vocabulary and grammar together.
@@ -129,6 +197,7 @@ impl Reader {
             rules: &self.rules,
             section,
             anchor,
+            tagger: self.tagger.as_ref(),
         }
     }
 
@@ -203,6 +272,35 @@ impl Reader {
         }
         crosses
     }
+}
+
+/// Gives every reading of an ambiguous form a form of its own, which means that concept, and what the form means beside
+/// concepts.
+fn readings(lexicon: &mut Lexicon<Term>, rows: Vec<AmbiguousRow>) -> FxHashMap<u32, Vec<OneReading>> {
+    let mut ambiguous: FxHashMap<u32, Vec<OneReading>> = FxHashMap::default();
+    for (form, concept, near) in rows {
+        let Some(whole) = lexicon.form_of(form.chars()) else {
+            continue;
+        };
+        let is_this = |term: &&Term| match term {
+            Term::Concept { kind, key, .. } => Some((*kind, *key)) == concept,
+            _ => true,
+        };
+        // A concept that has the form among its names and in this table is there twice.
+        let mut terms: Vec<Term> = Vec::new();
+        for term in lexicon.terms(whole).iter().filter(is_this) {
+            if !terms.contains(term) {
+                terms.push(term.clone());
+            }
+        }
+        let reading = lexicon.add_reading(terms);
+        lexicon.mark(whole, mark::AMBIGUOUS);
+        ambiguous
+            .entry(whole)
+            .or_default()
+            .push(OneReading { form: reading, near });
+    }
+    ambiguous
 }
 
 fn is_word_char(c: Option<char>) -> bool {

@@ -2,14 +2,17 @@
 //!
 //! Every form becomes an entry of the one lexicon, so that a sentence is searched once for all of them.
 
+pub(crate) mod mark;
+
 use crate::normalize::Folding;
 use crate::segment::Headings;
 use crate::time::Kind;
+use crate::tokens::{CharClass, class};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_clinical::{Laterality, SectionKind};
-use tsumugi_tables::{Designation, Marked, Mistake, Source, Table, TermKind};
+use tsumugi_tables::{Designation, Mistake, Source, Table, TermKind};
 
 /// What a form of the lexicon means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,59 +45,6 @@ pub(crate) enum Term {
     Discourse(Discourse),
     /// A word that only looks as if it held a term.
     Blocker,
-}
-
-/// Marks of a form: what its terms are, as bits.
-pub(crate) mod mark {
-    pub(crate) const CONCEPT: u32 = 1;
-    pub(crate) const CUE: u32 = 1 << 1;
-    /// A cue that plans.
-    pub(crate) const PLAN: u32 = 1 << 2;
-    pub(crate) const RELATIVE: u32 = 1 << 3;
-    pub(crate) const MODIFIER: u32 = 1 << 4;
-    pub(crate) const UNIT: u32 = 1 << 5;
-    pub(crate) const VALUE: u32 = 1 << 6;
-    pub(crate) const TIME: u32 = 1 << 7;
-    pub(crate) const USAGE: u32 = 1 << 8;
-    pub(crate) const HABIT: u32 = 1 << 9;
-    pub(crate) const SERIES: u32 = 1 << 10;
-    pub(crate) const DISCOURSE: u32 = 1 << 11;
-    pub(crate) const BLOCKER: u32 = 1 << 12;
-    pub(crate) const TEST: u32 = 1 << 13;
-    pub(crate) const DRUG: u32 = 1 << 14;
-    pub(crate) const CIRCUMSTANCE: u32 = 1 << 15;
-    pub(crate) const SITE: u32 = 1 << 16;
-}
-
-impl Marked for Term {
-    fn marks(&self) -> u32 {
-        match self {
-            Self::Concept { kind, .. } => {
-                mark::CONCEPT
-                    | match kind {
-                        TermKind::Test => mark::TEST,
-                        TermKind::Drug | TermKind::DrugClass => mark::DRUG,
-                        TermKind::Circumstance => mark::CIRCUMSTANCE,
-                        TermKind::Site => mark::SITE,
-                        _ => 0,
-                    }
-            }
-            Self::Cue {
-                effect: Effect::Plan, ..
-            } => mark::PLAN,
-            Self::Cue { .. } => mark::CUE,
-            Self::Relative(_) => mark::RELATIVE,
-            Self::Modifier(_) => mark::MODIFIER,
-            Self::Unit { .. } => mark::UNIT,
-            Self::Value(_) => mark::VALUE,
-            Self::Time { .. } => mark::TIME,
-            Self::Usage { .. } => mark::USAGE,
-            Self::Habit { .. } => mark::HABIT,
-            Self::Series => mark::SERIES,
-            Self::Discourse(_) => mark::DISCOURSE,
-            Self::Blocker => mark::BLOCKER,
-        }
-    }
 }
 
 /// What a cue does.
@@ -188,9 +138,44 @@ pub(crate) struct Rules {
     pub(crate) series: FxHashMap<Box<str>, Vec<SeriesLabel>>,
     /// What a section that only denies says: section → name of the concept.
     pub(crate) denied_sections: Vec<(SectionKind, Box<str>)>,
+    /// Endings that join a feature or a change to what follows and are no part of it.
+    pub(crate) joints: Vec<Box<[char]>>,
+    /// Last characters of kana that such an ending may leave.
+    pub(crate) joint_after: Vec<char>,
+    /// Forms with several readings, by their index in the lexicon; the first reading holds when nothing decides.
+    pub(crate) ambiguous: FxHashMap<u32, Vec<OneReading>>,
+    /// What every form of the lexicon is, as the tagger sees it.
+    pub(crate) categories: Vec<u32>,
     /// Habits that an amount alone implies: unit's habit → concept.
     pub(crate) habits: FxHashMap<Box<str>, u32>,
 }
+
+impl Rules {
+    /// Length of the ending that only joins a word to what follows; 0 when nothing would be left of the word.
+    pub(crate) fn ending_of(&self, word: &[char]) -> usize {
+        self.joints
+            .iter()
+            .filter(|ending| {
+                let rest = word.strip_suffix(ending.as_ref()).and_then(|rest| rest.last());
+                rest.is_some_and(|c| class(*c) != CharClass::Hiragana || self.joint_after.contains(c))
+            })
+            .map(|ending| ending.len())
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// One reading of an ambiguous form.
+#[derive(Debug)]
+pub(crate) struct OneReading {
+    /// Form of the lexicon that means only this.
+    pub(crate) form: u32,
+    /// Words whose presence in the sentence decides for it.
+    pub(crate) near: Vec<Box<[char]>>,
+}
+
+/// A row of the table of ambiguous forms: form, concept, words that decide.
+pub(crate) type AmbiguousRow = (String, Option<(TermKind, u32)>, Vec<Box<[char]>>);
 
 /// A label of a series and the form of the item it stands for.
 #[derive(Debug)]
@@ -226,6 +211,7 @@ pub(crate) struct Loader<'a> {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) forms: Vec<(String, Term)>,
     pub(crate) rules: Rules,
+    pub(crate) ambiguous: Vec<AmbiguousRow>,
 }
 
 impl<'a> Loader<'a> {
@@ -237,6 +223,7 @@ impl<'a> Loader<'a> {
             mistakes: Vec::new(),
             forms: Vec::new(),
             rules: Rules::default(),
+            ambiguous: Vec::new(),
         };
         loader.rules.folding = match loader.source("lexicon/folding.tsv") {
             Some(source) => Folding::new(source, &mut loader.mistakes),
@@ -277,6 +264,29 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Reads the table of ambiguous forms; `concept_of` gives the kind and index of a concept's id.
+    pub(crate) fn load_ambiguous(&mut self, concept_of: impl Fn(&str) -> Option<(TermKind, u32)>) {
+        const AMBIGUOUS: &str = "lexicon/ambiguous.tsv";
+        for (line, [form, id, near]) in self.rows(AMBIGUOUS, ["form", "concept", "near"]) {
+            let concept = concept_of(id);
+            if concept.is_none() && !id.is_empty() {
+                self.wrong(AMBIGUOUS, line, "concept", id);
+            }
+            let form = self.rules.folding.fold_form(form);
+            if let Some((kind, key)) = concept {
+                let known = Term::Concept {
+                    kind,
+                    key,
+                    needs_value: false,
+                };
+                self.forms.push((form.clone(), known));
+            }
+            let near = near.split('|').filter(|word| !word.is_empty());
+            let near = near.map(|word| self.rules.folding.fold_form(word).chars().collect());
+            self.ambiguous.push((form, concept, near.collect()));
+        }
+    }
+
     fn source(&mut self, path: &'static str) -> Option<Source<'a>> {
         let found = self.sources.get(path).copied();
         if found.is_none() {
@@ -313,6 +323,14 @@ impl<'a> Loader<'a> {
             .rows("lexicon/endings.tsv", ["name", "forms"])
             .into_iter()
             .map(|(_, [name, forms])| (name, forms.split('|').collect()))
+            .collect();
+        let after = endings.get("joint-after").into_iter().flatten();
+        self.rules.joint_after = after.flat_map(|form| form.chars()).collect();
+        self.rules.joints = endings
+            .get("joint")
+            .into_iter()
+            .flatten()
+            .map(|form| form.chars().collect())
             .collect();
         for (line, [form, effect, reach]) in self.rows(CUES, ["form", "effect", "reach"]) {
             if effect == "informant" {
@@ -528,6 +546,18 @@ impl Reach {
 }
 
 impl Modifier {
+    /// A number of its own for every modifier.
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Feature => 0,
+            Self::Change => 1,
+            Self::Prefix => 2,
+            Self::Suffix => 3,
+            Self::Context => 4,
+            Self::Side(side) => 5 + side as u32,
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "feature" => Self::Feature,

@@ -7,6 +7,7 @@ use crate::quantity::{self, Parsed};
 use crate::resolve::{self, Scope};
 use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
+use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
 use crate::tokens::{CharClass, Scratch, TokenKind, Tokens, class};
 use crate::unread;
@@ -22,6 +23,7 @@ pub(crate) struct SentenceContext<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) section: Option<SectionKind>,
     pub(crate) anchor: Anchor,
+    pub(crate) tagger: Option<&'a Tagger>,
 }
 
 /// What stands in a sentence, in order: mentions by index, and words that say how mentions are meant.
@@ -52,12 +54,15 @@ pub(crate) struct Draft {
 
 /// Reads a sentence; spans are characters of the sentence.
 pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut Scratch) -> SentenceReading {
-    let tokens = Tokens::cut(context.lexicon, context.rules, chars, scratch);
-    let mut draft = collect(context, &tokens);
-    deny_section(context, chars, &mut draft);
-    compounds::join(context.rules, &tokens, &mut draft);
-    let scope = Scope::of(context, &tokens.discourse);
-    resolve::resolve(&scope, chars, &mut draft);
+    let (tokens, mut draft) = known(context, chars, scratch);
+    if let Some(tagger) = context.tagger {
+        let Scratch { infos, lattice, .. } = scratch;
+        tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
+    }
+    resolve::resolve(&Scope::of(context, &tokens.discourse), chars, &mut draft);
+    if let Some(tagger) = context.tagger {
+        tagger::classify(tagger, &tokens, &mut draft, context.section);
+    }
     let unread = unread::find(context.rules, &tokens, &mut draft);
     SentenceReading {
         mentions: draft.mentions,
@@ -65,6 +70,34 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
         unread,
         doubts: draft.doubts,
     }
+}
+
+/// The mentions of a sentence as the classifiers see them.
+pub(crate) fn class_instances(
+    context: &SentenceContext<'_>,
+    chars: &[char],
+    scratch: &mut Scratch,
+) -> Vec<tagger::ClassInstance> {
+    let (tokens, mut draft) = known(context, chars, scratch);
+    if let Some(tagger) = context.tagger {
+        let Scratch { infos, lattice, .. } = scratch;
+        tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
+    }
+    resolve::resolve(&Scope::of(context, &tokens.discourse), chars, &mut draft);
+    tagger::class_instances(&tokens, &draft, context.section)
+}
+
+/// What tables and grammars read of a sentence, before it is judged how it is meant.
+pub(crate) fn known<'a>(
+    context: &SentenceContext<'a>,
+    chars: &'a [char],
+    scratch: &mut Scratch,
+) -> (Tokens<'a>, Draft) {
+    let tokens = Tokens::cut(context.lexicon, context.rules, chars, scratch);
+    let mut draft = collect(context, &tokens);
+    deny_section(context, chars, &mut draft);
+    compounds::join(context.rules, &tokens, &mut draft);
+    (tokens, draft)
 }
 
 /// 「アレルギー：なし」: a section that holds nothing but a denial states what its table row says.
@@ -253,7 +286,7 @@ fn add_cues(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
     }
 }
 
-fn tag_of(kind: TermKind) -> Tag {
+pub(crate) fn tag_of(kind: TermKind) -> Tag {
     match kind {
         TermKind::Disease | TermKind::Finding => Tag::Disease,
         TermKind::Normal => Tag::Feature,

@@ -3,7 +3,8 @@
 //! The lexicon finds every form; a shortest path over the characters picks the cover with the fewest tokens and the
 //! fewest unread characters, so that the longest meaningful names win and a name inside another word does not count.
 
-use crate::rules::{Discourse, Rules, Term, mark};
+use crate::rules::{Discourse, OneReading, Rules, Term, mark};
+use crate::tagger::{Infos, Lattice};
 use tsumugi_tables::{Lexicon, Match};
 
 /// A token of a sentence; offsets are characters of the sentence.
@@ -40,6 +41,8 @@ pub(crate) struct Tokens<'a> {
 pub(crate) struct Scratch {
     matches: Vec<Match>,
     best: Vec<Step>,
+    pub(crate) infos: Infos,
+    pub(crate) lattice: Lattice,
 }
 
 impl<'a> Tokens<'a> {
@@ -51,7 +54,8 @@ impl<'a> Tokens<'a> {
         scratch: &mut Scratch,
     ) -> Self {
         scratch.search(lexicon, chars);
-        let list = scratch.cover(lexicon, chars);
+        let mut list = scratch.cover(lexicon, chars);
+        choose_readings(lexicon, rules, chars, &mut list);
         let mut discourse = Vec::new();
         let speaks = |found: &&Match| lexicon.marks(found.form) & mark::DISCOURSE != 0;
         for found in scratch.matches.iter().filter(speaks) {
@@ -144,6 +148,32 @@ impl<'a> Tokens<'a> {
             index += 1;
         }
         index
+    }
+}
+
+/// Gives every ambiguous form the reading for which most words of the sentence speak; the first one when none does.
+fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list: &mut [Token]) {
+    for token in list {
+        let TokenKind::Form(form) = token.kind else {
+            continue;
+        };
+        if lexicon.marks(form) & mark::AMBIGUOUS == 0 {
+            continue;
+        }
+        let readings = rules.ambiguous.get(&form).map_or(&[][..], Vec::as_slice);
+        let (before, behind) = (
+            chars.get(..token.start as usize).unwrap_or(&[]),
+            chars.get(token.end as usize..).unwrap_or(&[]),
+        );
+        let says = |word: &[char]| {
+            let stands_in = |text: &[char]| text.windows(word.len()).any(|window| window == word);
+            !word.is_empty() && (stands_in(before) || stands_in(behind))
+        };
+        let votes = |reading: &OneReading| reading.near.iter().filter(|word| says(word)).count();
+        // Of equals the first: the last maximum of the reversed list.
+        if let Some(best) = readings.iter().rev().max_by_key(|reading| votes(reading)) {
+            token.kind = TokenKind::Form(best.form);
+        }
     }
 }
 

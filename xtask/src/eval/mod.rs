@@ -2,12 +2,14 @@
 //! `eval/baseline.toml`.
 
 mod diabetes;
+pub(crate) mod records;
 mod same_fact;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use std::path::Path;
 use tsumugi_coding::Coder;
+use tsumugi_evaluation::{Split, score, score_by_genre, table};
 
 /// Floors that a change may raise and never lower.
 #[derive(Debug, Deserialize)]
@@ -73,6 +75,26 @@ pub(crate) fn run(root: &Path, errors: bool) -> anyhow::Result<()> {
         for line in same.odd.iter().chain(&same.merged).chain(&diabetes.wrong) {
             println!("  {line}");
         }
+    }
+    Ok(())
+}
+
+/// Scores the engine on a split of the annotated records and prints every figure.
+pub(crate) fn run_records(root: &Path, split: &str, errors: usize) -> anyhow::Result<()> {
+    let split = Split::parse(split).with_context(|| format!("no split {split}: train, dev or test"))?;
+    let coder = Coder::embedded().context("the tables of data/ do not make an engine")?;
+    let read = records::read(root, &coder, split)?;
+    for (genre, score) in score_by_genre(read.corpus.records(), &read.predictions) {
+        println!(
+            "{genre}: entity F1 {:.3} over {} records",
+            score.entities.f1(),
+            score.records
+        );
+    }
+    let score = score(read.corpus.records(), &read.predictions);
+    println!("{}", table(&score));
+    if errors > 0 {
+        println!("{}", tsumugi_evaluation::errors(&score, errors));
     }
     Ok(())
 }

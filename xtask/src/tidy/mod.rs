@@ -11,6 +11,7 @@ pub(crate) fn all(root: &Path) -> Vec<String> {
     let mut mistakes = tables::check(root);
     mistakes.extend(files::check(root));
     mistakes.extend(layers::check(root));
+    mistakes.extend(crate::corpus::check(root));
     mistakes
 }
 
@@ -37,6 +38,11 @@ mod tests {
     #[test]
     fn files_are_short_and_documents_stand() {
         check(&files::check(&root()));
+    }
+
+    #[test]
+    fn annotated_records_are_whole_and_the_test_split_is_frozen() {
+        check(&crate::corpus::check(&root()));
     }
 
     #[test]
