@@ -41,6 +41,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     );
     throughput(root, &coder, &notes, characters)?;
     edits(&coder, &notes);
+    searches(&coder);
     Ok(())
 }
 
@@ -159,19 +160,71 @@ fn edits(coder: &Arc<Coder>, notes: &[String]) {
             times.push(started.elapsed());
         }
     }
-    times.sort();
+    println!(
+        "edit of a {LENGTH}-character note: {} over {} key presses",
+        percentiles(&mut times),
+        times.len()
+    );
+}
+
+/// Searches the terminology as people type: beginnings of names, readings, romaji and English, and words with a slip.
+fn searches(coder: &Coder) {
+    const QUERIES: usize = 400;
+    const MOST: usize = 20;
+    let vocabulary = coder.vocabulary();
+    let started = Instant::now();
+    let index = vocabulary.search();
+    let built = started.elapsed();
+    let step = (vocabulary.len() / (QUERIES / 8)).max(1);
+    let beginning = |text: &str, length: usize| text.chars().take(length).collect::<String>();
+    let slip = |text: &str| -> String {
+        let middle = text.chars().count() / 2;
+        text.chars()
+            .enumerate()
+            .filter(|(at, _)| *at != middle)
+            .map(|(_, c)| c)
+            .collect()
+    };
+    let mut queries: Vec<String> = Vec::new();
+    for (_, concept) in vocabulary.iter().step_by(step) {
+        let sound = index.sound(&concept.kana).unwrap_or_default();
+        queries.extend([
+            beginning(&concept.name, 1),
+            beginning(&concept.name, 3),
+            beginning(&concept.kana, 2),
+            beginning(&sound, 5),
+            beginning(&concept.english, 4),
+            slip(&concept.name),
+            slip(&sound),
+            slip(&concept.english),
+        ]);
+    }
+    let mut times = Vec::with_capacity(queries.len());
+    let mut hits = 0;
+    for query in &queries {
+        let started = Instant::now();
+        hits += std::hint::black_box(index.find(query, MOST)).len();
+        times.push(started.elapsed());
+    }
+    println!(
+        "search of the terminology: {} over {} queries, {hits} hits [index of {} concepts made in {:.0} ms]",
+        percentiles(&mut times),
+        times.len(),
+        vocabulary.len(),
+        ms(built)
+    );
+}
+
+/// The median and the 99th percentile, as text.
+fn percentiles(times: &mut [Duration]) -> String {
+    times.sort_unstable();
     let at = |percent: usize| {
         times
-            .get((times.len() - 1) * percent / 100)
+            .get(times.len().saturating_sub(1) * percent / 100)
             .copied()
             .unwrap_or_default()
     };
-    println!(
-        "edit of a {LENGTH}-character note: p50 {:.2} ms, p99 {:.2} ms over {} key presses",
-        ms(at(50)),
-        ms(at(99)),
-        times.len()
-    );
+    format!("p50 {:.2} ms, p99 {:.2} ms", ms(at(50)), ms(at(99)))
 }
 
 fn ms(time: Duration) -> f64 {

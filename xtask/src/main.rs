@@ -42,7 +42,10 @@ enum Command {
         /// Scores the annotated records of this split (`train`, `dev`, `test`) instead.
         #[arg(long)]
         split: Option<String>,
-        /// How many of the most frequent errors of the split are printed; never ask for those of `test`.
+        /// Folder with the development notes of other corpora; writes eval/report.md.
+        #[arg(long)]
+        shared: Option<PathBuf>,
+        /// How many of the most frequent errors of the split are printed; not for `test`.
         #[arg(long, default_value_t = 0)]
         most: usize,
     },
@@ -83,7 +86,7 @@ fn main() -> ExitCode {
             most,
             ..
         } => finish(eval::run_records(&root(), &split, most)),
-        Command::Eval { errors, .. } => finish(eval::run(&root(), errors)),
+        Command::Eval { errors, shared, .. } => finish(eval::run(&root(), errors, shared.as_deref())),
         Command::Corpus => finish(corpus::write(&root())),
         Command::Train(args) => finish(train::run(&root(), &args)),
         Command::Bench => finish(bench::run(&root())),

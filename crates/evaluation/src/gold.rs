@@ -2,6 +2,7 @@
 
 use roxmltree::{Document, Node};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::path::Path;
 use tsumugi_clinical::{Entity, Relation, Span};
 
@@ -142,7 +143,8 @@ pub struct GoldEntity {
     pub when: Option<String>,
 }
 
-/// Reads every `*.xml` of a folder that belongs to a split; all of them without one.
+/// Reads every `*.xml` of a folder that belongs to a split; all of them without one. Where the folder `codes` beside it
+/// has a table for a split (`test.tsv`: tag, surface, concept), the entities of that split get their concepts.
 pub fn read_corpus(folder: &Path, split: Option<Split>) -> Result<Corpus, GoldError> {
     let name = |path: &Path| path.display().to_string();
     let list = std::fs::read_dir(folder).map_err(|source| GoldError::File {
@@ -156,12 +158,17 @@ pub fn read_corpus(folder: &Path, split: Option<Split>) -> Result<Corpus, GoldEr
         .collect();
     files.sort();
     let mut hands = Vec::new();
+    let mut codes: BTreeMap<Split, Codes> = BTreeMap::new();
     for path in files {
         let text = std::fs::read_to_string(&path).map_err(|source| GoldError::File {
             file: name(&path),
             source,
         })?;
-        let hand = read_hand(&name(&path), &text)?;
+        let mut hand = read_hand(&name(&path), &text)?;
+        let codes = codes
+            .entry(hand.split)
+            .or_insert_with_key(|split| read_codes(folder, *split));
+        give_codes(&mut hand, codes);
         if split.is_none_or(|split| split == hand.split) {
             hands.push(hand);
         }
@@ -173,6 +180,36 @@ pub fn read_corpus(folder: &Path, split: Option<Split>) -> Result<Corpus, GoldEr
         });
     }
     Ok(Corpus { hands })
+}
+
+/// Concepts by tag and surface.
+type Codes = BTreeMap<(String, String), String>;
+
+/// The table of codes of a split; empty when there is none.
+fn read_codes(folder: &Path, split: Split) -> Codes {
+    let path = folder
+        .parent()
+        .unwrap_or(folder)
+        .join("codes")
+        .join(format!("{}.tsv", split.name()));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let row = |line: &str| {
+        let mut cells = line.split('\t').map(str::to_owned);
+        Some(((cells.next()?, cells.next()?), cells.next()?))
+    };
+    text.lines().skip(1).filter_map(row).collect()
+}
+
+fn give_codes(hand: &mut Hand, codes: &Codes) {
+    let entities = hand.records.iter_mut().flat_map(|record| &mut record.entities);
+    for gold in entities.filter(|gold| gold.concept.is_none()) {
+        let tag = serde_json::to_value(gold.entity.tag).unwrap_or_default();
+        let key = (
+            tag.as_str().unwrap_or_default().to_owned(),
+            gold.entity.text.clone(),
+        );
+        gold.concept = codes.get(&key).cloned();
+    }
 }
 
 /// Reads the text of one file.

@@ -74,12 +74,12 @@ pub fn candidates(coder: &Coder, phrase: &str, now: Option<&str>, most: usize) -
         .collect()
 }
 
-/// Concepts whose name or reading begins with what is typed (kanji, kana or katakana), shortest names first.
+/// Concepts that what is typed finds: by name, kana, romaji, English or code, and by what is close where few begin so.
 pub fn complete(coder: &Coder, typed: &str, most: usize) -> Vec<Candidate> {
     let vocabulary = coder.vocabulary();
-    let keys = vocabulary.names().beginning_with(typed, most);
-    keys.iter()
-        .filter_map(|key| vocabulary.get(*key))
+    let hits = vocabulary.search().find(typed, most);
+    hits.iter()
+        .filter_map(|hit| vocabulary.get(hit.key))
         .map(Candidate::of)
         .collect()
 }

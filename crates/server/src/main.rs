@@ -33,10 +33,17 @@ enum Command {
     Serve(commands::serve::Args),
     /// Structures notes: one JSON line (or table, FHIR Bundle, XML) a note.
     Structure(commands::structure::Args),
+    /// Scores predictions against annotated records: `tsumugi eval PRED.jsonl --corpus corpus/records`.
+    Eval(commands::eval::Args),
     /// Signs notes into a store: JSON lines `id, patient, author, date, text`; a line back for each once it is durable.
     Sign(commands::store::SignArgs),
     /// Finds patients by a fact: a concept id, a name, or words such as a question.
     Search(commands::store::SearchArgs),
+    /// The terminology: find, look at and count concepts.
+    Terms {
+        #[command(subcommand)]
+        what: commands::terms::Terms,
+    },
     /// Takes data out.
     Export {
         #[command(subcommand)]
@@ -71,8 +78,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Structure(args)) => commands::structure::run(&args),
+        Some(Command::Eval(args)) => commands::eval::run(&args),
         Some(Command::Sign(args)) => commands::store::sign(&args),
         Some(Command::Search(args)) => commands::store::search(&args),
+        Some(Command::Terms { what }) => commands::terms::run(&what),
         Some(Command::Export {
             what: Export::Patient(args),
         }) => commands::store::export_patient(&args),

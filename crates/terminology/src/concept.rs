@@ -18,6 +18,36 @@ pub mod system {
     pub const JLAC10: &str = "http://medis.or.jp/CodeSystem/master-JLAC10-17digits";
     /// Anatomical Therapeutic Chemical classification.
     pub const ATC: &str = "http://www.whocc.no/atc";
+
+    /// The short name of a system; the address itself where it is none of these.
+    pub fn label(address: &str) -> &str {
+        match address {
+            TSUMUGI => "Tsumugi",
+            ICD10 => "ICD-10",
+            HPO => "HPO",
+            LOINC => "LOINC",
+            JLAC10 => "JLAC10",
+            ATC => "ATC",
+            other => other,
+        }
+    }
+}
+
+/// The word for a kind in output for machines, and the key of its text on the screens.
+pub fn kind_word(kind: TermKind) -> &'static str {
+    match kind {
+        TermKind::Disease => "disease",
+        TermKind::Finding => "finding",
+        TermKind::Normal => "normal",
+        TermKind::Drug => "drug",
+        TermKind::DrugClass => "drug-class",
+        TermKind::Test => "test",
+        TermKind::Exam => "exam",
+        TermKind::Procedure => "procedure",
+        TermKind::Site => "site",
+        TermKind::Allergen => "allergen",
+        TermKind::Circumstance => "circumstance",
+    }
 }
 
 /// The usual adult reference interval of a test, in its unit.

@@ -6,9 +6,11 @@
 mod concept;
 mod embedded;
 mod names;
+mod search;
 mod vocabulary;
 
-pub use concept::{Concept, ReferenceInterval, system};
+pub use concept::{Concept, ReferenceInterval, kind_word, system};
 pub use embedded::{DataFile, edition, embedded_files, embedded_tagger, sources_of};
 pub use names::NameIndex;
+pub use search::{Matched, MatchedBy, TermHit, TermIndex};
 pub use vocabulary::{Vocabulary, VocabularyError};

@@ -2,6 +2,7 @@
 
 use crate::concept::{Concept, ReferenceInterval, system};
 use crate::names::NameIndex;
+use crate::search::{Sounds, TermIndex};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,8 @@ pub struct Vocabulary {
     /// (broader finding, site) → the finding that already includes the site.
     composed: FxHashMap<(u32, u32), u32>,
     names: OnceLock<NameIndex>,
+    sounds: Sounds,
+    search: OnceLock<TermIndex>,
 }
 
 impl Vocabulary {
@@ -34,6 +37,7 @@ impl Vocabulary {
     pub fn new(sources: &[Source<'_>]) -> Result<Self, VocabularyError> {
         let mut build = Build::default();
         build.read_atc(sources);
+        build.read_sounds(sources);
         for source in sources {
             if let Some(kind) = kind_of(source.path) {
                 build.read(kind, *source);
@@ -105,11 +109,14 @@ impl Vocabulary {
         })
     }
 
+    /// The concepts directly below.
+    pub fn children(&self, key: u32) -> &[u32] {
+        self.children.get(key as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// The concept and everything narrower.
     pub fn descendants(&self, key: u32) -> Vec<u32> {
-        closure(key, |key| {
-            self.children.get(key as usize).map_or(&[][..], Vec::as_slice)
-        })
+        closure(key, |key| self.children(key))
     }
 
     /// The finding that says both (疼痛 at 膝 → 膝関節痛), when there is one; the site's wholes are tried in turn.
@@ -150,9 +157,15 @@ impl Vocabulary {
         out
     }
 
-    /// The index of names for people who search; made when it is first asked for.
+    /// The index of names by what they share with a phrase; made when it is first asked for.
     pub fn names(&self) -> &NameIndex {
         self.names.get_or_init(|| NameIndex::new(self))
+    }
+
+    /// The index of everything one may type to find a concept; made when it is first asked for.
+    pub fn search(&self) -> &TermIndex {
+        self.search
+            .get_or_init(|| TermIndex::new(self, self.sounds.clone()))
     }
 
     /// Every name with its reading folded to hiragana (the name itself where it needs none), for search by kana.
@@ -228,6 +241,7 @@ struct Build {
     by_id: FxHashMap<ConceptId, u32>,
     pending: Vec<Pending>,
     atc: BTreeMap<String, String>,
+    sounds: Sounds,
     mistakes: Vec<Mistake>,
 }
 
@@ -249,6 +263,12 @@ impl Build {
         for row in table.rows() {
             self.atc
                 .insert(row.get("drug").to_owned(), row.get("atc").to_owned());
+        }
+    }
+
+    fn read_sounds(&mut self, sources: &[Source<'_>]) {
+        if let Some(source) = sources.iter().find(|source| source.path == "lexicon/romaji.tsv") {
+            self.sounds = Sounds::new(*source, &mut self.mistakes);
         }
     }
 
@@ -384,6 +404,8 @@ impl Build {
             children,
             composed: FxHashMap::default(),
             names: OnceLock::new(),
+            sounds: self.sounds,
+            search: OnceLock::new(),
         };
         vocabulary.composed = compose(&vocabulary);
         vocabulary

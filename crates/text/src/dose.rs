@@ -31,15 +31,20 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
             ..
         })
     );
-    let mut drug = Mention::new(token.start, token.end, Tag::DrugName).with_term(kind, key);
-    let Some(read) = dosage(tokens, index + 1) else {
+    let (form, name_end, behind) = dosage_form(tokens, index);
+    let mut drug = Mention::new(token.start, name_end, Tag::DrugName).with_term(kind, key);
+    let Some(mut read) = dosage(tokens, behind) else {
         return first_meaning_is_drug.then(|| Parsed {
             mentions: vec![drug],
             links: Vec::new(),
-            end: index + 1,
+            end: behind,
         });
     };
-    let span = tokens.get(read.first).zip(tokens.get(read.end - 1));
+    read.dosage.route = read.dosage.route.or(form);
+    let span = tokens
+        .get(read.first)
+        .zip(tokens.get(read.end - 1))
+        .filter(|_| says_how_much(&read.dosage));
     drug.dosage = Some(Box::new(read.dosage));
     let mut parsed = Parsed {
         mentions: vec![drug],
@@ -53,6 +58,23 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
         parsed.links.push((0, 1));
     }
     Some(parsed)
+}
+
+/// A dosage form stuck to the name (the tablets, the ointment) is part of the name: its route, the end of the name and
+/// the first token behind it.
+fn dosage_form(tokens: &Tokens<'_>, index: usize) -> (Option<String>, u32, usize) {
+    let (mut route, mut at) = (None, index + 1);
+    let mut end = tokens.get(index).map_or(0, |token| token.end);
+    while let Some(token) = tokens.get(at).filter(|token| token.start == end) {
+        let form = usage(tokens, at).filter(|(kind, _)| kind.as_ref() == "form");
+        let Some((_, value)) = form else { break };
+        if route.is_none() && !value.is_empty() {
+            route = Some(value.to_string());
+        }
+        end = token.end;
+        at += 1;
+    }
+    (route, end, at)
 }
 
 struct Read {
@@ -92,6 +114,15 @@ fn is_dosage(dosage: &Dosage) -> bool {
         || dosage.as_needed
         || dosage.days.is_some()
         || dosage.route.is_some()
+}
+
+/// A route alone (by mouth) is how a drug is taken and no dose; it has no mark of its own.
+fn says_how_much(dosage: &Dosage) -> bool {
+    dosage.strength.is_some()
+        || dosage.amount.is_some()
+        || dosage.times_per_day.is_some()
+        || dosage.timing.is_some()
+        || dosage.days.is_some()
 }
 
 fn skip_separators(tokens: &Tokens<'_>, at: usize, is_first: bool) -> usize {

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.12)]
     pub(crate) step: f32,
     /// Rows whose largest weight is smaller say nothing and are left out.
-    #[arg(long, default_value_t = 0.3)]
+    #[arg(long, default_value_t = 0.6)]
     pub(crate) least_weight: f32,
     /// Share of features that are hidden while a sentence is learned, so that no few of them carry all.
     #[arg(long, default_value_t = 0.5)]
@@ -175,9 +175,9 @@ fn labels(record: &Record, spans: &[Span], seams: &mut usize) -> Vec<u8> {
 
 /// The classifiers, learned on the mentions that the tagger cuts as the gold does.
 fn classifiers(parts: &TaggerParts, corpus: &Corpus, seed: u64) -> anyhow::Result<Vec<ClassifierParts>> {
-    const KINDS: [u32; 3] = [4, 4, 7];
+    const KINDS: [u32; 4] = [4, 4, 7, 3];
     let coder = Coder::without_tagger()?.with_tagger(Some(Tagger::load(&parts.bytes())?));
-    let mut examples: [Vec<logistic::Example>; 3] = Default::default();
+    let mut examples: [Vec<logistic::Example>; 4] = Default::default();
     for record in corpus.records() {
         let note = note(record)?;
         for instance in coder.reader().class_instances(&read_context(&note), &note.text) {
@@ -208,6 +208,13 @@ fn class_of(record: &Record, instance: &ClassInstance) -> Option<usize> {
         .iter()
         .find(|gold| gold.entity.span == instance.span && gold.entity.tag == instance.tag)?;
     let entity = &gold.entity;
+    if instance.classifier == 3 {
+        return Some(match entity.experiencer.as_deref() {
+            None => 0,
+            Some("family") => 1,
+            Some(_) => 2,
+        });
+    }
     match instance.tag {
         Tag::Disease => entity
             .certainty

@@ -1,10 +1,12 @@
 //! The commands, one module each, and what they share: reading input and speaking to the terminal.
 
+pub(crate) mod eval;
 mod line;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod structure;
 pub(crate) mod table;
+pub(crate) mod terms;
 
 use std::io::Write;
 

@@ -92,6 +92,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/documents/{id}", get(pages::document::show))
         .route("/search", get(pages::search::show))
         .route("/search.csv", get(pages::search::csv))
+        .route("/terms", get(pages::terms::find))
+        .route("/terms/{id}", get(pages::terms::show))
         .route("/api/concepts", get(api::concepts))
         .route("/api/draft", post(api::draft))
         .layer(TimeoutLayer::with_status_code(

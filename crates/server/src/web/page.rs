@@ -65,13 +65,16 @@ fn texts(ui: &Ui<'_>, script: &str) -> String {
 
 fn top(desk: &Desk, ui: &Ui<'_>) -> Markup {
     let here = desk.visit.here.as_str();
-    let current = |path: &str| (here == path || here.starts_with(&format!("{path}?"))).then_some("page");
+    let below = |path: &str| path != "/" && here.starts_with(&format!("{path}/"));
+    let current =
+        |path: &str| (here == path || here.starts_with(&format!("{path}?")) || below(path)).then_some("page");
     html! {
         header.top {
             a.brand href="/" { span.mark { (ui.t("app.mark")) } span.word { (ui.t("app.word")) } }
             nav aria-label=(ui.t("app.nav")) {
                 a href="/" aria-current=[current("/")] { (ui.t("nav.patients")) }
                 a href="/search" aria-current=[current("/search")] { (ui.t("nav.search")) }
+                a href="/terms" aria-current=[current("/terms")] { (ui.t("nav.terms")) }
             }
             div.tools {
                 @if let Some(author) = desk.known_author() {

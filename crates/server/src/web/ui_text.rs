@@ -175,6 +175,24 @@ mod tests {
         ),
         ("doubt", &["impossible-date"]),
         (
+            "term-kind",
+            &[
+                "disease",
+                "finding",
+                "normal",
+                "drug",
+                "drug-class",
+                "test",
+                "exam",
+                "procedure",
+                "site",
+                "allergen",
+                "circumstance",
+            ],
+        ),
+        ("term-by", &["name", "reading", "romaji", "english", "code"]),
+        ("term-how", &["exact", "beginning", "inside", "alike", "near"]),
+        (
             "error",
             &[
                 "author",

@@ -12,3 +12,5 @@ mod lines;
 mod refusals;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+mod terms;

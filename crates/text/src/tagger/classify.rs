@@ -1,8 +1,8 @@
 //! How a mention is meant, where words beside the cues decide: a classifier that knows what the rules have said and what
 //! stands around.
 //!
-//! Three classifiers: certainty of findings, state of drugs, tests and acts, type of times. What is said of relatives
-//! and what grammars settle by a value is left to the rules.
+//! Four classifiers: certainty of findings, state of drugs, tests and acts, type of times, and whether what the rules
+//! give to a relative is the relative's (the wife who has hypertension) or only told by one (the wife who noticed it).
 
 use super::features::mix;
 use super::model::{CLASSES, Tagger};
@@ -33,10 +33,21 @@ const TIMEX: [TimexType; 7] = [
     TimexType::Misc,
 ];
 
+/// The classifier of whose something is, and its class of the patient.
+const WHOSE: usize = 3;
+const PATIENT: usize = 0;
+const FAMILY: usize = 1;
+const SOMEBODY: usize = 2;
+/// Number of classes of every classifier.
+const NUMBERS: [usize; 4] = [4, 4, TIMEX.len(), 3];
+
 /// The classifier that judges a mention.
 pub(crate) fn classifier_of(mention: &Mention) -> Option<usize> {
-    if mention.assertion.experiencer != Experiencer::Patient || mention.assertion.allergy {
+    if mention.assertion.allergy {
         return None;
+    }
+    if mention.assertion.experiencer != Experiencer::Patient {
+        return matches!(mention.tag, Tag::Disease | Tag::DrugName | Tag::Remedy).then_some(WHOSE);
     }
     match mention.tag {
         Tag::Disease => Some(0),
@@ -53,7 +64,7 @@ pub(crate) fn classify(
     draft: &mut Draft,
     section: Option<SectionKind>,
 ) {
-    if tagger.classifiers.len() < 3 {
+    if tagger.classifiers.len() < NUMBERS.len() {
         return;
     }
     let view = View::new(tokens, draft, section);
@@ -71,6 +82,11 @@ pub(crate) fn classify(
         match judged {
             Some((0, class)) => set_certainty(&mut mention.assertion, class),
             Some((1, class)) => set_state(&mut mention.assertion, mention.tag, class),
+            Some((WHOSE, PATIENT)) => {
+                mention.assertion.experiencer = Experiencer::Patient;
+                mention.assertion.relative = None;
+            }
+            Some((WHOSE, _)) => {}
             Some((_, class)) => mention.timex = TIMEX.get(class).copied().or(mention.timex),
             None => {}
         }
@@ -79,8 +95,9 @@ pub(crate) fn classify(
 
 /// By how much, in units of the weights, a class must be ahead of what the rules say: of what they say by default, and
 /// of what a cue has told them.
-const AHEAD_OF_DEFAULT: i32 = 100;
+const AHEAD_OF_DEFAULT: i32 = 150;
 const AHEAD_OF_CUE: i32 = 300;
+const AHEAD_OF_SECTION: i32 = 60;
 
 impl Tagger {
     fn class(&self, classifier: usize, features: &[u32], rule: usize) -> Option<usize> {
@@ -91,12 +108,15 @@ impl Tagger {
                 *total += i32::from(*weight);
             }
         }
-        let classes = if classifier == 2 { TIMEX.len() } else { 4 };
+        let classes = NUMBERS.get(classifier).copied()?;
         let best = (0..classes).rev().max_by_key(|class| sum.get(*class).copied())?;
         let ahead = sum.get(best)? - sum.get(rule)?;
         let needed = match (classifier, rule) {
             (2, _) => 0,
+            (WHOSE, _) => AHEAD_OF_CUE,
             (_, 0) => AHEAD_OF_DEFAULT,
+            // That all of a section is general is no more than a default, too.
+            (0, GENERAL) => AHEAD_OF_SECTION,
             _ => AHEAD_OF_CUE,
         };
         Some(if ahead >= needed { best } else { rule })
@@ -106,6 +126,11 @@ impl Tagger {
 /// The class that the rules have come to.
 pub(crate) fn class_now(mention: &Mention) -> usize {
     let assertion = &mention.assertion;
+    match (assertion.experiencer, mention.tag) {
+        (Experiencer::Family, Tag::Disease | Tag::DrugName | Tag::Remedy) => return FAMILY,
+        (Experiencer::Other, Tag::Disease | Tag::DrugName | Tag::Remedy) => return SOMEBODY,
+        _ => {}
+    }
     match mention.tag {
         Tag::Disease => certainty_now(assertion),
         Tag::Timex => TIMEX

@@ -8,9 +8,9 @@ use super::decode::Lattice;
 use super::features::Infos;
 use super::model::{Tagger, label_tag};
 use crate::mention::Mention;
-use crate::rules::Term;
+use crate::rules::{Effect, Term, mark};
 use crate::sentence::{Draft, Item, tag_of};
-use crate::tokens::Tokens;
+use crate::tokens::{Token, Tokens};
 use tsumugi_clinical::{Span, Tag};
 use tsumugi_tables::TermKind;
 
@@ -104,7 +104,7 @@ fn merge(tokens: &Tokens<'_>, draft: &mut Draft, said: &[(Span, Tag)]) {
     }
     for (index, mention) in old.into_iter().enumerate() {
         let is_free = used.get(index) == Some(&false);
-        let stays = is_whole(&mention) || is_free && stands_alone(&mention);
+        let stays = is_whole(&mention) || is_free && stands_alone(&mention, &draft.items);
         if is_free && stays {
             made.push((mention, Some(index)));
         }
@@ -127,19 +127,43 @@ fn is_whole(mention: &Mention) -> bool {
 /// counted from (weeks of pregnancy).
 fn is_surer(mention: &Mention, span: Span, tag: Tag) -> bool {
     let is_part = mention.span != span && span.contains(mention.span);
+    // A site that the tables have joined to what stands behind it (the left knee of a replacement).
+    let is_site_of = tag == Tag::Anatomy && mention.span != span && mention.span.contains(span);
+    // What the grammar of prescriptions has read is a dose with its route and its days.
+    let is_dose = mention.tag == Tag::DrugValue && mention.span.contains(span);
     match mention.kind() {
+        None => is_dose && matches!(tag, Tag::DrugValue | Tag::Timex | Tag::TestValue),
+        Some(TermKind::Procedure) if is_site_of => true,
+        Some(TermKind::Procedure) => is_part && tag == Tag::Timex,
         Some(TermKind::Drug | TermKind::DrugClass) => is_part && tag != Tag::DrugName,
         Some(TermKind::Disease | TermKind::Finding) => is_part && tag == Tag::Timex,
         _ => false,
     }
 }
 
-/// What the dictionary knows although the tagger passes over it: diseases, findings, drugs and items.
-fn stands_alone(mention: &Mention) -> bool {
-    matches!(
-        mention.tag,
-        Tag::DrugName | Tag::TestKey | Tag::TestValue | Tag::DrugValue
-    ) || matches!(mention.tag, Tag::Disease | Tag::TestName) && mention.term.is_some()
+/// What the dictionary knows although the tagger passes over it: diseases, findings, drugs, examinations and items; acts
+/// only where the words behind them say that they are planned, done or stopped, since many names of acts are ordinary
+/// words.
+fn stands_alone(mention: &Mention, items: &[Item]) -> bool {
+    match mention.tag {
+        Tag::DrugName | Tag::TestKey | Tag::TestValue | Tag::DrugValue => true,
+        Tag::Disease | Tag::TestName => mention.term.is_some(),
+        Tag::Remedy => mention.term.is_some() && items.iter().any(|item| speaks_of_act(item, mention.span.end)),
+        _ => false,
+    }
+}
+
+/// Whether a cue right behind says what becomes of an act.
+fn speaks_of_act(item: &Item, end: u32) -> bool {
+    const FARTHEST: u32 = 4;
+    let Item::Cue { effect, start, .. } = item else {
+        return false;
+    };
+    let speaks = matches!(
+        effect,
+        Effect::Plan | Effect::PastAct | Effect::Operated | Effect::Stop | Effect::Undone | Effect::Execute
+    );
+    speaks && (end..=end + FARTHEST).contains(start)
 }
 
 /// The mention of a name: the last known name inside gives the concept, a site before it the place. What the tables know
@@ -249,7 +273,8 @@ fn unknown(tokens: &Tokens<'_>, span: Span, tag: Tag) -> Mention {
         .iter()
         .rev()
         .filter(|token| token.start >= span.start && token.end <= span.end);
-    for token in inside {
+    let may_be_cue = |token: &Token| tokens.marks(*token) & (mark::CUE | mark::PLAN) != 0;
+    for token in inside.filter(|token| tag != Tag::Remedy || !may_be_cue(token)) {
         let concept = tokens.terms(*token).iter().find_map(|term| match term {
             Term::Concept { kind, key, .. } if tag_of(*kind) == tag => Some((*kind, *key)),
             _ => None,
@@ -262,9 +287,16 @@ fn unknown(tokens: &Tokens<'_>, span: Span, tag: Tag) -> Mention {
     mention
 }
 
-/// Tags whose names may hold a word that would say something of them (no appetite); a change is a cue itself (cure, vanishing).
-fn holds_cue(tag: Tag) -> bool {
-    matches!(tag, Tag::Disease | Tag::DrugName | Tag::Remedy | Tag::TestName)
+/// Names that hold a word which would say something of them (no appetite); a change is a cue itself (cure, vanishing),
+/// and the word that closes the name of an act says what becomes of it (removal of a catheter).
+fn holds_cue(mention: &Mention, cue: Span) -> bool {
+    let closes = cue.end == mention.span.end;
+    mention.span.overlaps(cue)
+        && match mention.tag {
+            Tag::Disease | Tag::DrugName | Tag::TestName => true,
+            Tag::Remedy => !closes,
+            _ => false,
+        }
 }
 
 /// For every old mention, where it is now.
@@ -289,7 +321,7 @@ fn rebuild(draft: &mut Draft, fates: &[Fate]) {
                 !draft
                     .mentions
                     .iter()
-                    .any(|mention| holds_cue(mention.tag) && mention.span.overlaps(cue))
+                    .any(|mention| holds_cue(mention, cue))
             }
         });
     let mut items: Vec<(u32, u8, Item)> = cues

@@ -17,7 +17,7 @@ use tsumugi_tables::{Designation, Source, TermKind};
 static READER: LazyLock<Reader> = LazyLock::new(|| {
     let files = lexicon_files();
     let sources: Vec<Source<'_>> = files.iter().map(|(path, text)| Source { path, text }).collect();
-    Reader::new(&sources, designations(), |_| Some((TermKind::Finding, 0))).unwrap()
+    Reader::new(&sources, designations(), |_| None).unwrap()
 });
 
 /// The tables below `data/lexicon`, by their path below `data`.
@@ -31,6 +31,11 @@ fn lexicon_files() -> Vec<(String, String)> {
         .map(|path| {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             (format!("lexicon/{name}"), std::fs::read_to_string(&path).unwrap())
+        })
+        // The readings of short names are of a vocabulary that these tests do not have.
+        .map(|(name, text)| match text.lines().next() {
+            Some(header) if name == "lexicon/ambiguous.tsv" => (name, format!("{header}\n")),
+            _ => (name, text),
         })
         .collect();
     files.sort();

@@ -8,6 +8,7 @@ pub(crate) mod patient;
 pub(crate) mod patients;
 pub(crate) mod search;
 mod search_query;
+pub(crate) mod terms;
 pub(crate) mod welcome;
 
 use crate::web::error::WebError;
