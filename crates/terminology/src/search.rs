@@ -173,6 +173,12 @@ impl TermIndex {
         hits
     }
 
+    /// Makes what is otherwise made at the first search that needs it.
+    pub fn warm(&self) {
+        self.written.warm();
+        self.sounded.warm();
+    }
+
     /// How a reading sounds, in the letters that romaji is compared by; none when it is not kana or Latin letters.
     pub fn sound(&self, reading: &str) -> Option<String> {
         self.sounds.of(&fold(reading))
@@ -311,12 +317,12 @@ impl Build {
     fn name(&mut self, key: u32, text: &str, reading: &str, is_preferred: bool) {
         let folded = fold(text);
         let reading = fold(reading);
-        let sound = self
-            .sounds
-            .of(if reading.is_empty() { &folded } else { &reading });
+        let heard = if reading.is_empty() { &folded } else { &reading };
+        // Latin letters are found as they are written; how they would sound in Japanese is nobody's guess.
+        let is_kana = !heard.chars().any(|c| c.is_ascii_lowercase());
+        let sound = self.sounds.of(heard).filter(|_| is_kana);
         let name = self.add(key, text, &folded, is_preferred);
-        // Latin letters sound like nothing that a name in Latin letters is not found by already.
-        if let Some(sound) = sound.filter(|sound| *sound != folded) {
+        if let Some(sound) = sound {
             self.sounded.push(form(sound, name, MatchedBy::Romaji, true));
         }
         if !reading.is_empty() && reading != folded {

@@ -73,6 +73,7 @@ fn what_is_typed_finds_its_concept() {
         ("fenobaru", "edema", "フェノバール様むくみ", Romaji, Beginning, 0),
         ("こけつあつ", "hypertension", "高血圧", Reading, Near, 1),
         ("fever", "fever", "fever", English, Exact, 0),
+        ("feverr", "fever", "fever", English, Near, 1),
         ("drug f", "drug-fever", "drug fever", English, Beginning, 0),
         ("pneumon", "pneumonia", "aspiration pneumonia", English, Inside, 0),
         ("肺炎", "pneumonia", "誤嚥性肺炎", Name, Inside, 0),

@@ -89,6 +89,10 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
     let mut dosage = Dosage::default();
     let mut first = None;
     let mut end = start;
+    if let Some((from, after)) = bare_strength(tokens, start, &mut dosage) {
+        first = Some(from);
+        end = after;
+    }
     for _ in 0..MOST_ELEMENTS {
         let at = skip_separators(tokens, end, first.is_none());
         let Some(after) = element(tokens, at, &mut dosage) else {
@@ -103,6 +107,35 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
         dosage.text = tokens.slice(from.start, to.end).iter().collect();
     }
     is_dosage(&dosage).then_some(Read { dosage, first, end })
+}
+
+/// The strength of a tablet without its unit, right behind the name: in brackets (`(20)`) or before a count
+/// (`0.25 1T`). Gives its first token and the token behind it.
+fn bare_strength(tokens: &Tokens<'_>, start: usize, dosage: &mut Dosage) -> Option<(usize, usize)> {
+    let from = tokens.skip_blanks(start);
+    let (number, after) = if tokens.is_char(from, |c| c == '(') {
+        let closes = tokens.is_char(from + 2, |c| c == ')');
+        (tokens.number(from + 1).filter(|_| closes)?, from + 3)
+    } else {
+        let next = tokens.skip_blanks(from + 1);
+        let is_count = |term: &Term| {
+            matches!(
+                term,
+                Term::Unit {
+                    kind: UnitKind::Count,
+                    ..
+                }
+            )
+        };
+        let counts = next > from + 1
+            && tokens.is_number(next)
+            && tokens
+                .find(next + 1, |term| is_count(term).then_some(()))
+                .is_some();
+        (tokens.number(from).filter(|_| counts)?, from + 1)
+    };
+    dosage.strength = Some(quantity(&number, None));
+    Some((from, after))
 }
 
 /// A dosage form alone (錠) is part of the drug's name, and says nothing of the dose.

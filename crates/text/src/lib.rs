@@ -6,7 +6,9 @@
 //! reads only the sentence it changed ([`ReadCache`]).
 
 mod compounds;
+mod dating;
 mod dose;
+mod grouping;
 mod habits;
 mod mention;
 mod normalize;

@@ -54,6 +54,8 @@ pub(crate) struct SentenceReading {
     pub(crate) links: Vec<crate::mention::Link>,
     pub(crate) unread: Vec<Span>,
     pub(crate) doubts: Vec<(Span, &'static str)>,
+    /// Number of groups that the mentions belong to.
+    pub(crate) groups: u32,
 }
 
 /// Sentences read before, so that an edit reads only what it changed. One cache serves one note.
@@ -209,11 +211,13 @@ impl Reader {
         let folded = self.mend_breaks(self.rules.folding.fold(text));
         let sentences = segment(&self.rules.headings, folded.chars());
         let mut reading = Reading::default();
+        let mut groups = 0;
         for (index, sentence) in (0u32..).zip(&sentences) {
             let range = sentence.span.start as usize..sentence.span.end as usize;
             let chars = folded.chars().get(range).unwrap_or(&[]);
             append(
                 &mut reading,
+                &mut groups,
                 read(sentence.section, chars),
                 &folded,
                 sentence,
@@ -315,6 +319,7 @@ fn is_word_char(c: Option<char>) -> bool {
 
 fn append(
     reading: &mut Reading,
+    groups: &mut u32,
     read: SentenceReading,
     folded: &NormalizedText,
     sentence: &Sentence,
@@ -330,8 +335,10 @@ fn append(
     for mut mention in read.mentions {
         mention.span = place(mention.span);
         mention.sentence = index;
+        mention.group = mention.group.map(|group| group + *groups);
         reading.mentions.push(mention);
     }
+    *groups += read.groups;
     for mut link in read.links {
         link.from += base;
         link.to += base;

@@ -3,11 +3,11 @@
 //! A clause of Japanese ends in its predicate. Mentions wait, as long as only connectors stand between them; a cue
 //! behind them (なし, 疑い, の既往) settles those that wait; any other text in between settles them as stated.
 
-use crate::compounds;
 use crate::mention::{Assertion, Mention};
 use crate::rules::{Discourse, Effect, Reach, Rules};
 use crate::sentence::{Draft, Item, SentenceContext};
 use crate::tokens::{CharClass, class};
+use crate::{compounds, dating};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame};
 
@@ -55,6 +55,7 @@ pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
         walk.step(item, &mut draft.mentions);
     }
     compounds::relate(chars, draft);
+    dating::relate(scope.rules, chars, draft);
     for mention in &mut draft.mentions {
         finish(scope, mention);
     }

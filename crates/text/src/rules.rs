@@ -122,6 +122,8 @@ pub(crate) struct Rules {
     pub(crate) headings: Headings,
     /// Exact text between two mentions → whether it enumerates.
     pub(crate) connectors: FxHashMap<Box<str>, bool>,
+    /// Text between two findings that makes one finding of them (an abscess with sepsis).
+    pub(crate) attributes: Vec<Box<[char]>>,
     /// Characters of the longest of them, with blanks around it.
     pub(crate) longest_connector: usize,
     /// Ranges in which one-letter items are believed.
@@ -462,6 +464,9 @@ impl<'a> Loader<'a> {
             if kind == "since" {
                 self.rules.since.push(form.into());
             } else {
+                if kind == "attribute" {
+                    self.rules.attributes.push(form.chars().collect());
+                }
                 const BLANKS: usize = 8;
                 let longest = &mut self.rules.longest_connector;
                 *longest = form.chars().count().saturating_add(BLANKS).max(*longest);

@@ -10,8 +10,8 @@ use crate::series;
 use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
 use crate::tokens::{CharClass, Scratch, TokenKind, Tokens, class};
-use crate::unread;
 use crate::{compounds, reader::SentenceReading};
+use crate::{grouping, unread};
 use std::sync::Arc;
 use tsumugi_clinical::{SectionKind, Tag};
 use tsumugi_tables::{Lexicon, TermKind};
@@ -64,7 +64,9 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
         tagger::classify(tagger, &tokens, &mut draft, context.section);
     }
     let unread = unread::find(context.rules, &tokens, &mut draft);
+    let groups = grouping::group(context.rules, chars, &mut draft.mentions);
     SentenceReading {
+        groups,
         mentions: draft.mentions,
         links: draft.links,
         unread,

@@ -36,7 +36,12 @@ pub(crate) fn write(root: &Path, shared: &Path, measured: &Measured) -> anyhow::
         );
         out.push_str("| genre | records | entity F1 |\n|---|---|---|\n");
         for (genre, score) in score_by_genre(read.corpus.records(), &read.predictions) {
-            let _ = writeln!(out, "| {genre} | {} | {:.3} |", score.records, score.entities.f1());
+            let _ = writeln!(
+                out,
+                "| {genre} | {} | {:.3} |",
+                score.records,
+                score.entities.f1()
+            );
         }
         let _ = writeln!(out, "\n{}", table(&total));
         if split == Split::Dev {

@@ -18,7 +18,7 @@ pub(crate) struct Score {
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct Line {
     id: String,
     hand: String,
     text: String,
@@ -36,19 +36,22 @@ pub(crate) fn score(root: &Path, coder: &Coder) -> anyhow::Result<Score> {
     let mut score = Score::default();
     for file in files {
         for line in std::fs::read_to_string(&file)?.lines() {
-            let text: Text = serde_json::from_str(line)?;
+            let line: Line = serde_json::from_str(line)?;
             let note = Note {
-                id: text.id.clone(),
-                text: text.text,
+                id: line.id.clone(),
+                text: line.text,
                 date: Some(jiff::civil::date(2026, 11, 28)),
                 patient: None,
             };
             let structured = coder.structure(&note);
-            let facts = structured.events.iter().map(|event| event.fact.as_str().to_owned());
+            let facts = structured
+                .events
+                .iter()
+                .map(|event| event.fact.as_str().to_owned());
             cases
-                .entry(text.id)
+                .entry(line.id)
                 .or_default()
-                .insert(text.hand, facts.collect());
+                .insert(line.hand, facts.collect());
             score.texts += 1;
         }
     }

@@ -35,8 +35,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         );
     }
     let corpus = read_corpus(&args.corpus, Some(split))?;
-    let text = std::fs::read_to_string(&args.predictions)
-        .with_context(|| args.predictions.display().to_string())?;
+    let text =
+        std::fs::read_to_string(&args.predictions).with_context(|| args.predictions.display().to_string())?;
     let (predictions, bad) = read_predictions(&text);
     let missing = corpus
         .records()
@@ -51,7 +51,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ))?;
     say("| genre | records | entity F1 |\n|---|---|---|")?;
     for (genre, score) in score_by_genre(corpus.records(), &predictions) {
-        say(&format!("| {genre} | {} | {:.3} |", score.records, score.entities.f1()))?;
+        say(&format!(
+            "| {genre} | {} | {:.3} |",
+            score.records,
+            score.entities.f1()
+        ))?;
     }
     say(&format!("\n{}", table(&total)))?;
     if args.errors > 0 {

@@ -1,17 +1,21 @@
 //! `tsumugi structure`: notes in, structured notes out, one line each; the run goes on over bad lines.
 
-use super::line::{BadLine, LONGEST_NOTE, Line, answer};
+mod batch;
+
+use super::line::{LONGEST_NOTE, answer};
 use super::remark;
 use crate::encoding::decode;
 use anyhow::Context as _;
+use batch::Batch;
 use clap::ValueEnum;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::{BufRead, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, IsTerminal as _, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use tsumugi_clinical::Note;
-use tsumugi_coding::{Coder, Record};
+use tsumugi_clinical::{Note, StructuredNote};
+use tsumugi_coding::Coder;
 
 /// Options of `structure`.
 #[derive(clap::Args)]
@@ -27,6 +31,22 @@ pub(crate) struct Args {
     /// Civil date of the notes that have none of their own (YYYY-MM-DD).
     #[arg(long)]
     date: Option<jiff::civil::Date>,
+    /// Threads for JSON lines; all processors when it is not given.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Writes to this file instead of standard output, with a progress bar where standard error is a terminal.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Goes on where an interrupted run into the same `--out` stopped; needs the same input and `--input jsonl`.
+    #[arg(long, requires = "out")]
+    resume: bool,
+}
+
+impl Args {
+    fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.unwrap_or_else(all).max(1)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,7 +65,7 @@ enum Format {
     Table,
     /// A FHIR R4 Bundle a line.
     Fhir,
-    /// MedTxt inline tags, a document a note.
+    /// `MedTxt` inline tags, a document a note.
     Xml,
 }
 
@@ -55,20 +75,33 @@ const SOME_BAD: u8 = 3;
 /// Structures everything that was given.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let coder = Coder::embedded().context("the embedded tables are broken")?;
-    let mut run = Run {
+    let (out, done): (Box<dyn Write>, u64) = match &args.out {
+        Some(path) => {
+            let (file, done) = output(args, path)?;
+            (Box::new(file), done)
+        }
+        None => (Box::new(std::io::stdout().lock()), 0),
+    };
+    let mut run = Batch {
         coder: &coder,
         args,
         records: HashMap::new(),
-        out: BufWriter::new(std::io::stdout().lock()),
+        out: BufWriter::new(out),
+        done,
         bad: false,
+        bar: None,
     };
     if args.files.is_empty() || args.files.iter().any(|file| file.as_os_str() == "-") {
-        run.input("-", std::io::stdin().lock())?;
+        input(&mut run, "-", None, std::io::stdin().lock())?;
     }
     for path in args.files.iter().filter(|file| file.as_os_str() != "-") {
-        match std::fs::File::open(path) {
-            Ok(file) => run.input(&path.to_string_lossy(), std::io::BufReader::new(file))?,
-            Err(error) => run.reject(&unreadable(&path.to_string_lossy(), &error))?,
+        let name = path.to_string_lossy();
+        match File::open(path) {
+            Ok(file) => {
+                let bytes = file.metadata().map(|about| about.len()).ok();
+                input(&mut run, &name, bytes, BufReader::new(file))?;
+            }
+            Err(error) => reject(&mut run, &unreadable(&name, &error))?,
         }
     }
     run.out.flush()?;
@@ -79,127 +112,116 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-struct Run<'a, W: Write> {
-    coder: &'a Coder,
-    args: &'a Args,
-    records: HashMap<String, Record>,
-    out: W,
-    bad: bool,
+/// The file to write to, and how many answers it holds already. A line that an interrupted run left half-written is
+/// taken off.
+fn output(args: &Args, path: &Path) -> anyhow::Result<(File, u64)> {
+    let name = || path.display().to_string();
+    if !args.resume {
+        anyhow::ensure!(
+            !path.exists(),
+            "{} exists; name another file, or go on with --resume",
+            path.display()
+        );
+        return Ok((File::create(path).with_context(name)?, 0));
+    }
+    anyhow::ensure!(
+        args.input == Input::Jsonl && matches!(args.format, Format::Json | Format::Fhir),
+        "--resume needs --input jsonl and a format of one line an answer (json, fhir)"
+    );
+    let mut file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(name)?;
+    let (mut whole, mut done) = (0, 0);
+    let mut lines = BufReader::new(&mut file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let length = lines.read_until(b'\n', &mut line)?;
+        if length == 0 || line.last() != Some(&b'\n') {
+            break;
+        }
+        whole += length as u64;
+        done += 1;
+    }
+    drop(lines);
+    file.set_len(whole).with_context(name)?;
+    file.seek(SeekFrom::End(0)).with_context(name)?;
+    Ok((file, done))
 }
 
-impl<W: Write> Run<'_, W> {
-    fn input(&mut self, name: &str, mut source: impl BufRead) -> anyhow::Result<()> {
-        if self.args.input == Input::Jsonl {
-            return self.lines(source);
-        }
-        let mut bytes = Vec::new();
-        if let Err(error) = source
-            .by_ref()
-            .take(LONGEST_NOTE as u64 + 1)
-            .read_to_end(&mut bytes)
-        {
-            return self.reject(&unreadable(name, &error));
-        }
-        if bytes.len() > LONGEST_NOTE {
-            let message = format!("longer than {LONGEST_NOTE} bytes; split the file");
-            return self.reject(&answer(Some(name), "too-long", &message, None));
-        }
-        match decode(&bytes) {
-            Ok(decoded) => {
-                if let Some(encoding) = decoded.converted_from {
-                    remark(&format!(
-                        "{name}: read as {encoding}; offsets count characters of the text in UTF-8"
-                    ));
-                }
-                let note = Note {
-                    id: name.to_owned(),
-                    text: decoded.text,
-                    ..Note::default()
-                };
-                self.note(note)
-            }
-            Err(message) => self.reject(&answer(Some(name), "encoding", &message, None)),
-        }
+fn input<W: Write>(
+    run: &mut Batch<'_, W>,
+    name: &str,
+    bytes: Option<u64>,
+    mut source: impl BufRead,
+) -> anyhow::Result<()> {
+    if run.args.input == Input::Jsonl {
+        let shows = run.args.out.is_some() && std::io::stderr().is_terminal();
+        run.bar = shows.then(|| batch::bar(bytes));
+        return run.run(source);
     }
+    let mut content = Vec::new();
+    if let Err(error) = source
+        .by_ref()
+        .take(LONGEST_NOTE as u64 + 1)
+        .read_to_end(&mut content)
+    {
+        return reject(run, &unreadable(name, &error));
+    }
+    if content.len() > LONGEST_NOTE {
+        let message = format!("longer than {LONGEST_NOTE} bytes; split the file");
+        return reject(run, &answer(Some(name), "too-long", &message, None));
+    }
+    match decode(&content) {
+        Ok(decoded) => {
+            if let Some(encoding) = decoded.converted_from {
+                remark(&format!(
+                    "{name}: read as {encoding}; offsets count characters of the text in UTF-8"
+                ));
+            }
+            let note = Note {
+                id: name.to_owned(),
+                text: decoded.text,
+                date: run.args.date,
+                ..Note::default()
+            };
+            let structured = run.coder.structure(&note);
+            let text = written(run.coder, run.args.format, &note, &structured)?;
+            Ok(run.out.write_all(text.as_bytes())?)
+        }
+        Err(message) => reject(run, &answer(Some(name), "encoding", &message, None)),
+    }
+}
 
-    fn lines(&mut self, mut source: impl BufRead) -> anyhow::Result<()> {
-        let mut line = Vec::new();
-        let mut number = 0u64;
-        let mut is_converted = false;
-        loop {
-            line.clear();
-            if source.read_until(b'\n', &mut line)? == 0 {
-                return Ok(());
-            }
-            number += 1;
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            let note = Line::read(&line).and_then(|mut line| {
-                if let Some(encoding) = line.converted_from
-                    && !is_converted
-                {
-                    is_converted = true;
-                    remark(&format!(
-                        "line {number}: read as {encoding}; offsets count characters of the text in UTF-8"
-                    ));
-                }
-                note_of(&mut line)
-            });
-            match note {
-                Ok(note) => self.note(note)?,
-                Err(bad) => self.reject(&bad.answer(number))?,
-            }
+/// A structured note in the wanted format, with the end of its last line.
+fn written(
+    coder: &Coder,
+    format: Format,
+    note: &Note,
+    structured: &StructuredNote,
+) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Json => serde_json::to_string(structured)? + "\n",
+        Format::Fhir => {
+            let about = crate::fhir::About::default();
+            format!("{}\n", crate::fhir::bundle(coder, note, structured, &about))
         }
-    }
+        Format::Xml => tsumugi_exchange::medtxt::xml(&note.text, structured) + "\n",
+        Format::Table => super::table::table(note, structured).to_string(),
+    })
+}
 
-    fn note(&mut self, mut note: Note) -> anyhow::Result<()> {
-        note.date = note.date.or(self.args.date);
-        let patient = note.patient.as_ref().and_then(|patient| patient.id.clone());
-        let structured = match patient {
-            Some(id) => self
-                .coder
-                .structure_in(self.records.entry(id).or_default(), &note),
-            None => self.coder.structure(&note),
-        };
-        match self.args.format {
-            Format::Json => {
-                serde_json::to_writer(&mut self.out, &structured)?;
-                self.out.write_all(b"\n")?;
-            }
-            Format::Fhir => {
-                let bundle =
-                    crate::fhir::bundle(self.coder, &note, &structured, &crate::fhir::About::default());
-                writeln!(self.out, "{bundle}")?;
-            }
-            Format::Xml => writeln!(
-                self.out,
-                "{}",
-                tsumugi_exchange::medtxt::xml(&note.text, &structured)
-            )?,
-            Format::Table => write!(self.out, "{}", super::table::table(&note, &structured))?,
-        }
-        Ok(())
-    }
-
-    /// Says why input was not taken; the run goes on.
-    fn reject(&mut self, answer: &Value) -> anyhow::Result<()> {
-        self.bad = true;
-        writeln!(self.out, "{answer}")?;
-        Ok(())
-    }
+/// Says why input was not taken; the run goes on.
+fn reject<W: Write>(run: &mut Batch<'_, W>, answer: &Value) -> anyhow::Result<()> {
+    run.bad = true;
+    writeln!(run.out, "{answer}")?;
+    Ok(())
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Value {
     answer(Some(name), "unreadable-file", &format!("{name}: {error}"), None)
-}
-
-/// The note of a line; what else the line holds is never looked at.
-fn note_of(line: &mut Line) -> Result<Note, BadLine> {
-    Ok(Note {
-        text: line.text()?,
-        date: line.field("date")?,
-        patient: line.field("patient")?,
-        id: line.id.clone().unwrap_or_default(),
-    })
 }

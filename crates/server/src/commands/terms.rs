@@ -145,12 +145,11 @@ fn codes_value(concept: &Concept) -> Value {
 /// Everything about the concepts of a name.
 fn show(vocabulary: &Vocabulary, args: &ShowArgs) -> anyhow::Result<ExitCode> {
     let words = args.concept.join(" ");
-    let keys: Vec<u32> = match vocabulary.key(&words) {
-        Some(key) => vec![key],
-        None => {
-            let named = vocabulary.search().named(&words, MOST_SHOWN);
-            named.into_iter().map(|hit| hit.key).collect()
-        }
+    let keys: Vec<u32> = if let Some(key) = vocabulary.key(&words) {
+        vec![key]
+    } else {
+        let named = vocabulary.search().named(&words, MOST_SHOWN);
+        named.into_iter().map(|hit| hit.key).collect()
     };
     if keys.is_empty() {
         let near = vocabulary.search().find(&words, MOST_OFFERED);

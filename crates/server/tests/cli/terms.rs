@@ -19,14 +19,13 @@ fn a_concept_is_found_however_it_is_typed() {
         (&["はつねつ"], "reading", "exact"),
         (&["hatsunetsu"], "romaji", "exact"),
         (&["hatunetu"], "romaji", "exact"),
-        (&["fever"], "code", "exact"),
+        (&["HP:0001945"], "code", "exact"),
     ] {
         let lines = found(words);
         let first = lines.first().unwrap_or_else(|| panic!("{words:?}"));
         assert_eq!(first["concept"], "fever", "{words:?} {first}");
         assert_eq!(first["how"], how, "{words:?} {first}");
-        // The id of fever is its English name too; either may be named.
-        assert!(first["by"] == by || first["by"] == "english", "{words:?} {first}");
+        assert_eq!(first["by"], by, "{words:?} {first}");
         assert!(lines.len() <= 5);
         let has_icd10 = first["codes"]
             .as_array()

@@ -3,6 +3,7 @@
 use crate::search::MatchedBy;
 use crate::search::distance::Slips;
 use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 /// Stands before and behind every form, so that its first and last character make a pair too.
 const EDGE: char = '\0';
@@ -26,21 +27,42 @@ pub(crate) struct Form {
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     forms: Vec<Form>,
-    by_pair: FxHashMap<(char, char), Vec<u32>>,
+    /// Made when beginnings do not suffice for the first time; it is the dear part.
+    by_pair: OnceLock<FxHashMap<(char, char), Vec<u32>>>,
 }
 
 impl Shelf {
-    /// Sorts and indexes forms.
+    /// Sorts forms.
     pub(crate) fn new(mut forms: Vec<Form>) -> Self {
         forms.sort_unstable();
         forms.dedup();
-        let mut by_pair: FxHashMap<(char, char), Vec<u32>> = FxHashMap::default();
-        for (number, form) in (0u32..).zip(&forms) {
-            for pair in pairs(&form.text) {
-                by_pair.entry(pair).or_default().push(number);
-            }
+        Self {
+            forms,
+            by_pair: OnceLock::new(),
         }
-        Self { forms, by_pair }
+    }
+
+    /// Makes the index of pairs.
+    pub(crate) fn warm(&self) {
+        self.with_pair((EDGE, EDGE));
+    }
+
+    /// The numbers of the forms that hold a pair of neighbours.
+    fn with_pair(&self, pair: (char, char)) -> &[u32] {
+        let by_pair = self.by_pair.get_or_init(|| {
+            let mut by_pair: FxHashMap<(char, char), Vec<u32>> = FxHashMap::default();
+            for (number, form) in (0u32..).zip(&self.forms) {
+                for pair in neighbours(&form.text) {
+                    let forms = by_pair.entry(pair).or_default();
+                    // A pair that stands twice in a form is its last entry then.
+                    if forms.last() != Some(&number) {
+                        forms.push(number);
+                    }
+                }
+            }
+            by_pair
+        });
+        by_pair.get(&pair).map_or(&[], Vec::as_slice)
     }
 
     /// Forms that begin with a text.
@@ -58,7 +80,7 @@ impl Shelf {
             .filter(|(one, next)| *one != EDGE && *next != EDGE);
         // The rarest pair leaves the fewest forms to look at; a pair that no form has leaves none.
         let rarest = inner
-            .map(|pair| self.by_pair.get(&pair).map_or(&[][..], Vec::as_slice))
+            .map(|pair| self.with_pair(pair))
             .min_by_key(|forms| forms.len());
         rarest
             .unwrap_or(&[])
@@ -71,17 +93,16 @@ impl Shelf {
     pub(crate) fn near(&self, wanted: &str, most: usize) -> Vec<(&Form, usize)> {
         let word: Vec<char> = wanted.chars().collect();
         let wanted_pairs = pairs(wanted);
-        // A slip spoils two pairs, a swap of neighbours three; one swap is allowed for.
-        let least = wanted_pairs.len().saturating_sub(2 * most + 1).max(1);
+        // A slip spoils two pairs, a swap of neighbours three. In short words one swap is allowed for and not two: else
+        // nearly everything would have to be compared.
+        const TELLING: usize = 4;
+        let without = |spoilt: usize| wanted_pairs.len().saturating_sub(spoilt);
+        let least = without(3 * most).max(without(2 * most + 1).min(TELLING)).max(1);
         let mut shared = vec![0_u8; self.forms.len()];
         let mut near = Vec::new();
         let mut slips = Slips::default();
         let mut chars = Vec::new();
-        for number in wanted_pairs
-            .iter()
-            .filter_map(|pair| self.by_pair.get(pair))
-            .flatten()
-        {
+        for number in wanted_pairs.iter().flat_map(|pair| self.with_pair(*pair)) {
             let Some(count) = shared.get_mut(*number as usize) else {
                 continue;
             };
@@ -108,9 +129,14 @@ impl Shelf {
 
 /// The distinct pairs of neighbouring characters, edges included.
 fn pairs(text: &str) -> Vec<(char, char)> {
-    let behind = text.chars().chain([EDGE]);
-    let mut pairs: Vec<(char, char)> = [EDGE].into_iter().chain(text.chars()).zip(behind).collect();
+    let mut pairs: Vec<(char, char)> = neighbours(text).collect();
     pairs.sort_unstable();
     pairs.dedup();
     pairs
+}
+
+/// The pairs of neighbouring characters, edges included.
+fn neighbours(text: &str) -> impl Iterator<Item = (char, char)> {
+    let behind = text.chars().chain([EDGE]);
+    [EDGE].into_iter().chain(text.chars()).zip(behind)
 }

@@ -95,8 +95,8 @@ pub(crate) fn classify(
 
 /// By how much, in units of the weights, a class must be ahead of what the rules say: of what they say by default, and
 /// of what a cue has told them.
-const AHEAD_OF_DEFAULT: i32 = 150;
-const AHEAD_OF_CUE: i32 = 300;
+const AHEAD_OF_DEFAULT: i32 = 100;
+const AHEAD_OF_CUE: i32 = 240;
 const AHEAD_OF_SECTION: i32 = 60;
 
 impl Tagger {
@@ -250,6 +250,12 @@ impl<'t, 'a> View<'t, 'a> {
         at.and_then(|at| self.words.get(at)).copied().unwrap_or(1)
     }
 
+    /// What the tables say of a token, as the tagger sees it.
+    fn category(&self, at: Option<usize>) -> u32 {
+        let token = at.and_then(|at| self.tokens.list.get(at));
+        token.map_or(1, |token| super::features::category(self.tokens, *token))
+    }
+
     /// Hashes of the features of a mention.
     pub(crate) fn features(&self, mention: &Mention) -> Vec<u32> {
         const NEAR: usize = 5;
@@ -287,6 +293,11 @@ impl<'t, 'a> View<'t, 'a> {
             mix(54, [rule, next(0)]),
             mix(55, [rule, before(1)]),
         ];
+        let kind = |at: usize| self.category(Some(at));
+        out.push(mix(63, [tag, kind(behind)]));
+        out.push(mix(64, [tag, kind(behind), kind(behind + 1)]));
+        out.push(mix(65, [tag, rule, kind(behind), self.section]));
+        out.push(mix(66, [tag, self.category(first.checked_sub(1)), kind(behind)]));
         for step in 0..NEAR {
             out.push(mix(56, [tag, next(step)]));
             out.push(mix(57, [tag, before(step + 1)]));

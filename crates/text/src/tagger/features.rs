@@ -129,7 +129,7 @@ fn info(tokens: &Tokens<'_>, token: Token) -> Info {
     let length = text.len().min(7) as u32;
     Info {
         word,
-        category: category(tokens, token, first),
+        category: category(tokens, token),
         read: 0,
         shape: class(first) as u32 | (class(last) as u32) << 3 | length << 6,
         first: u32::from(first),
@@ -138,7 +138,12 @@ fn info(tokens: &Tokens<'_>, token: Token) -> Info {
 }
 
 /// What the tables say a token is, as far as one number can.
-fn category(tokens: &Tokens<'_>, token: Token, first: char) -> u32 {
+pub(crate) fn category(tokens: &Tokens<'_>, token: Token) -> u32 {
+    let first = tokens
+        .slice(token.start, token.end)
+        .first()
+        .copied()
+        .unwrap_or(' ');
     match token.kind {
         TokenKind::Number => 2,
         TokenKind::Other => match class(first) {

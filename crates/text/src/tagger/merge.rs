@@ -148,7 +148,9 @@ fn stands_alone(mention: &Mention, items: &[Item]) -> bool {
     match mention.tag {
         Tag::DrugName | Tag::TestKey | Tag::TestValue | Tag::DrugValue => true,
         Tag::Disease | Tag::TestName => mention.term.is_some(),
-        Tag::Remedy => mention.term.is_some() && items.iter().any(|item| speaks_of_act(item, mention.span.end)),
+        Tag::Remedy => {
+            mention.term.is_some() && items.iter().any(|item| speaks_of_act(item, mention.span.end))
+        }
         _ => false,
     }
 }
@@ -318,10 +320,7 @@ fn rebuild(draft: &mut Draft, fates: &[Fate]) {
             Item::Mention(_) => false,
             Item::Cue { start, end, .. } | Item::Relative { start, end, .. } => {
                 let cue = Span::new(*start, *end);
-                !draft
-                    .mentions
-                    .iter()
-                    .any(|mention| holds_cue(mention, cue))
+                !draft.mentions.iter().any(|mention| holds_cue(mention, cue))
             }
         });
     let mut items: Vec<(u32, u8, Item)> = cues
