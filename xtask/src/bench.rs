@@ -77,10 +77,13 @@ fn throughput(root: &Path, coder: &Coder, notes: &[String], characters: usize) -
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("notes.json");
     std::fs::write(&file, serde_json::to_vec(notes)?)?;
+    let rules = Coder::without_tagger()?;
     let mut engine = f64::MAX;
+    let mut alone = f64::MAX;
     let mut tokeniser = f64::MAX;
     for _ in 0..ROUNDS {
         engine = engine.min(structure_all(coder, notes));
+        alone = alone.min(structure_all(&rules, notes));
         let output = Command::new("python3")
             .arg(root.join("eval/tokenise.py"))
             .arg(&file)
@@ -99,12 +102,18 @@ fn throughput(root: &Path, coder: &Coder, notes: &[String], characters: usize) -
         tokeniser = tokeniser.min(seconds);
     }
     std::fs::remove_dir_all(&folder)?;
+    let speed = |seconds: f64| characters as f64 / seconds / 1e6;
     println!(
-        "throughput: {:.2} x fugashi+unidic-lite tokenising the same {characters} characters on one core [{:.2} against {:.2} M characters/s]",
-        tokeniser / engine,
-        characters as f64 / engine / 1e6,
-        characters as f64 / tokeniser / 1e6
+        "throughput of fugashi+unidic-lite tokenising the same {characters} characters on one core: [{:.2} M characters/s]",
+        speed(tokeniser)
     );
+    for (name, seconds) in [("with the tagger", engine), ("tables and rules alone", alone)] {
+        println!(
+            "structuring, {name}: {:.2} x that [{:.2} M characters/s]",
+            tokeniser / seconds,
+            speed(seconds)
+        );
+    }
     Ok(())
 }
 

@@ -166,8 +166,10 @@ fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list:
             chars.get(token.end as usize..).unwrap_or(&[]),
         );
         let says = |word: &[char]| {
-            let stands_in = |text: &[char]| text.windows(word.len()).any(|window| window == word);
-            !word.is_empty() && (stands_in(before) || stands_in(behind))
+            let Some(first) = word.first() else { return false };
+            let begins = |text: &[char], at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(word));
+            let stands_in = |text: &[char]| (0..text.len()).any(|at| text.get(at) == Some(first) && begins(text, at));
+            stands_in(before) || stands_in(behind)
         };
         let votes = |reading: &OneReading| reading.near.iter().filter(|word| says(word)).count();
         // Of equals the first: the last maximum of the reversed list.

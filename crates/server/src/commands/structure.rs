@@ -211,7 +211,7 @@ fn written(
             format!("{}\n", crate::fhir::bundle(coder, note, structured, &about))
         }
         Format::Xml => tsumugi_exchange::medtxt::xml(&note.text, structured) + "\n",
-        Format::Table => super::table::table(note, structured).to_string(),
+        Format::Table => super::table::table(note, structured),
     })
 }
 
