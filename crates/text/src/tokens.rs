@@ -168,7 +168,8 @@ fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list:
         let says = |word: &[char]| {
             let Some(first) = word.first() else { return false };
             let begins = |text: &[char], at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(word));
-            let stands_in = |text: &[char]| (0..text.len()).any(|at| text.get(at) == Some(first) && begins(text, at));
+            let stands_in =
+                |text: &[char]| (0..text.len()).any(|at| text.get(at) == Some(first) && begins(text, at));
             stands_in(before) || stands_in(behind)
         };
         let votes = |reading: &OneReading| reading.near.iter().filter(|word| says(word)).count();
