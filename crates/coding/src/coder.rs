@@ -6,12 +6,13 @@ use crate::entities::entities;
 use crate::equivalents::Equivalents;
 use crate::fact::fact_key;
 use crate::merge::merge;
+use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
 use std::sync::Arc;
 use tsumugi_clinical::{
     Because, Certainty, CorpusCertainty, Diagnostic, Entity, Event, EventKind, Experiencer, FactKey, Note,
-    Phase, Polarity, StructuredNote,
+    Patient, Phase, Polarity, StructuredNote,
 };
 use tsumugi_tables::{Mistake, Source, TermKind};
 use tsumugi_terminology::{
@@ -49,6 +50,7 @@ pub struct Coder {
     pub(crate) derivations: Derivations,
     pub(crate) equivalents: Equivalents,
     pub(crate) refinement: Refinement,
+    persons: Persons,
     edition: String,
 }
 
@@ -92,6 +94,7 @@ impl Coder {
         let derivations = Derivations::new(sources, &vocabulary, &mut mistakes);
         let equivalents = Equivalents::new(sources, &vocabulary, &mut mistakes);
         let refinement = Refinement::new(sources, &vocabulary, &mut mistakes);
+        let persons = Persons::new(sources, &mut mistakes);
         match mistakes.first() {
             Some(first) => Err(CoderError::Rules {
                 count: mistakes.len(),
@@ -103,6 +106,7 @@ impl Coder {
                 derivations,
                 equivalents,
                 refinement,
+                persons,
                 edition: String::new(),
             }),
         }
@@ -116,6 +120,11 @@ impl Coder {
     /// The vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
+    }
+
+    /// Sex and age as the head of a note says them; what is not said stays open.
+    pub fn person(&self, text: &str) -> Patient {
+        self.persons.read(text)
     }
 
     /// The reader.

@@ -6,23 +6,14 @@ use tsumugi_clinical::{
     Because, Comparator, Event, EventKind, Interpretation, Measured, Polarity, Quantity, Sex,
 };
 use tsumugi_tables::{Mistake, Source, Table};
-use tsumugi_terminology::{Concept, Vocabulary};
+use tsumugi_terminology::{Concept, Units, Vocabulary};
 
 /// The tables of `coding/`: derivations, scales of units, items implied by a unit.
 #[derive(Debug, Default)]
 pub(crate) struct Derivations {
     by_test: BTreeMap<Box<str>, Vec<Rule>>,
-    factors: BTreeMap<(Box<str>, Box<str>), f64>,
+    units: Units,
     implied: BTreeMap<Box<str>, Box<str>>,
-    scales: BTreeMap<Box<str>, Vec<Scale>>,
-}
-
-/// One row of `coding/implied_scales.tsv`: a bare number in this range is in this unit.
-#[derive(Debug)]
-struct Scale {
-    from: f64,
-    to: f64,
-    unit: Box<str>,
 }
 
 /// One row of `coding/derivations.tsv`.
@@ -47,13 +38,13 @@ enum Condition {
 
 impl Derivations {
     pub(crate) fn new(sources: &[Source<'_>], vocabulary: &Vocabulary, mistakes: &mut Vec<Mistake>) -> Self {
-        let mut derivations = Self::default();
+        let mut derivations = Self {
+            units: Units::new(sources, mistakes),
+            ..Self::default()
+        };
         for source in sources {
             let table = match source.path {
-                "coding/derivations.tsv"
-                | "coding/scales.tsv"
-                | "coding/implied.tsv"
-                | "coding/implied_scales.tsv" => Table::parse(*source, mistakes),
+                "coding/derivations.tsv" | "coding/implied.tsv" => Table::parse(*source, mistakes),
                 _ => continue,
             };
             for row in table.rows() {
@@ -68,27 +59,6 @@ impl Derivations {
                             Ok(rule) => derivations.by_test.entry(test.into()).or_default().push(rule),
                             Err(message) => wrong(message),
                         }
-                    }
-                    "coding/scales.tsv" => match row.get("factor").parse() {
-                        Ok(factor) => {
-                            derivations
-                                .factors
-                                .insert((row.get("from").into(), row.get("to").into()), factor);
-                        }
-                        Err(_) => wrong("factor is no decimal".to_owned()),
-                    },
-                    "coding/implied_scales.tsv" => {
-                        let bound = |column: &str, open: f64| row.get(column).parse().unwrap_or(open);
-                        let scale = Scale {
-                            from: bound("from", 0.0),
-                            to: bound("to", f64::MAX),
-                            unit: row.get("unit").into(),
-                        };
-                        derivations
-                            .scales
-                            .entry(row.get("test").into())
-                            .or_default()
-                            .push(scale);
                     }
                     _ => {
                         derivations
@@ -109,7 +79,7 @@ impl Derivations {
     /// Judges a value against the reference interval, where the writer has not; fills in the implied unit.
     pub(crate) fn interpret(&self, concept: &Concept, sex: Option<Sex>, value: &Quantity) -> Quantity {
         let mut value = value.clone();
-        let Some(number) = self.in_usual_unit(concept, &mut value) else {
+        let Some(number) = self.units.in_usual_unit(concept, &mut value) else {
             return value;
         };
         let (low, high) = concept.interval.limits(sex);
@@ -124,42 +94,6 @@ impl Derivations {
         };
         value.interpretation = value.interpretation.or(judged);
         value
-    }
-
-    /// The number in the unit of the concept's row. A value without a unit is taken in the scale in which it is
-    /// plausible (WBC 12,300 is per μL, 12.3 is thousands), and gets that unit.
-    fn in_usual_unit(&self, concept: &Concept, value: &mut Quantity) -> Option<f64> {
-        let number = value.as_f64()?;
-        let Some(usual) = concept.unit.as_deref() else {
-            return Some(number);
-        };
-        match value.unit.as_deref() {
-            Some(unit) if unit == usual => Some(number),
-            Some(unit) => self
-                .factors
-                .get(&(unit.into(), usual.into()))
-                .map(|factor| number * factor),
-            None => {
-                let unit = self.implied_scale(concept, number).unwrap_or(usual).to_owned();
-                let factor = self
-                    .factors
-                    .get(&(unit.as_str().into(), usual.into()))
-                    .copied()
-                    .unwrap_or(1.0);
-                value.unit = Some(unit.into());
-                Some(number * factor)
-            }
-        }
-    }
-
-    /// The unit that a number without one is in, where usage and not the usual unit says so (PLT 24.1 is in 10^4/uL,
-    /// WBC 12300 per uL).
-    fn implied_scale(&self, concept: &Concept, number: f64) -> Option<&str> {
-        let scales = self.scales.get(concept.id.as_str())?;
-        let scale = scales
-            .iter()
-            .find(|scale| scale.from <= number && number < scale.to);
-        scale.map(|scale| scale.unit.as_ref())
     }
 
     /// Replaces a measurement's concept by the state that its value means; what was measured stays in `measured`.
@@ -177,7 +111,7 @@ impl Derivations {
             return;
         };
         let Some(value) = &event.value else { return };
-        let number = self.in_usual_unit(test, &mut value.clone());
+        let number = self.units.in_usual_unit(test, &mut value.clone());
         let rule = rules.iter().find(|rule| rule.holds(sex, age, number, value));
         let Some((rule, state)) = rule.and_then(|rule| Some((rule, vocabulary.get(rule.finding)?))) else {
             return;

@@ -10,6 +10,7 @@ mod entities;
 mod equivalents;
 mod fact;
 mod merge;
+mod person;
 mod record;
 mod refine;
 

@@ -2,7 +2,8 @@
 //!
 //! **What is kept.** Ground state is added to, never changed: `patient` and `encounter` with their `_version` tables,
 //! `document` and `document_version` (the received bytes with their SHA-256, and the decoded text), `resource` (FHIR JSON
-//! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught). Triggers
+//! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught),
+//! `assertion` (the log of the medical knowledge) and `decision` (what people decided beside a note). Triggers
 //! in the database refuse to change or remove these rows, except those of dummy patients. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`.
@@ -21,6 +22,7 @@
 //! **Real and dummy.** A patient is one or the other for good; every search is over one [`Population`].
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
+mod assertions;
 mod backup;
 mod doctor;
 mod documents;
@@ -47,6 +49,7 @@ mod store;
 mod timeline;
 mod writer;
 
+pub use assertions::{AssertionRecord, Decision, NewAssertion};
 pub use backup::CopyReport;
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};

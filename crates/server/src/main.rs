@@ -8,7 +8,9 @@ mod chart;
 mod commands;
 mod encoding;
 mod fhir;
+mod library;
 mod seed;
+mod support;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -33,12 +35,19 @@ enum Command {
     Serve(commands::serve::Args),
     /// Structures notes: one JSON line (or table, FHIR Bundle, XML) a note.
     Structure(commands::structure::Args),
+    /// Ranks the diagnoses that findings suggest: JSON lines with a text, or with HPO terms. For study, not for care.
+    Diagnose(commands::diagnose::Args),
     /// Scores predictions against annotated records: `tsumugi eval PRED.jsonl --corpus corpus/records`.
     Eval(commands::eval::Args),
     /// Signs notes into a store: JSON lines `id, patient, author, date, text`; a line back for each once it is durable.
     Sign(commands::store::SignArgs),
     /// Finds patients by a fact: a concept id, a name, or words such as a question.
     Search(commands::store::SearchArgs),
+    /// The medical knowledge: import, learn, take back, compare, show.
+    Knowledge {
+        #[command(subcommand)]
+        what: commands::knowledge::Knowledge,
+    },
     /// The terminology: find, look at and count concepts.
     Terms {
         #[command(subcommand)]
@@ -78,9 +87,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Structure(args)) => commands::structure::run(&args),
+        Some(Command::Diagnose(args)) => commands::diagnose::run(&args),
         Some(Command::Eval(args)) => commands::eval::run(&args),
         Some(Command::Sign(args)) => commands::store::sign(&args),
         Some(Command::Search(args)) => commands::store::search(&args),
+        Some(Command::Knowledge { what }) => commands::knowledge::run(&what),
         Some(Command::Terms { what }) => commands::terms::run(&what),
         Some(Command::Export {
             what: Export::Patient(args),

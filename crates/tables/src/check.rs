@@ -32,6 +32,9 @@ pub fn check(manifest: &Manifest, sources: &[Source<'_>]) -> Vec<Mistake> {
     mistakes
 }
 
+/// Levels of a test's result.
+const LEVELS: [&str; 5] = ["low", "normal", "high", "positive", "negative"];
+
 /// What has been seen over all tables.
 #[derive(Default)]
 struct Book {
@@ -121,8 +124,13 @@ fn check_cell(
                 wrong(format!("{cell} stands also at {other}"));
             }
         }
-        ColumnType::Ref | ColumnType::Refs => {
-            for id in row.list(&column.name) {
+        ColumnType::Ref | ColumnType::Refs | ColumnType::State | ColumnType::States => {
+            let is_state = matches!(column.kind, ColumnType::State | ColumnType::States);
+            for cell in row.list(&column.name) {
+                let (id, level) = cell.split_once('=').unwrap_or((cell, "high"));
+                if !LEVELS.contains(&level) || (!is_state && id != cell) {
+                    wrong(format!("{cell}: \"{level}\" is no level of a test ({})", LEVELS.join(", ")));
+                }
                 if !column.of.is_empty() && !column.of.iter().any(|prefix| id.starts_with(prefix.as_str())) {
                     wrong(format!("{id} is not one of {:?}", column.of));
                 }

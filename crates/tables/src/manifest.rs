@@ -73,6 +73,10 @@ pub enum ColumnType {
     Ref,
     /// Concept ids.
     Refs,
+    /// A concept id, for a test with the level of its result (`test.crp=high`).
+    State,
+    /// Several of them.
+    States,
     /// One of a list.
     Choice,
     /// Several of a list.

@@ -59,11 +59,28 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
 }
 
 /// The edition of a set of tables and the weights that read with them: the first 16 hexadecimal digits of the SHA-256
-/// over paths and contents. The texts of
-/// the screens are not among them: they change nothing of what the engine reads.
+/// over paths and contents. The texts of the screens and the medical knowledge are not among them: they change nothing
+/// of what the engine reads, and the knowledge has its own [`knowledge_edition`].
 pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
+    digest_of(
+        files
+            .iter()
+            .filter(|file| !file.path.starts_with("ui/") && !file.path.starts_with("knowledge/")),
+        tagger,
+    )
+}
+
+/// The edition of the embedded medical knowledge, in the same form.
+pub fn knowledge_edition(files: &[DataFile]) -> String {
+    digest_of(
+        files.iter().filter(|file| file.path.starts_with("knowledge/")),
+        None,
+    )
+}
+
+fn digest_of<'f>(files: impl Iterator<Item = &'f DataFile>, tagger: Option<&[u8]>) -> String {
     let mut hash = Sha256::new();
-    for file in files.iter().filter(|file| !file.path.starts_with("ui/")) {
+    for file in files {
         hash.update(file.path.as_bytes());
         hash.update([0]);
         hash.update(file.text.as_bytes());

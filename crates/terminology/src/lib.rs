@@ -7,10 +7,12 @@ mod concept;
 mod embedded;
 mod names;
 mod search;
+mod units;
 mod vocabulary;
 
 pub use concept::{Concept, ReferenceInterval, kind_word, system};
-pub use embedded::{DataFile, edition, embedded_files, embedded_tagger, sources_of};
+pub use embedded::{DataFile, edition, embedded_files, embedded_tagger, knowledge_edition, sources_of};
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
+pub use units::Units;
 pub use vocabulary::{Vocabulary, VocabularyError};

@@ -1,6 +1,8 @@
 //! The commands, one module each, and what they share: reading input and speaking to the terminal.
 
+pub(crate) mod diagnose;
 pub(crate) mod eval;
+pub(crate) mod knowledge;
 mod line;
 pub(crate) mod serve;
 pub(crate) mod store;

@@ -22,16 +22,18 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn open(&self) -> anyhow::Result<Store> {
+    /// The store, made where there is none yet.
+    pub(super) fn open(&self) -> anyhow::Result<Store> {
         chart::open_store(&chart::data_folder(self.data.as_deref())?)
     }
 
-    fn open_existing(&self) -> anyhow::Result<Store> {
+    /// The store, where there is one.
+    pub(super) fn open_existing(&self) -> anyhow::Result<Store> {
         chart::open_sound(&self.existing_file()?)
     }
 
     /// The store for reading: beside a running server, which holds it for writing, too.
-    fn open_reading(&self) -> anyhow::Result<Store> {
+    pub(super) fn open_reading(&self) -> anyhow::Result<Store> {
         let file = self.existing_file()?;
         match chart::open_sound(&file) {
             Err(error) if matches!(error.downcast_ref(), Some(StoreError::Locked { .. })) => {

@@ -1,0 +1,10 @@
+//! Decision support: what the facts of a patient suggest, each answer with its reasons. It supports a physician's
+//! judgement and does not replace it.
+
+mod differential;
+mod next;
+mod patient;
+
+pub use differential::{Differential, Finding, Findings, Met, Ranked, Reason, Temper};
+pub use next::{Next, Step, next};
+pub use patient::{Allergy, DrugUse, Fact, Facts, Measure, Patient, Place};
