@@ -7,11 +7,11 @@
 mod matrix;
 
 use crate::patient::{Fact, Patient, Place};
-use matrix::{Matrix, UNLISTED, broader_states};
-use rustc_hash::FxHashMap;
+use matrix::{Column, Matrix};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity, Sex};
-use tsumugi_knowledge::{Profile, Space, State, age_band};
+use tsumugi_knowledge::{Implied, Profile, Space, State, age_band};
 use tsumugi_terminology::Vocabulary;
 
 /// How a finding met the row of a disease.
@@ -154,6 +154,10 @@ pub struct Temper {
     pub rate: f64,
     /// Exponent of the shares of age and sex.
     pub person: f64,
+    /// How much less a finding counts that tells what another has told.
+    pub redundancy: f64,
+    /// A disease that does not list a finding has it this much more rarely than patients in general.
+    pub unlisted: f64,
     /// Divides scores before they become probabilities.
     pub heat: f64,
 }
@@ -166,7 +170,20 @@ impl Default for Temper {
             broader: 0.6,
             rate: 0.35,
             person: 0.8,
+            redundancy: 1.0,
+            unlisted: 0.25,
             heat: 1.6,
+        }
+    }
+}
+
+impl Temper {
+    /// For orders: an order that a disease does not list says little against it.
+    pub(crate) fn of_orders() -> Self {
+        Self {
+            unlisted: 0.4,
+            redundancy: 0.5,
+            ..Self::default()
         }
     }
 }
@@ -176,6 +193,7 @@ impl Default for Temper {
 pub struct Differential {
     matrix: Matrix,
     profiles: Vec<Option<Profile>>,
+    implied: Implied,
     temper: Temper,
 }
 
@@ -189,9 +207,10 @@ struct Weights {
 
 impl Differential {
     /// Builds the columns of a space.
-    pub fn new(space: &Space, vocabulary: &Vocabulary, temper: Temper) -> Self {
+    pub fn new(space: &Space, vocabulary: &Vocabulary, implied: &Implied, temper: Temper) -> Self {
         Self {
-            matrix: Matrix::new(space, vocabulary),
+            matrix: Matrix::new(space, vocabulary, implied, temper.unlisted as f32),
+            implied: implied.clone(),
             profiles: space
                 .diseases
                 .values()
@@ -235,7 +254,7 @@ impl Differential {
             .binary_search_by_key(&disease, |entry| entry.disease as usize)
             .ok()
             .and_then(|at| column.entries.get(at));
-        let share = entry.map_or(UNLISTED * column.general, |entry| entry.share);
+        let share = entry.map_or(self.temper.unlisted as f32 * column.general, |entry| entry.share);
         f64::from(share).clamp(LEAST, 1.0 - LEAST)
     }
 
@@ -243,7 +262,7 @@ impl Differential {
     pub fn scores(&self, vocabulary: &Vocabulary, findings: &Findings) -> Vec<f64> {
         let mut scores: Vec<f64> = (0..self.len()).map(|disease| self.prior(disease, findings)).collect();
         for finding in self.telling(vocabulary, findings) {
-            let weights = self.weights(vocabulary, finding);
+            let weights = self.weights(vocabulary, &finding);
             let own = self.index_of(finding.state.as_str());
             for score in &mut scores {
                 *score += weights.other;
@@ -307,7 +326,7 @@ impl Differential {
             if self.index_of(finding.state.as_str()) == Some(disease) {
                 continue;
             }
-            let weights = self.weights(vocabulary, finding);
+            let weights = self.weights(vocabulary, &finding);
             let own = weights
                 .entries
                 .iter()
@@ -329,24 +348,58 @@ impl Differential {
         reasons
     }
 
-    /// The findings that tell something: known to the space, and not said again by a narrower one.
-    fn telling<'f>(&self, vocabulary: &Vocabulary, findings: &'f Findings) -> Vec<&'f Finding> {
-        let known = |finding: &&Finding| {
+    /// The findings that tell something: known to the space, not said again by a narrower one, and each with the part of
+    /// its weight that others have not told already.
+    fn telling(&self, vocabulary: &Vocabulary, findings: &Findings) -> Vec<Finding> {
+        let broader: Vec<Vec<State>> = findings
+            .said
+            .iter()
+            .map(|finding| self.implied.broader(vocabulary, &finding.state))
+            .collect();
+        let is_known = |finding: &Finding, broader: &[State]| {
             self.matrix.column(finding.state.as_str()).is_some()
                 || (finding.polarity == Polarity::Present
-                    && broader_states(vocabulary, &finding.state)
-                        .iter()
-                        .any(|state| self.matrix.column(state.as_str()).is_some()))
+                    && broader.iter().any(|state| self.matrix.column(state.as_str()).is_some()))
         };
-        let said: Vec<&Finding> = findings.said.iter().filter(known).collect();
-        let implied: Vec<State> = said
-            .iter()
-            .filter(|finding| finding.polarity == Polarity::Present)
-            .flat_map(|finding| broader_states(vocabulary, &finding.state))
+        let said = findings.said.iter().zip(&broader);
+        let implied: FxHashSet<&State> = said
+            .clone()
+            .filter(|(finding, _)| finding.polarity == Polarity::Present)
+            .flat_map(|(_, broader)| broader)
             .collect();
-        said.into_iter()
-            .filter(|finding| !implied.contains(&finding.state))
-            .collect()
+        let telling = said
+            .filter(|(finding, broader)| is_known(finding, broader) && !implied.contains(&finding.state))
+            .map(|(finding, _)| finding.clone())
+            .collect();
+        self.less_what_is_told(telling)
+    }
+
+    /// Findings that go together in the same diseases tell the same: after the rarest of them, each counts for less.
+    fn less_what_is_told(&self, mut telling: Vec<Finding>) -> Vec<Finding> {
+        let column = |finding: &Finding| {
+            let is_present = finding.polarity == Polarity::Present;
+            let column = self.matrix.column(finding.state.as_str());
+            column.filter(|_| is_present).map(|(_, column)| column)
+        };
+        let mut order: Vec<usize> = (0..telling.len()).collect();
+        let general = |index: usize| telling.get(index).and_then(column).map_or(1.0, |c| c.general);
+        order.sort_by(|a, b| general(*a).total_cmp(&general(*b)).then(a.cmp(b)));
+        let mut told: Vec<&Column> = Vec::new();
+        let mut factors = vec![1.0; telling.len()];
+        for index in order {
+            let Some(own) = telling.get(index).and_then(column) else {
+                continue;
+            };
+            let shared: f64 = told.iter().map(|other| f64::from(own.likeness(other))).sum();
+            if let Some(factor) = factors.get_mut(index) {
+                *factor = 1.0 / (1.0 + self.temper.redundancy * shared);
+            }
+            told.push(own);
+        }
+        for (finding, factor) in telling.iter_mut().zip(factors) {
+            finding.weight *= factor;
+        }
+        telling
     }
 
     fn weights(&self, vocabulary: &Vocabulary, finding: &Finding) -> Weights {
@@ -358,7 +411,9 @@ impl Differential {
 
     fn weights_of_present(&self, vocabulary: &Vocabulary, finding: &Finding) -> Weights {
         let exponent = self.temper.present * finding.weight;
-        let other = exponent * f64::from(UNLISTED).ln();
+        // That a result is normal speaks against the diseases that change it, not against all others.
+        let is_normal = matches!(finding.state.level(), Some("normal" | "negative"));
+        let other = if is_normal { 0.0 } else { exponent * self.temper.unlisted.ln() };
         let mut best: FxHashMap<u32, (f64, Met, u32)> = FxHashMap::default();
         if let Some((index, column)) = self.matrix.column(finding.state.as_str()) {
             for entry in &column.entries {
@@ -367,7 +422,7 @@ impl Differential {
                 best.insert(entry.disease, (exponent * ratio, met, entry.from));
             }
         }
-        for broader in broader_states(vocabulary, &finding.state) {
+        for broader in self.implied.broader(vocabulary, &finding.state) {
             let Some((index, column)) = self.matrix.column(broader.as_str()) else {
                 continue;
             };
@@ -403,7 +458,7 @@ impl Differential {
             (entry.disease, ratio(f64::from(entry.share)), met, entry.from)
         });
         Weights {
-            other: ratio(f64::from(UNLISTED) * general),
+            other: ratio(self.temper.unlisted * general),
             entries: entries.collect(),
         }
     }

@@ -1,10 +1,15 @@
 //! Decision support: what the facts of a patient suggest, each answer with its reasons. It supports a physician's
 //! judgement and does not replace it.
 
+pub mod criteria;
 mod differential;
 mod next;
+mod orders;
 mod patient;
+pub mod phenotypic;
+pub mod prescription;
 
 pub use differential::{Differential, Finding, Findings, Met, Ranked, Reason, Temper};
 pub use next::{Next, Step, next};
+pub use orders::{Considered, Missing, Orders};
 pub use patient::{Allergy, DrugUse, Fact, Facts, Measure, Patient, Place};

@@ -99,6 +99,10 @@ pub struct Patient {
     pub allergies: Vec<Allergy>,
     /// Tests, examinations and treatments that were ordered, with what is known of when.
     pub orders: Vec<(Arc<str>, Place)>,
+    /// Results in words, by test, oldest note first (`B` of the Child-Pugh classification).
+    pub words: BTreeMap<Arc<str>, Vec<(String, Place)>>,
+    /// Days of the notes, by their ids.
+    pub notes: BTreeMap<Arc<str>, Date>,
 }
 
 /// Reads events into the state of a patient.
@@ -116,6 +120,9 @@ impl Facts<'_> {
     /// Adds the events of a note; `note` is empty for the one being written.
     pub fn add(&self, patient: &mut Patient, note: &str, date: Option<Date>, events: &[Event]) {
         let note: Arc<str> = note.into();
+        if let Some(date) = date {
+            patient.notes.insert(Arc::clone(&note), date);
+        }
         for (index, event) in (0u32..).zip(events) {
             let is_patients = event.experiencer == Experiencer::Patient && event.certainty != Certainty::General;
             let place = Place {
@@ -191,6 +198,10 @@ impl Facts<'_> {
     fn add_measure(&self, patient: &mut Patient, event: &Event, place: Place) {
         let concept = event.concept.as_str();
         self.add_number(patient, concept, event, &place);
+        if let Some(words) = event.value.as_ref().and_then(|value| value.text.clone()) {
+            let said = patient.words.entry(concept.into()).or_default();
+            said.push((words, place.clone()));
+        }
         let Some(level) = event.value.as_ref().and_then(|value| value.interpretation) else {
             return;
         };
@@ -280,6 +291,13 @@ impl Patient {
         said.filter(|fact| fact.state.as_str() == state && fact.certainty == Certainty::Asserted)
             .map(|fact| fact.polarity == Polarity::Present)
             .next()
+    }
+
+    /// The day of something: its own time where it has one, else the day of the note that says it.
+    pub fn day_of(&self, time: Option<&ClinicalTime>, place: &Place) -> Option<Date> {
+        let own = time.and_then(|time| time.from.or(time.to));
+        own.map(|moment| moment.date())
+            .or_else(|| self.notes.get(&place.note).copied())
     }
 
     /// The drugs that are taken now.

@@ -16,6 +16,7 @@
 //! | `age >= 65`, `sex = female` | age in years, sex |
 //! | `item.a`, `points >= 2` | an item that stands before is met; the sum of the points |
 //! | `not`, `and`, `or`, `at-least 2 (a, b, c)` | of the expressions inside |
+//! | `true`, `false` | always, never; `C else false` takes what is not recorded as absent |
 //! | `a else b` | what `a` says; where that is unknown, what `b` says |
 //!
 //! Numbers in comparisons and formulas: `+ - * /`, `ln exp sqrt round min max pow`, `first(a, b)` (the first that is
@@ -137,14 +138,15 @@ pub enum Marks {
         /// Points where it is met; 0 in sets without points.
         points: f64,
     },
-    /// By degree: the first band that holds counts; 0 points where none does.
+    /// By degree: the first band that holds counts; 0 points where none does. Where no band has points, the item is
+    /// met in any of them.
     Bands(Vec<Band>),
 }
 
 /// A band of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Band {
-    /// What puts a patient into it.
+    /// What puts a patient into it; the last band may hold for all the others.
     pub when: Expression,
     /// Points.
     pub points: f64,

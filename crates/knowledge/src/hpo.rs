@@ -75,6 +75,9 @@ pub struct Annotation {
     /// Sex to which it is limited: `M` or `F`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sex: Option<char>,
+    /// When the finding begins, as a term of onset (`HP:0003577`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<Arc<str>>,
     /// `P` phenotype, `I` inheritance, `C` course, `M` modifier, `H` history.
     pub aspect: char,
 }

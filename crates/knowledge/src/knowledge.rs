@@ -4,7 +4,7 @@ use crate::hpo::Terms;
 use crate::log::{Assertion, Case, Statement, View, active};
 use crate::profile::Profiles;
 use crate::space::{Counted, Space};
-use crate::state::Levels;
+use crate::state::{Implied, Levels};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +24,14 @@ pub struct Knowledge {
     /// Our own diseases and findings.
     pub own: Space,
     /// Diseases and terms of the Human Phenotype Ontology, where a site has imported it.
+    #[serde(with = "crate::packed")]
     pub phenotypes: Phenotypes,
     /// Which finding a level of a test is.
     #[serde(skip)]
     pub levels: Levels,
+    /// What a state means beside the hierarchy.
+    #[serde(skip)]
+    pub implied: Implied,
 }
 
 /// The Human Phenotype Ontology with its annotations and the cases told in its terms.
@@ -64,6 +68,7 @@ impl Knowledge {
             None => Ok(Self {
                 own: Space::of_tables(profiles),
                 phenotypes: Phenotypes::default(),
+                implied: Implied::new(sources, &levels),
                 levels,
             }),
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tsumugi_clinical::Sex;
 
 /// A case: what was observed and excluded in one patient whose disease is known.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Case {
     /// Id of the case, unique within its source.
     pub id: Arc<str>,
@@ -30,6 +30,9 @@ pub struct Case {
     /// Age in years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age: Option<f64>,
+    /// When the disease began: a term of onset (`HP:0003577`), or the age as an ISO 8601 duration (`P3Y6M`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<State>,
 }
 
 /// Why a case cannot be learned.
@@ -227,6 +230,7 @@ mod tests {
             excluded: states(excluded),
             sex: None,
             age: None,
+            onset: None,
         }
     }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// First bytes of a snapshot.
 const MAGIC: &[u8] = b"TSUMUGI-KNOWLEDGE\n";
 /// Version of the layout of what follows.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes before the contents: magic, format, head of the log, edition, digest.
 const EDITION: usize = 16;
 const HEADER: usize = MAGIC.len() + 4 + 8 + EDITION + 32;
@@ -69,11 +69,40 @@ pub fn contents(knowledge: &Knowledge) -> Vec<u8> {
     postcard::to_stdvec(knowledge).unwrap_or_default()
 }
 
+/// What a snapshot says it was compiled from.
+///
+/// # Errors
+/// It is no snapshot, or has another layout.
+pub fn origin(bytes: &[u8]) -> Result<Origin, SnapshotError> {
+    header(bytes).map(|header| header.origin)
+}
+
 /// Reads a snapshot that must come from `wanted`.
 ///
 /// # Errors
 /// Every way in which it cannot be used; the log holds all that it held.
 pub fn from_bytes(bytes: &[u8], wanted: &Origin) -> Result<Knowledge, SnapshotError> {
+    let header = header(bytes)?;
+    if header.origin != *wanted {
+        return Err(SnapshotError::Stale {
+            found: header.origin,
+            wanted: wanted.clone(),
+        });
+    }
+    if Sha256::digest(header.contents).as_slice() != header.digest {
+        return Err(SnapshotError::Damaged);
+    }
+    postcard::from_bytes(header.contents).map_err(|_| SnapshotError::Damaged)
+}
+
+/// A snapshot taken apart.
+struct Header<'b> {
+    origin: Origin,
+    digest: &'b [u8; 32],
+    contents: &'b [u8],
+}
+
+fn header(bytes: &[u8]) -> Result<Header<'_>, SnapshotError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(SnapshotError::NotASnapshot)?;
     let (format, rest) = rest.split_first_chunk::<4>().ok_or(SnapshotError::Damaged)?;
     let format = u32::from_le_bytes(*format);
@@ -85,18 +114,12 @@ pub fn from_bytes(bytes: &[u8], wanted: &Origin) -> Result<Knowledge, SnapshotEr
         .split_first_chunk::<EDITION>()
         .ok_or(SnapshotError::Damaged)?;
     let (digest, contents) = rest.split_first_chunk::<32>().ok_or(SnapshotError::Damaged)?;
-    let found = Origin {
-        edition: String::from_utf8_lossy(edition).trim_end().to_owned(),
-        head: u64::from_le_bytes(*head),
-    };
-    if found != *wanted {
-        return Err(SnapshotError::Stale {
-            found,
-            wanted: wanted.clone(),
-        });
-    }
-    if Sha256::digest(contents).as_slice() != digest {
-        return Err(SnapshotError::Damaged);
-    }
-    postcard::from_bytes(contents).map_err(|_| SnapshotError::Damaged)
+    Ok(Header {
+        origin: Origin {
+            edition: String::from_utf8_lossy(edition).trim_end().to_owned(),
+            head: u64::from_le_bytes(*head),
+        },
+        digest,
+        contents,
+    })
 }

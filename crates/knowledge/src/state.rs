@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use tsumugi_clinical::Interpretation;
 use tsumugi_tables::{Source, Table};
+use tsumugi_terminology::Vocabulary;
 
 /// A state: a concept id, or a concept id with `=low|normal|high|positive|negative`. In the space of the Human
 /// Phenotype Ontology it is a term (`HP:0001945`).
@@ -62,8 +63,8 @@ fn word(level: Interpretation) -> &'static str {
     }
 }
 
-/// Which finding a level of a test is: `test.crp=high` is `elevated-crp`. Read from `coding/derivations.tsv`, so that
-/// a value and the finding that it means meet in one state.
+/// Which finding a level of a test is: `test.crp=high` is `elevated-crp`. Read from `coding/derivations.tsv` and, for
+/// what no derivation names, `knowledge/levels.tsv`, so that a value and the finding that it means meet in one state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Levels(BTreeMap<State, State>);
 
@@ -91,12 +92,71 @@ impl Levels {
                 }
             }
         }
+        for source in sources
+            .iter()
+            .filter(|source| source.path == "knowledge/levels.tsv")
+        {
+            for row in Table::parse(*source, &mut Vec::new()).rows() {
+                levels
+                    .entry(State::new(row.get("state")))
+                    .or_insert_with(|| State::new(row.get("finding")));
+            }
+        }
         Self(levels)
     }
 
     /// The state by which it is known.
     pub fn canonical(&self, state: State) -> State {
         self.0.get(&state).cloned().unwrap_or(state)
+    }
+}
+
+/// What a state means beside the hierarchy of the concepts, from `knowledge/implied.tsv`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Implied(BTreeMap<State, Vec<State>>);
+
+impl Implied {
+    /// Reads the table.
+    pub fn new(sources: &[Source<'_>], levels: &Levels) -> Self {
+        let mut implied: BTreeMap<State, Vec<State>> = BTreeMap::new();
+        for source in sources
+            .iter()
+            .filter(|source| source.path == "knowledge/implied.tsv")
+        {
+            for row in Table::parse(*source, &mut Vec::new()).rows() {
+                let meant = row.list("means").map(|state| levels.canonical(State::new(state)));
+                implied
+                    .entry(levels.canonical(State::new(row.get("state"))))
+                    .or_default()
+                    .extend(meant);
+            }
+        }
+        Self(implied)
+    }
+
+    /// Everything broader than a state: ancestors of its concept and what these mean, without the state itself, nearest
+    /// first. The level of a test has no ancestors.
+    pub fn broader(&self, vocabulary: &Vocabulary, state: &State) -> Vec<State> {
+        let mut found = vec![state.clone()];
+        let mut next = 0;
+        while let Some(state) = found.get(next).cloned() {
+            next += 1;
+            let parents = vocabulary
+                .concept(state.as_str())
+                .map_or(&[][..], |concept| &concept.parents);
+            let parents = parents
+                .iter()
+                .filter_map(|parent| vocabulary.get(*parent))
+                .map(|concept| State::new(concept.id.as_str()));
+            let meant = self.0.get(&state).into_iter().flatten().cloned();
+            for broader in parents.chain(meant) {
+                if !found.contains(&broader) {
+                    found.push(broader);
+                }
+            }
+        }
+        found.remove(0);
+        found
     }
 }
 

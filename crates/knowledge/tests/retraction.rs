@@ -23,6 +23,7 @@ fn case(id: usize, disease: u8, phenotypic: bool, observed: &[u8], excluded: &[u
         excluded: states(&excluded),
         sex: None,
         age: None,
+        onset: None,
     }
 }
 
@@ -41,7 +42,14 @@ type Drawn = (u8, u8, bool, Vec<u8>, Vec<u8>, bool);
 
 fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
     let findings = || prop::collection::vec(0u8..8, 1..5);
-    let one = (0u8..4, 0u8..3, any::<bool>(), findings(), findings(), any::<bool>());
+    let one = (
+        0u8..4,
+        0u8..3,
+        any::<bool>(),
+        findings(),
+        findings(),
+        any::<bool>(),
+    );
     prop::collection::vec(one, 1..20)
 }
 
@@ -99,14 +107,16 @@ proptest! {
 
 #[test]
 fn a_snapshot_is_read_back_or_refused_with_its_reason() {
-    let said = Statement::Case(case(1, 1, false, &[1, 2], &[3]).checked().unwrap());
-    let knowledge = Knowledge::default().with(&[assertion(0, 1, said)], &View::default());
+    let said = |phenotypic: bool| Statement::Case(case(1, 1, phenotypic, &[1, 2], &[3]).checked().unwrap());
+    let log = [assertion(0, 1, said(false)), assertion(1, 1, said(true))];
+    let knowledge = Knowledge::default().with(&log, &View::default());
     let origin = Origin {
         edition: "0123456789abcdef".to_owned(),
         head: 1,
     };
     let bytes = snapshot::to_bytes(&knowledge, &origin);
     assert_eq!(snapshot::from_bytes(&bytes, &origin), Ok(knowledge));
+    assert_eq!(snapshot::origin(&bytes), Ok(origin.clone()));
 
     let check = |bytes: &[u8], wanted: &Origin, error: &str| {
         let found = snapshot::from_bytes(bytes, wanted).unwrap_err();

@@ -36,6 +36,7 @@ impl Library {
             match snapshot::from_bytes(&bytes, &origin) {
                 Ok(mut knowledge) => {
                     knowledge.levels = tables.levels;
+                    knowledge.implied = tables.implied;
                     return Ok(Self { knowledge, origin });
                 }
                 Err(SnapshotError::Stale { .. }) => {}

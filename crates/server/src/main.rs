@@ -4,6 +4,7 @@
     reason = "names of standards and Japanese terms are no code"
 )]
 
+mod advice;
 mod chart;
 mod commands;
 mod encoding;

@@ -32,7 +32,12 @@ impl Support {
         let files = embedded_files();
         let sources = sources_of(&files);
         let knowledge = Knowledge::new(&sources).context("the embedded knowledge is broken")?;
-        let differential = Differential::new(&knowledge.own, coder.vocabulary(), Temper::default());
+        let differential = Differential::new(
+            &knowledge.own,
+            coder.vocabulary(),
+            &knowledge.implied,
+            Temper::default(),
+        );
         Ok(Self {
             units: Units::new(&sources, &mut Vec::new()),
             edition: knowledge_edition(&files),

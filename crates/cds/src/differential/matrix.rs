@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use tsumugi_knowledge::{Space, State};
+use tsumugi_knowledge::{Implied, Space, State};
 use tsumugi_terminology::Vocabulary;
 
 /// A disease in the column of a finding.
@@ -23,6 +23,28 @@ pub(super) struct Column {
     pub(super) entries: Vec<Entry>,
     /// Share of patients in general, over all diseases.
     pub(super) general: f32,
+    /// Length of the vector of excesses.
+    length: f32,
+}
+
+impl Column {
+    /// How far two findings occur in the same diseases, 0 to 1: the cosine of their excess over patients in general.
+    pub(super) fn likeness(&self, other: &Self) -> f32 {
+        let mut shared = 0.0;
+        let mut others = other.entries.iter().peekable();
+        for own in &self.entries {
+            while others.next_if(|entry| entry.disease < own.disease).is_some() {}
+            if let Some(entry) = others.peek().filter(|entry| entry.disease == own.disease) {
+                shared += self.excess(own) * other.excess(entry);
+            }
+        }
+        let length = self.length * other.length;
+        if length > 0.0 { shared / length } else { 0.0 }
+    }
+
+    fn excess(&self, entry: &Entry) -> f32 {
+        (entry.share - self.general).max(0.0)
+    }
 }
 
 /// All columns.
@@ -34,15 +56,12 @@ pub(super) struct Matrix {
     columns: Vec<Column>,
 }
 
-/// A disease that does not list a finding has it this much more rarely than patients in general.
-pub(super) const UNLISTED: f32 = 0.25;
-
 /// No finding is so rare that it alone decides.
 const LEAST_GENERAL: f32 = 0.0004;
 
 impl Matrix {
     /// Closes the rows of a space over the hierarchy: who shows a finding shows what is broader.
-    pub(super) fn new(space: &Space, vocabulary: &Vocabulary) -> Self {
+    pub(super) fn new(space: &Space, vocabulary: &Vocabulary, implied: &Implied, unlisted: f32) -> Self {
         let mut matrix = Self {
             diseases: space.diseases.keys().cloned().collect(),
             ..Self::default()
@@ -56,14 +75,14 @@ impl Matrix {
             for (state, share) in &rows {
                 let from = matrix.column_of(state);
                 matrix.put(from, disease, *share, from);
-                for broader in broader_states(vocabulary, state) {
+                for broader in implied.broader(vocabulary, state) {
                     let column = matrix.column_of(&broader);
                     matrix.put(column, disease, *share, from);
                 }
             }
         }
         let weights: Vec<f32> = space.diseases.values().map(weight_in_general).collect();
-        matrix.settle(&weights);
+        matrix.settle(&weights, unlisted);
         matrix
     }
 
@@ -112,7 +131,7 @@ impl Matrix {
         }
     }
 
-    fn settle(&mut self, weights: &[f32]) {
+    fn settle(&mut self, weights: &[f32], unlisted_share: f32) {
         let all: f32 = weights.iter().sum();
         for column in &mut self.columns {
             let (mut with, mut listed) = (0.0, 0.0);
@@ -122,8 +141,10 @@ impl Matrix {
                 listed += weight;
             }
             let unlisted = (all - listed).max(0.0);
-            let general = with / (all - UNLISTED * unlisted).max(f32::MIN_POSITIVE);
+            let general = with / (all - unlisted_share * unlisted).max(f32::MIN_POSITIVE);
             column.general = general.clamp(LEAST_GENERAL, 0.95);
+            let excess = column.entries.iter().map(|entry| column.excess(entry));
+            column.length = excess.map(|excess| excess * excess).sum::<f32>().sqrt();
         }
     }
 }
@@ -134,21 +155,4 @@ fn weight_in_general(disease: &tsumugi_knowledge::Disease) -> f32 {
         .profile
         .as_ref()
         .map_or(0.3, |profile| profile.rate.clamp(0.01, 300.0).powf(0.25))
-}
-
-/// The states broader than one: those of the concept's ancestors. The level of a test has none.
-pub(super) fn broader_states(vocabulary: &Vocabulary, state: &State) -> Vec<State> {
-    if state.level().is_some() {
-        return Vec::new();
-    }
-    let Some(key) = vocabulary.key(state.as_str()) else {
-        return Vec::new();
-    };
-    let ancestors = vocabulary.ancestors(key);
-    ancestors
-        .iter()
-        .filter(|ancestor| **ancestor != key)
-        .filter_map(|ancestor| vocabulary.get(*ancestor))
-        .map(|concept| State::new(concept.id.as_str()))
-        .collect()
 }

@@ -33,9 +33,9 @@ pub struct Asked {
 pub enum Expression {
     /// The other way round.
     Not(Box<Expression>),
-    /// All hold.
+    /// All hold; of none, true.
     All(Vec<Expression>),
-    /// One holds.
+    /// One holds; of none, false.
     Any(Vec<Expression>),
     /// So many hold.
     AtLeast(u32, Vec<Expression>),
@@ -60,6 +60,13 @@ pub enum Expression {
     Item(usize),
     /// The sum of the points compares so.
     Points(Comparator, f64),
+}
+
+impl Expression {
+    /// What holds of every patient.
+    pub const ALWAYS: Self = Self::All(Vec::new());
+    /// What holds of none.
+    pub const NEVER: Self = Self::Any(Vec::new());
 }
 
 /// How two numbers compare.

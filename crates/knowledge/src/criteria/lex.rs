@@ -47,7 +47,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, (usize, char)> {
             while let Some((_, next)) = rest.next_if(|(_, next)| is_of_word(*next)) {
                 word.push(next);
             }
-            let sign = word.parse().map_or(Sign::Word(word), Sign::Number);
+            let number = word.parse().ok().filter(|_| first.is_ascii_digit());
+            let sign = number.map_or(Sign::Word(word), Sign::Number);
             tokens.push(Token { at, sign });
             continue;
         }

@@ -61,6 +61,9 @@ fn annotation<'a>(cells: &[&'a str]) -> Option<(&'a str, &'a str, Annotation)> {
             "FEMALE" => Some('F'),
             _ => None,
         },
+        onset: Some(cell(6))
+            .filter(|onset| onset.starts_with("HP:"))
+            .map(Into::into),
         aspect: cell(10).chars().next().unwrap_or('P'),
     };
     Some((cell(0), cell(1), annotation))
@@ -99,7 +102,7 @@ mod tests {
     fn annotations_are_read_with_their_frequencies() {
         let text = "#version: 2025-01-16\ndatabase_id\tdisease_name\n\
             OMIM:1\tA\t\tHP:0000002\tPMID:1\tPCS\t\t3/4\tMALE\t\tP\tx\n\
-            OMIM:1\tA\tNOT\tHP:0000003\tPMID:1\tPCS\t\tHP:0040283\t\t\tP\tx\n\
+            OMIM:1\tA\tNOT\tHP:0000003\tPMID:1\tPCS\tHP:0003577\tHP:0040283\t\t\tP\tx\n\
             OMIM:1\tA\t\tHP:0000004\tPMID:1\tPCS\t\toften\t\t\tP\tx\n";
         let (edition, diseases, remarks) = read_annotations(text).unwrap();
         assert_eq!(edition, "2025-01-16");
@@ -108,6 +111,8 @@ mod tests {
         assert_eq!(rows[0].frequency, Frequency::Count(3, 4));
         assert_eq!(rows[0].sex, Some('M'));
         assert!(rows[1].negated);
+        assert_eq!(rows[0].onset, None);
+        assert_eq!(rows[1].onset.as_deref(), Some("HP:0003577"));
         assert_eq!(rows[1].frequency, Frequency::Share(0.17));
         assert_eq!(remarks.len(), 1);
         assert_eq!(remarks[0].line, 5);

@@ -20,7 +20,7 @@ pub fn read_terms(text: &str) -> Result<(Terms, Vec<Remark>), Remark> {
         let Some(id) = stanza.first("id").filter(|id| id.starts_with("HP:")) else {
             remarks.push(Remark {
                 line: stanza.line,
-                message: "a term without an id HP:…, left out".to_owned(),
+                message: "a term without an id HP:..., left out".to_owned(),
             });
             continue;
         };
@@ -48,7 +48,7 @@ pub fn read_terms(text: &str) -> Result<(Terms, Vec<Remark>), Remark> {
     if terms.terms.is_empty() {
         return Err(Remark {
             line: 1,
-            message: "no stanza [Term] with an id HP:…; is this hp.obo?".to_owned(),
+            message: "no stanza [Term] with an id HP:...; is this hp.obo?".to_owned(),
         });
     }
     leave_out_unknown_parents(&mut terms.terms, &mut remarks);

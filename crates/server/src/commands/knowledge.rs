@@ -28,7 +28,7 @@ pub(crate) enum Knowledge {
         #[command(subcommand)]
         what: Import,
     },
-    /// Learns cases: JSON lines `id, observed|obs, excluded|exc, sex, age, disease, source|pmid`, or phenopackets.
+    /// Learns cases: JSON lines `id, observed|obs, excluded|exc, sex, age, onset, disease, source|pmid`, or phenopackets.
     Learn(LearnArgs),
     /// Takes back a source or a case: afterwards the knowledge is as if it had never been seen.
     Retract(RetractArgs),
@@ -215,6 +215,7 @@ struct CaseLine {
     excluded: Vec<String>,
     sex: Option<String>,
     age: Option<f64>,
+    onset: Option<String>,
     disease: String,
     #[serde(alias = "pmid")]
     source: Option<Sources>,
@@ -281,6 +282,7 @@ fn read_case(line: &str) -> anyhow::Result<(Arc<str>, Case)> {
         excluded: states(line.excluded),
         sex: line.sex.as_deref().and_then(sex),
         age: line.age,
+        onset: line.onset.map(State::new),
     };
     Ok((source.into(), case))
 }
@@ -322,6 +324,9 @@ fn phenopacket(packet: &Value) -> anyhow::Result<(Arc<str>, Case)> {
             .or_else(|| text(packet, "/subject/timeAtEncounter/age/iso8601duration"))
             .as_deref()
             .and_then(years),
+        onset: text(packet, "/diseases/0/onset/ontologyClass/id")
+            .or_else(|| text(packet, "/diseases/0/onset/age/iso8601duration"))
+            .map(State::new),
         id: id.as_str().into(),
     };
     let source = text(packet, "/metaData/externalReferences/0/id").unwrap_or(id);

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     }
     let warm = Arc::clone(&coder);
-    let app = web::app(store, coder, address);
+    let app = web::app(store, coder, address)?;
     announce(address)?;
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));

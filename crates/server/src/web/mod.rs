@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod chain_svg;
 pub(crate) mod clock;
 mod error;
 mod guard;
@@ -12,12 +13,14 @@ mod reading;
 mod rules;
 mod state;
 mod summary;
+mod support;
 mod timeline_rows;
 mod timeline_svg;
 mod ui_text;
 mod view;
 mod ws;
 
+use crate::advice::Advice;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
 use crate::web::state::App;
@@ -51,7 +54,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Puts together what every request shares.
-pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> Arc<App> {
+pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> anyhow::Result<Arc<App>> {
     let files = embedded_files();
     let sources = sources_of(&files);
     let port = address.port();
@@ -64,7 +67,8 @@ pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> Arc<A
     if port == 80 {
         hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
     }
-    Arc::new(App {
+    Ok(Arc::new(App {
+        advice: Arc::new(Advice::open(Arc::clone(&coder), &store)?),
         store,
         coder,
         texts: Texts::new(&sources),
@@ -72,7 +76,7 @@ pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> Arc<A
         readings: Readings::default(),
         hosts,
         nonces: (RandomState::new(), AtomicU64::new(0)),
-    })
+    }))
 }
 
 /// All addresses of the screens.
@@ -94,6 +98,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/search.csv", get(pages::search::csv))
         .route("/terms", get(pages::terms::find))
         .route("/terms/{id}", get(pages::terms::show))
+        .route("/knowledge", get(pages::knowledge::find))
+        .route("/knowledge/{id}", get(pages::knowledge::show))
         .route("/api/concepts", get(api::concepts))
         .route("/api/draft", post(api::draft))
         .layer(TimeoutLayer::with_status_code(

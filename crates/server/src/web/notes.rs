@@ -6,6 +6,7 @@ use crate::web::state::{App, Desk};
 use crate::web::{clock, page};
 use jiff::civil::Date;
 use std::sync::Arc;
+use tsumugi_clinical::StructuredNote;
 use tsumugi_intake::{Answer, Correction, Session, Settled};
 use tsumugi_records::{
     DocumentId, DocumentVersion, DraftKey, DraftRevision, EncounterDetails, EncounterId, Meaning,
@@ -253,6 +254,7 @@ impl App {
                 reason: VersionReason::Addendum,
             },
         };
+        let author = stamp.author.clone();
         let signing = Signing {
             target,
             author: stamp.author,
@@ -264,7 +266,22 @@ impl App {
             draft: Some((key, Some(revision))),
             structured: Some(structured),
         };
-        Ok(chart::sign(&self.coder, &self.store, &place.patient, signing)?)
+        let note = signing.structured.clone();
+        let receipt = chart::sign(&self.coder, &self.store, &place.patient, signing)?;
+        if let Some(note) = note {
+            self.teach(&place.patient, &author, receipt.document, &note);
+        }
+        Ok(receipt)
+    }
+
+    /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
+    fn teach(&self, patient: &PatientRecord, author: &str, document: DocumentId, note: &StructuredNote) {
+        let learned = chart::record_of(&self.store, patient, Some(document))
+            .map_err(anyhow::Error::from)
+            .and_then(|record| self.advice.teach(&self.store, author, patient, &record, document, note));
+        if let Err(error) = learned {
+            tracing::error!("the case of document {document} was not learned: {error:#}");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every request shares, and who asks.
 
+use crate::advice::Advice;
 use crate::web::error::WebError;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
@@ -23,6 +24,8 @@ pub(crate) struct App {
     pub(crate) store: Store,
     /// The engine.
     pub(crate) coder: Arc<Coder>,
+    /// Decision support.
+    pub(crate) advice: Arc<Advice>,
     /// The texts of the screens.
     pub(crate) texts: Texts,
     /// What the rules of the tables rest on.

@@ -1,8 +1,10 @@
 //! The live line between the editor and the engine: one session a connection, every message answered.
 
+use crate::advice::{Kind, Switches};
 use crate::web::error::WebError;
 use crate::web::notes::{LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
 use crate::web::state::{App, Desk, Visit};
+use crate::web::support::Panel;
 use crate::web::view::{Lens, feedback_view};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
@@ -41,6 +43,10 @@ enum Said {
     Candidates { surface: String, now: String },
     /// A question is answered.
     Answer { rule: String, option: String },
+    /// What does the knowledge say to this note?
+    Support { rev: u64 },
+    /// Switches a kind of support, or `all`.
+    Switch { kind: String, on: bool },
     /// Sign this text.
     Sign { text: String, base: Option<i64> },
 }
@@ -168,6 +174,14 @@ impl Live {
                 self.answers.push(answer);
                 Ok(self.feedback())
             }
+            Said::Support { rev } => self.support(rev),
+            Said::Switch { kind, on } => {
+                if kind != "all" && Kind::of(&kind).is_none() {
+                    return Err(WebError::Bad("error.invalid"));
+                }
+                crate::advice::switch(&self.desk.app.store, self.desk.stamp()?, &kind, on)?;
+                self.support(self.rev)
+            }
             Said::Sign { text, base } => {
                 let base = base.map(Revision::new);
                 let receipt = self
@@ -194,6 +208,32 @@ impl Live {
             fields.insert("type".to_owned(), json!("feedback"));
         }
         answer
+    }
+
+    /// The panel of support; where all is off, nothing is computed.
+    fn support(&mut self, rev: u64) -> Result<Value, WebError> {
+        let app = Arc::clone(&self.desk.app);
+        let patient = &self.place.patient;
+        let switches = Switches::of(&app.store, self.desk.author()?, patient.population)?;
+        let on = switches.all;
+        if !on || rev != self.rev {
+            return Ok(json!({"type": "support", "rev": rev, "on": on, "html": ""}));
+        }
+        let note = self.session.edit(self.rev, &self.text).note;
+        let living = app.advice.living();
+        let record = crate::chart::record_of(&app.store, patient, None)?;
+        let mut state = app.advice.patient(&living, &record, Some(&note));
+        state.age = crate::chart::engine_patient(patient).age_at(Some(today())).or(state.age);
+        state.today = Some(today());
+        let panel = Panel {
+            ui: self.desk.ui(),
+            advice: &app.advice,
+            living: &living,
+            switches: &switches,
+            patient: &state,
+            number: &patient.details.number,
+        };
+        Ok(json!({"type": "support", "rev": rev, "on": on, "html": panel.draw().into_string()}))
     }
 
     fn settle(&mut self, surface: String, concept: String, remember: bool) -> Result<Value, WebError> {

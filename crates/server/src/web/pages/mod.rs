@@ -3,6 +3,7 @@
 pub(crate) mod document;
 pub(crate) mod drafts;
 mod facts;
+pub(crate) mod knowledge;
 pub(crate) mod note;
 pub(crate) mod patient;
 pub(crate) mod patients;

@@ -2,6 +2,7 @@
 //!
 //! The page works as a form; where scripts run, the editor takes the text over and the server answers every key press.
 
+use crate::advice::Switches;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::{NoteLink, NotePlace, conflict, escape, today};
@@ -9,6 +10,7 @@ use crate::web::page::{Shell, moment, patient_bar, shell};
 use crate::web::pages::facts;
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
+use crate::web::support;
 use crate::web::ui_text::Ui;
 use crate::web::view::{Lens, NoteView, feedback_view};
 use axum::Form;
@@ -171,6 +173,7 @@ fn screen(
                     h2 #facts-head { (ui.t("facts.title")) " " span.count #facts-count { (view.facts.len()) } kbd { "F6" } }
                     div #facts-list { (facts::list(&ui, &view.facts, None)) }
                 }
+                (support::frame(&ui, &Switches::of(&app.store, desk.author()?, place.patient.population)?))
             }
             div #live.hidden role="status" aria-live="polite" {}
         }

@@ -1,0 +1,212 @@
+//! The phenotypic abnormalities of the ontology, numbered so that broader terms come first.
+
+use super::lists::Lists;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tsumugi_knowledge::hpo::Terms;
+
+/// "Phenotypic abnormality": what is beneath it is a finding; inheritance, onset and modifiers are elsewhere.
+const ROOT: &str = "HP:0000118";
+
+/// The terms beneath the root, itself included, by their depth (longest way from the root) and their id.
+#[derive(Debug)]
+pub(super) struct Hierarchy {
+    /// Id of each term.
+    pub(super) ids: Vec<Arc<str>>,
+    /// Broader terms, one step.
+    pub(super) parents: Lists<u32>,
+    /// The term itself and everything broader, ascending.
+    pub(super) ancestors: Lists<u32>,
+    /// The term itself and everything narrower, ascending.
+    pub(super) descendants: Lists<u32>,
+    numbers: FxHashMap<Arc<str>, u32>,
+    /// Alternative and replaced ids with the id that is used.
+    also: FxHashMap<Arc<str>, Arc<str>>,
+}
+
+impl Hierarchy {
+    /// Numbers the terms. Terms on a circle of `is_a` are left out: none of them is broader than the others.
+    pub(super) fn new(terms: &Terms) -> Self {
+        let depths = depths(terms);
+        let mut order: Vec<(u32, &Arc<str>)> = depths.into_iter().map(|(id, depth)| (depth, id)).collect();
+        order.sort_unstable();
+        let ids: Vec<Arc<str>> = order.into_iter().map(|(_, id)| Arc::clone(id)).collect();
+        let numbers: FxHashMap<Arc<str>, u32> = ids.iter().cloned().zip(0..).collect();
+        let mut parents = Lists::default();
+        let mut ancestors = Lists::default();
+        let mut narrower: Vec<(u32, u32)> = Vec::new();
+        for (number, id) in (0u32..).zip(&ids) {
+            let own = terms.terms.get(id).map_or(&[][..], |term| &term.parents);
+            let mut own: Vec<u32> = own.iter().filter_map(|id| numbers.get(id).copied()).collect();
+            own.sort_unstable();
+            own.dedup();
+            let mut all: Vec<u32> = own
+                .iter()
+                .flat_map(|parent| ancestors.get(*parent).iter().copied())
+                .chain([number])
+                .collect();
+            all.sort_unstable();
+            all.dedup();
+            narrower.extend(all.iter().map(|ancestor| (*ancestor, number)));
+            parents.push(own);
+            ancestors.push(all);
+        }
+        let mut also = FxHashMap::default();
+        for term in terms.terms.values() {
+            for other in &term.also {
+                also.insert(Arc::clone(other), Arc::clone(&term.id));
+            }
+        }
+        Self {
+            descendants: Lists::by_number(ids.len(), &narrower),
+            ids,
+            parents,
+            ancestors,
+            numbers,
+            also,
+        }
+    }
+
+    /// Number of terms.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The id that is used for an id: a term's own one stays, an alternative or replaced one is mapped.
+    pub(super) fn used<'a>(&'a self, id: &'a str) -> &'a str {
+        if self.numbers.contains_key(id) {
+            return id;
+        }
+        self.also.get(id).map_or(id, AsRef::as_ref)
+    }
+
+    /// Number of a phenotypic term, by any of its ids.
+    pub(super) fn number(&self, id: &str) -> Option<u32> {
+        self.numbers.get(self.used(id)).copied()
+    }
+
+    /// Id of a term.
+    pub(super) fn id(&self, term: u32) -> Option<&Arc<str>> {
+        self.ids.get(term as usize)
+    }
+
+    /// The terms and everything broader, ascending.
+    pub(super) fn closure(&self, terms: &[u32]) -> Vec<u32> {
+        let mut closure: Vec<u32> = terms
+            .iter()
+            .flat_map(|term| self.ancestors.get(*term).iter().copied())
+            .collect();
+        closure.sort_unstable();
+        closure.dedup();
+        closure
+    }
+
+    /// Whether `narrow` is `broad` or something narrower.
+    pub(super) fn is_a(&self, narrow: u32, broad: u32) -> bool {
+        self.ancestors.get(narrow).binary_search(&broad).is_ok()
+    }
+}
+
+/// The terms beneath the root with the length of the longest way down to them.
+fn depths(terms: &Terms) -> BTreeMap<&Arc<str>, u32> {
+    let mut children: FxHashMap<&str, Vec<&Arc<str>>> = FxHashMap::default();
+    for term in terms.terms.values() {
+        for parent in term.parents.iter().filter(|_| term.id.as_ref() != ROOT) {
+            children.entry(parent).or_default().push(&term.id);
+        }
+    }
+    let below = |id: &str| children.get(id).map_or(&[][..], Vec::as_slice);
+    let mut depths = BTreeMap::new();
+    let Some((root, _)) = terms.terms.get_key_value(ROOT) else {
+        return depths;
+    };
+    // How many of a term's parents are beneath the root and have not been reached yet.
+    let mut waiting: FxHashMap<&str, u32> = FxHashMap::default();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(id) = found.get(next).copied() {
+        next += 1;
+        for child in below(id) {
+            let parents = waiting.entry(child.as_ref()).or_insert(0);
+            if *parents == 0 {
+                found.push(child);
+            }
+            *parents += 1;
+        }
+    }
+    let mut ready = vec![(root, 0u32)];
+    while let Some((id, depth)) = ready.pop() {
+        let deepest = depths.entry(id).or_insert(depth);
+        let depth = *deepest;
+        for child in below(id) {
+            let longest = depths.entry(child).or_insert(0);
+            *longest = (*longest).max(depth + 1);
+            let depth = *longest;
+            if let Some(parents) = waiting.get_mut(child.as_ref()) {
+                *parents = parents.saturating_sub(1);
+                if *parents == 0 {
+                    waiting.remove(child.as_ref());
+                    ready.push((child, depth));
+                }
+            }
+        }
+    }
+    depths.retain(|id, _| !waiting.contains_key(id.as_ref()));
+    depths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tsumugi_knowledge::hpo::Term;
+
+    fn hierarchy(rows: &[(&str, &[&str], &[&str])]) -> Hierarchy {
+        let mut terms = Terms::default();
+        for (id, parents, also) in rows {
+            let ids = |list: &[&str]| list.iter().map(|id| (*id).into()).collect();
+            let term = Term {
+                id: (*id).into(),
+                parents: ids(parents),
+                also: ids(also),
+                ..Term::default()
+            };
+            terms.terms.insert(Arc::clone(&term.id), term);
+        }
+        Hierarchy::new(&terms)
+    }
+
+    #[test]
+    fn broader_terms_come_first_by_the_longest_way() {
+        let own = hierarchy(&[
+            ("HP:0000001", &[], &[]),
+            ("HP:0000118", &["HP:0000001"], &[]),
+            ("HP:0000005", &["HP:0000001"], &[]),
+            ("HP:1", &["HP:2", "HP:0000118"], &["HP:9"]),
+            ("HP:2", &["HP:0000118"], &[]),
+            ("HP:3", &["HP:1", "HP:0000005"], &[]),
+        ]);
+        let ids: Vec<&str> = own.ids.iter().map(AsRef::as_ref).collect();
+        assert_eq!(ids, ["HP:0000118", "HP:2", "HP:1", "HP:3"]);
+        assert_eq!(own.parents.get(2), [0, 1]);
+        assert_eq!(own.ancestors.get(3), [0, 1, 2, 3]);
+        assert_eq!(own.descendants.get(1), [1, 2, 3]);
+        assert_eq!(own.number("HP:9"), Some(2));
+        assert_eq!(own.number("HP:0000005"), None);
+        assert_eq!(own.closure(&[1]), [0, 1]);
+        assert!(own.is_a(3, 1) && !own.is_a(1, 3));
+    }
+
+    #[test]
+    fn a_circle_is_left_out_and_a_missing_root_gives_nothing() {
+        let own = hierarchy(&[
+            ("HP:0000118", &[], &[]),
+            ("HP:1", &["HP:0000118", "HP:2"], &[]),
+            ("HP:2", &["HP:1"], &[]),
+            ("HP:3", &["HP:0000118"], &[]),
+        ]);
+        let ids: Vec<&str> = own.ids.iter().map(AsRef::as_ref).collect();
+        assert_eq!(ids, ["HP:0000118", "HP:3"]);
+        assert_eq!(hierarchy(&[("HP:1", &["HP:1"], &[])]).len(), 0);
+    }
+}

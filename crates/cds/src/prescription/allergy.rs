@@ -1,0 +1,320 @@
+//! Allergies: to the drug, to its class, and to what it cross-reacts with.
+//!
+//! An allergy whose reaction nobody recorded counts as grave for the drug itself. A use without harm after the record
+//! makes it a hint; a use before it says nothing, and after a reaction that threatened life no use does.
+
+use super::subject::{Finding, Outcome, Subject, days_between};
+use super::{Grade, Kind, Lowered, Missing};
+use crate::patient::{DrugUse, Place};
+use jiff::civil::Date;
+use std::sync::Arc;
+use tsumugi_clinical::{Certainty, Phase, Polarity, TimeFrame};
+use tsumugi_knowledge::drug::{Basis, Likelihood, Role};
+use tsumugi_tables::TermKind;
+
+/// Days after a use within which a reaction counts as its harm.
+const HARM_WITHIN: i64 = 30;
+
+/// An allergy of the patient: all that the notes say of one allergen.
+struct Record {
+    to: Arc<str>,
+    /// Day of the first note that says it.
+    first: Option<Date>,
+    /// The reaction, where it threatened life.
+    severe: Option<Arc<str>>,
+    /// Only told as a drug and the reaction right behind it, not recorded as an allergy.
+    is_told: bool,
+    places: Vec<Place>,
+}
+
+/// How a record meets the order.
+enum Link<'b> {
+    Same,
+    Class,
+    Cross(Likelihood, &'b Basis),
+    SharedClass(Arc<str>),
+}
+
+pub(super) fn check(subject: &Subject<'_>) -> Outcome {
+    let mut outcome = Outcome::new(Kind::Allergy);
+    let records = records(subject);
+    let denies_all = subject
+        .standing
+        .iter()
+        .any(|standing| subject.plays(&standing.state, Role::NoKnownAllergy));
+    if subject.patient.allergies.is_empty() && !denies_all {
+        outcome.missing.push(Missing::AllergyHistory);
+    }
+    for record in &records {
+        if let Some(link) = link(subject, record) {
+            outcome.findings.push(finding(subject, record, &link));
+        }
+    }
+    outcome
+}
+
+fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
+    let is_severe = record.severe.is_some();
+    let (word, grade, rank) = match link {
+        Link::Same => ("same", Grade::Interruptive, 0),
+        Link::Class => ("class", Grade::Interruptive, 0),
+        Link::Cross(Likelihood::High, _) => ("cross", Grade::Interruptive, 0),
+        Link::Cross(Likelihood::Moderate, _) if is_severe => ("cross", Grade::Interruptive, 0),
+        Link::Cross(Likelihood::Moderate, _) => ("cross", Grade::Passive, 1),
+        Link::Cross(Likelihood::Low, _) if is_severe => ("cross", Grade::Passive, 1),
+        Link::Cross(Likelihood::Low, _) => ("cross", Grade::Silent, 4),
+        Link::SharedClass(_) if is_severe => ("shared-class", Grade::Interruptive, 0),
+        Link::SharedClass(_) => ("shared-class", Grade::Passive, 1),
+    };
+    let is_same = matches!(link, Link::Same);
+    let grade = if record.is_told && !is_same {
+        grade.min(Grade::Passive)
+    } else {
+        grade
+    };
+    let key = match (record.is_told, is_severe) {
+        (true, _) => "allergy-told".to_owned(),
+        (false, true) => format!("allergy-{word}-severe"),
+        (false, false) => format!("allergy-{word}"),
+    };
+    let likelihood = match link {
+        Link::Cross(Likelihood::High, _) => subject.say("likelihood-high", &[]),
+        Link::Cross(Likelihood::Moderate, _) => subject.say("likelihood-moderate", &[]),
+        Link::Cross(Likelihood::Low, _) => subject.say("likelihood-low", &[]),
+        _ => String::new(),
+    };
+    let class = match link {
+        Link::SharedClass(class) => subject.name(class),
+        _ => String::new(),
+    };
+    let reaction = record
+        .severe
+        .as_ref()
+        .map_or_else(String::new, |reaction| subject.name(reaction));
+    let (recorded, other) = (subject.date(record.first), subject.name(&record.to));
+    let fills = [
+        ("other", other.as_str()),
+        ("recorded", recorded.as_str()),
+        ("reaction", reaction.as_str()),
+        ("likelihood", likelihood.as_str()),
+        ("class", class.as_str()),
+    ];
+    let mechanism = subject.say(&key, &fills);
+    let finding = subject
+        .finding(
+            Kind::Allergy,
+            format!("allergy:{}", record.to),
+            grade,
+            rank,
+            mechanism,
+        )
+        .against(&record.to)
+        .because(record.places.iter().cloned());
+    let finding = match link {
+        Link::Cross(_, basis) => finding.on(basis),
+        _ => finding,
+    };
+    match record.first.zip(tolerated(subject, record)) {
+        Some((recorded, (taken, place))) => {
+            let taken_since = Lowered::TakenSince { recorded, taken };
+            let taken = taken.to_string();
+            let sentence = subject.say(
+                "taken-since",
+                &[("recorded", &recorded.to_string()), ("taken", &taken)],
+            );
+            finding.lowered(taken_since, &sentence).because([place])
+        }
+        None => finding,
+    }
+}
+
+fn link<'b>(subject: &Subject<'b>, record: &Record) -> Option<Link<'b>> {
+    let book = subject.checks.book;
+    let order = &subject.order.drug;
+    let is_ingredient =
+        book.ingredients(order).contains(&record.to) || book.ingredients(&record.to).contains(order);
+    if record.to == *order || is_ingredient {
+        return Some(Link::Same);
+    }
+    if subject.lineage.contains(&record.to) {
+        return Some(Link::Class);
+    }
+    let allergens = book.lineage(subject.checks.vocabulary, &record.to);
+    let rows = allergens.iter().flat_map(|id| book.cross_allergies(id));
+    let cross = rows
+        .filter(|row| subject.lineage.contains(&row.drug))
+        .max_by_key(|row| row.likelihood);
+    if let Some(row) = cross {
+        return Some(Link::Cross(row.likelihood, &row.basis));
+    }
+    let (own, others) = (
+        direct_classes(subject, order),
+        direct_classes(subject, &record.to),
+    );
+    let shared = own.into_iter().find(|class| others.contains(class));
+    shared
+        .filter(|class| !book.role(Role::UsedTogether).contains(class))
+        .map(Link::SharedClass)
+}
+
+/// The classes that a drug is directly in.
+pub(super) fn direct_classes(subject: &Subject<'_>, drug: &str) -> Vec<Arc<str>> {
+    let vocabulary = subject.checks.vocabulary;
+    let parents = vocabulary
+        .concept(drug)
+        .map_or(&[][..], |concept| &concept.parents);
+    let concepts = parents.iter().filter_map(|key| vocabulary.get(*key));
+    concepts.map(|concept| concept.id.as_str().into()).collect()
+}
+
+/// The last use without harm after the record, with the place that tells it.
+fn tolerated(subject: &Subject<'_>, record: &Record) -> Option<(Date, Place)> {
+    let recorded = record.first?;
+    if record.severe.is_some() {
+        return None;
+    }
+    let uses = subject
+        .patient
+        .drugs
+        .iter()
+        .filter(|usage| usage.drug == subject.order.drug);
+    let dated = uses.filter_map(|usage| Some((taken_on(subject, usage)?, usage)));
+    dated
+        .filter(|(taken, _)| *taken > recorded)
+        .filter(|(taken, usage)| !did_harm(subject, *taken, usage))
+        .map(|(taken, usage)| (taken, usage.place.clone()))
+        .max()
+}
+
+/// The day before today on which a drug is known to have been taken; what was stopped may have done harm.
+fn taken_on(subject: &Subject<'_>, usage: &DrugUse) -> Option<Date> {
+    if usage.polarity == Polarity::Absent || !matches!(usage.phase, Phase::Current | Phase::Past) {
+        return None;
+    }
+    let told = subject.patient.notes.get(&usage.place.note).copied();
+    let taken = match &usage.time {
+        Some(time) if time.frame == TimeFrame::Since && usage.phase == Phase::Current => told,
+        Some(time) => time.to.or(time.from).map(|moment| moment.date()),
+        // Of the past, but nobody knows when.
+        None if usage.phase == Phase::Past => None,
+        None => told,
+    }?;
+    // The order itself stands in the note of today.
+    let is_order = usage.place.note.is_empty() && Some(taken) == told;
+    let is_past = subject.patient.today.is_none_or(|today| taken < today);
+    (!is_order && is_past).then_some(taken)
+}
+
+fn did_harm(subject: &Subject<'_>, taken: Date, usage: &DrugUse) -> bool {
+    subject.patient.facts.iter().any(|fact| {
+        let day = subject.patient.day_of(fact.time.as_ref(), &fact.place);
+        let is_near = day
+            .and_then(|day| days_between(taken, day))
+            .is_some_and(|days| (0..=HARM_WITHIN).contains(&days));
+        fact.polarity == Polarity::Present
+            && (is_near || fact.place.note == usage.place.note)
+            && fact.phase == Phase::Current
+            && subject.plays(fact.state.concept(), Role::Reaction)
+    })
+}
+
+/// Every allergen once; one that was denied last is left out.
+fn records(subject: &Subject<'_>) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    for allergy in &subject.patient.allergies {
+        if allergy.polarity == Polarity::Absent {
+            records.retain(|record| record.to != allergy.to);
+            continue;
+        }
+        let known = records.iter_mut().find(|record| record.to == allergy.to);
+        match known {
+            Some(record) => {
+                record.places.push(allergy.place.clone());
+                record.first = record.first.into_iter().chain(allergy.recorded).min();
+            }
+            None => records.push(Record {
+                to: Arc::clone(&allergy.to),
+                first: allergy.recorded,
+                severe: None,
+                is_told: false,
+                places: vec![allergy.place.clone()],
+            }),
+        }
+    }
+    for (reaction, place, is_past) in severe_reactions(subject) {
+        let mut owners = owners(subject, &place, is_past);
+        if owners.is_empty() && is_past {
+            let told = told(subject, &reaction, &place);
+            owners.extend(told.iter().map(|record| Arc::clone(&record.to)));
+            records.extend(told.filter(|told| !records.iter().any(|record| record.to == told.to)));
+        }
+        for record in records.iter_mut().filter(|record| owners.contains(&record.to)) {
+            record.severe = Some(Arc::clone(&reaction));
+            record.places.push(place.clone());
+        }
+    }
+    records
+}
+
+/// Reactions that threatened life, with their places and whether they are told of the past.
+fn severe_reactions(subject: &Subject<'_>) -> Vec<(Arc<str>, Place, bool)> {
+    let facts = subject.patient.facts.iter();
+    facts
+        .filter(|fact| fact.polarity == Polarity::Present && fact.certainty != Certainty::General)
+        .filter(|fact| subject.plays(fact.state.concept(), Role::SevereReaction))
+        .filter(|fact| !subject.plays(fact.state.concept(), Role::FoodReaction))
+        .map(|fact| {
+            let state = fact.state.concept().into();
+            (state, fact.place.clone(), fact.phase == Phase::Past)
+        })
+        .collect()
+}
+
+/// The allergens that a reaction belongs to: those told right before it in the same note, else the nearest. A reaction
+/// of now that stands far from every allergy has another cause.
+fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str>> {
+    const NEAR: u32 = 2;
+    let mut told: Vec<(u32, &Arc<str>)> = subject
+        .patient
+        .allergies
+        .iter()
+        .filter(|allergy| allergy.polarity == Polarity::Present && allergy.place.note == reaction.note)
+        .map(|allergy| (allergy.place.event, &allergy.to))
+        .collect();
+    told.sort();
+    let mut next = reaction.event;
+    let mut owners = Vec::new();
+    for (event, to) in told.iter().rev() {
+        if event + 1 == next {
+            owners.push(Arc::clone(to));
+            next = *event;
+        }
+    }
+    if owners.is_empty() {
+        let distance = |event: u32| (event.abs_diff(reaction.event), event > reaction.event);
+        let nearest = told.iter().min_by_key(|(event, _)| distance(*event));
+        let nearest = nearest.filter(|(event, _)| is_past || event.abs_diff(reaction.event) <= NEAR);
+        owners.extend(nearest.map(|(_, to)| Arc::clone(to)));
+    }
+    owners
+}
+
+/// A drug with a past reaction right behind it, where nobody recorded an allergy.
+fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place) -> Option<Record> {
+    let usage = subject.patient.drugs.iter().find(|usage| {
+        let stands_before = usage.place.note == place.note && usage.place.event + 1 == place.event;
+        stands_before && usage.polarity == Polarity::Present && is_drug(subject, &usage.drug)
+    })?;
+    Some(Record {
+        to: Arc::clone(&usage.drug),
+        first: subject.patient.notes.get(&place.note).copied(),
+        severe: Some(Arc::clone(reaction)),
+        is_told: true,
+        places: vec![usage.place.clone(), place.clone()],
+    })
+}
+
+fn is_drug(subject: &Subject<'_>, id: &str) -> bool {
+    let concept = subject.checks.vocabulary.concept(id);
+    concept.is_some_and(|concept| matches!(concept.kind, TermKind::Drug | TermKind::DrugClass))
+}

@@ -1,0 +1,144 @@
+//! Conditions that forbid a drug or ask for care.
+//!
+//! A condition of now interrupts where the row forbids the drug; one that is suspected or of the past is a hint, and so
+//! is one that was known while the drug ran. Pregnancy and lactation have their own check.
+
+use super::standing::{Hold, Standing};
+use super::subject::{Finding, Outcome, Subject};
+use super::{Grade, Kind, Lowered};
+use crate::patient::Place;
+use std::sync::Arc;
+use tsumugi_knowledge::drug::{Aspect, Contraindication, Objection, Role};
+
+/// What of the patient meets a row.
+struct Met {
+    state: Arc<str>,
+    hold: Hold,
+    places: Vec<Place>,
+    /// Whether it was known before today.
+    was_known: bool,
+}
+
+pub(super) fn check(subject: &Subject<'_>) -> Outcome {
+    let mut outcome = Outcome::unless_covered(Kind::Condition, subject, Aspect::Contraindication);
+    let book = subject.checks.book;
+    let mut rows: Vec<&Contraindication> = subject
+        .lineage
+        .iter()
+        .flat_map(|id| book.contraindications(id))
+        .filter(|row| !is_of_reproduction(subject, &row.condition))
+        .collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.objection));
+    let mut told: Vec<Arc<str>> = Vec::new();
+    for row in rows {
+        let met = met(subject, row);
+        // A state is told once, at the row that objects most.
+        let is_new = met.iter().any(|met| !told.contains(&met.state));
+        if is_new && let Some(firmest) = met.iter().max_by_key(|met| met.hold) {
+            outcome.findings.push(finding(subject, row, firmest, &met));
+            told.extend(met.iter().map(|met| Arc::clone(&met.state)));
+        }
+    }
+    outcome
+}
+
+/// Whether a condition is pregnancy or lactation.
+pub(super) fn is_of_reproduction(subject: &Subject<'_>, condition: &str) -> bool {
+    subject.plays(condition, Role::Pregnant) || subject.plays(condition, Role::Lactating)
+}
+
+fn met(subject: &Subject<'_>, row: &Contraindication) -> Vec<Met> {
+    let states = subject
+        .standing
+        .iter()
+        .filter(|standing| meets(subject, standing, row));
+    let states = states.map(|standing| Met {
+        state: Arc::clone(&standing.state),
+        hold: standing.hold,
+        places: standing.places.clone(),
+        was_known: standing.places.iter().any(|place| is_earlier(subject, place)),
+    });
+    let drugs = subject
+        .partners
+        .iter()
+        .filter(|partner| partner.drug != subject.order.drug && partner.lineage.contains(&row.condition));
+    let drugs = drugs.map(|partner| Met {
+        state: Arc::clone(&partner.drug),
+        hold: Hold::Now,
+        places: partner.places.clone(),
+        was_known: partner.ran_before,
+    });
+    states.chain(drugs).collect()
+}
+
+fn meets(subject: &Subject<'_>, standing: &Standing, row: &Contraindication) -> bool {
+    standing.state == row.condition || subject.is_a(&standing.state, &row.condition)
+}
+
+fn is_earlier(subject: &Subject<'_>, place: &Place) -> bool {
+    let day = subject.patient.notes.get(&place.note);
+    let is_of_today = day.is_some() && day == subject.patient.today.as_ref();
+    !place.note.is_empty() && !is_of_today
+}
+
+fn finding(subject: &Subject<'_>, row: &Contraindication, firmest: &Met, all: &[Met]) -> Finding {
+    let (word, grade, rank) = match row.objection {
+        Objection::Contraindicated => ("condition-contraindicated", Grade::Interruptive, 0),
+        Objection::Caution if firmest.hold == Hold::Now => ("condition-caution", Grade::Passive, 4),
+        Objection::Caution => ("condition-caution", Grade::Silent, 6),
+    };
+    // What the table of interactions says of the pair is the nearer to the point.
+    let is_drug = subject
+        .partners
+        .iter()
+        .any(|partner| partner.drug == firmest.state);
+    let rank = rank + u8::from(is_drug);
+    let other = subject.name(&firmest.state);
+    let say = |key: &str| subject.say(key, &[("other", other.as_str())]);
+    let finding = subject
+        .finding(
+            Kind::Condition,
+            key(subject, row, firmest),
+            grade,
+            rank,
+            say(word),
+        )
+        .against(&firmest.state)
+        .on(&row.basis)
+        .because(all.iter().flat_map(|met| met.places.iter().cloned()));
+    let lowered = match firmest.hold {
+        Hold::Suspected => Some((Lowered::Suspected, "only-suspected")),
+        Hold::Before => Some((Lowered::Before, "only-before")),
+        Hold::Now if is_indicated(subject, row) => Some((Lowered::Indicated, "is-indication")),
+        Hold::Now if subject.ran_before && all.iter().all(|met| met.was_known) => {
+            Some((Lowered::AlreadyRunning, "already-running"))
+        }
+        Hold::Now => None,
+    };
+    match lowered.filter(|_| row.objection == Objection::Contraindicated) {
+        Some((why, sentence)) => finding.lowered(why, &say(sentence)),
+        None => finding,
+    }
+}
+
+/// A failing organ is the same mechanism here and in the rows on its function.
+fn key(subject: &Subject<'_>, row: &Contraindication, met: &Met) -> String {
+    if subject.plays(&row.condition, Role::KidneyMechanism) {
+        return "organ:renal".to_owned();
+    }
+    if subject.plays(&row.condition, Role::LiverMechanism) {
+        return "organ:hepatic".to_owned();
+    }
+    let is_partner = subject.partners.iter().any(|partner| partner.drug == met.state);
+    let kind = if is_partner { "with" } else { "condition" };
+    format!("{kind}:{}", met.state)
+}
+
+/// Whether the drug is also for what its class is forbidden in.
+fn is_indicated(subject: &Subject<'_>, row: &Contraindication) -> bool {
+    let mut indications = subject
+        .lineage
+        .iter()
+        .flat_map(|id| subject.checks.book.indications(id));
+    indications.any(|indication| indication.condition == row.condition)
+}

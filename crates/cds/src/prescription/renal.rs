@@ -1,0 +1,137 @@
+//! What the function of the kidneys asks of the dose. Never lowered: a running drug accumulates too.
+
+use super::kidney::{Figure, Kidneys};
+use super::subject::{Outcome, Subject};
+use super::{Grade, Kind, Lowered, Missing};
+use tsumugi_knowledge::drug::{Action, Aspect, Impairment, Organ, OrganDose};
+
+/// The filtration rate stands in for an unknown clearance; above this share of the limit it is too near to interrupt.
+const CLEARLY_BELOW: f64 = 0.8;
+
+/// A row that holds for a figure.
+struct Hit<'r> {
+    row: &'r OrganDose,
+    figure: Figure,
+    /// The filtration rate in the place of the clearance, near the limit.
+    is_near_limit: bool,
+}
+
+pub(super) fn check(subject: &Subject<'_>) -> Outcome {
+    let rows: Vec<&OrganDose> = subject
+        .lineage
+        .iter()
+        .flat_map(|id| subject.checks.book.organ_doses(id))
+        .filter(|row| row.organ == Organ::Renal)
+        .collect();
+    let mut outcome = Outcome::unless_covered(Kind::Renal, subject, Aspect::Renal);
+    if rows.iter().all(|row| row.action == Action::None) {
+        return outcome;
+    }
+    let kidneys = Kidneys::of(subject);
+    let has_own = |row: &&OrganDose| matches!(row.impairment, Impairment::Hemodialysis);
+    let only_dialysis = kidneys.dialysis.is_some() && rows.iter().any(has_own);
+    let hits = rows
+        .iter()
+        .filter(|row| !only_dialysis || has_own(row))
+        .filter_map(|row| hit(&kidneys, row));
+    let gravest = hits.max_by_key(|hit| (hit.row.action, !hit.is_near_limit));
+    missing(&mut outcome, &kidneys, &rows, gravest.is_some());
+    outcome.findings.extend(
+        gravest
+            .filter(|hit| hit.row.action != Action::None)
+            .map(|hit| finding(subject, &hit)),
+    );
+    outcome
+}
+
+fn missing(outcome: &mut Outcome, kidneys: &Kidneys, rows: &[&OrganDose], is_hit: bool) {
+    let is_blind = kidneys.egfr.is_none() && kidneys.clearance.is_none();
+    if is_blind {
+        outcome.missing.extend(kidneys.missing.iter().cloned());
+        return;
+    }
+    let mut asking = rows.iter().filter(|row| row.action != Action::None);
+    let wants_clearance = asking
+        .clone()
+        .any(|row| matches!(row.impairment, Impairment::Clearance { .. }));
+    if wants_clearance && kidneys.clearance.is_none() && !is_hit {
+        let why = kidneys
+            .missing
+            .iter()
+            .filter(|missing| **missing != Missing::RenalFunction);
+        outcome.missing.extend(why.cloned());
+        if outcome.missing.is_empty() {
+            outcome.missing.push(Missing::Weight);
+        }
+    }
+    let wants_rate = asking.any(|row| matches!(row.impairment, Impairment::Egfr { .. }));
+    if wants_rate && kidneys.egfr.is_none() && !is_hit {
+        outcome.missing.push(Missing::RenalFunction);
+    }
+}
+
+fn hit<'r>(kidneys: &Kidneys, row: &'r OrganDose) -> Option<Hit<'r>> {
+    let within = |figure: &Figure, from: f64, to: f64| from <= figure.value && figure.value < to;
+    let (figure, is_near_limit) = match row.impairment {
+        Impairment::Egfr { from, to } => {
+            let figure = kidneys.egfr.clone().filter(|figure| within(figure, from, to))?;
+            (figure, false)
+        }
+        Impairment::Clearance { from, to } => match &kidneys.clearance {
+            Some(figure) => (
+                Some(figure.clone()).filter(|figure| within(figure, from, to))?,
+                false,
+            ),
+            None => {
+                let mut figure = kidneys.egfr.clone().filter(|figure| within(figure, from, to))?;
+                figure.word = "value-ccr-by-egfr";
+                let is_near_limit = figure.value > to * CLEARLY_BELOW;
+                (figure, is_near_limit)
+            }
+        },
+        Impairment::Hemodialysis => {
+            let places = kidneys.dialysis.clone()?;
+            let word = "value-hemodialysis";
+            (
+                Figure {
+                    value: 0.0,
+                    word,
+                    places,
+                },
+                false,
+            )
+        }
+        Impairment::ChildPugh { .. } => return None,
+    };
+    Some(Hit {
+        row,
+        figure,
+        is_near_limit,
+    })
+}
+
+fn finding(subject: &Subject<'_>, hit: &Hit<'_>) -> super::subject::Finding {
+    let number = format!("{:.0}", hit.figure.value);
+    let value = subject.say(hit.figure.word, &[("number", &number)]);
+    let (grade, rank) = weight(hit.row.action);
+    let key = format!("renal-{}", hit.row.action.word());
+    let mechanism = subject.say(&key, &[("value", &value)]);
+    let finding = subject
+        .finding(Kind::Renal, "organ:renal".to_owned(), grade, rank, mechanism)
+        .on(&hit.row.basis)
+        .because(hit.figure.places.iter().cloned());
+    if hit.is_near_limit && grade == Grade::Interruptive {
+        return finding.lowered(Lowered::NearTheLimit, &subject.say("near-the-limit", &[]));
+    }
+    finding
+}
+
+/// How loudly an action of a row on an organ is told.
+pub(super) fn weight(action: Action) -> (Grade, u8) {
+    match action {
+        Action::Contraindicated => (Grade::Interruptive, 0),
+        Action::Avoid => (Grade::Passive, 2),
+        Action::Reduce | Action::Extend => (Grade::Passive, 3),
+        Action::None => (Grade::Silent, 7),
+    }
+}

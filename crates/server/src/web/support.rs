@@ -1,0 +1,287 @@
+//! The panel of decision support on the note screen: what may be considered, what to ask next, criteria and guidelines,
+//! each with its reasons and sources. It stands below the text, never moves it, and says what it is.
+
+use crate::advice::{ALL_KINDS, Advice, Kind, Living, Switches};
+use crate::web::notes::escape;
+use crate::web::ui_text::{Language, Ui};
+use maud::{Markup, html};
+use tsumugi_cds::{Findings, Met, Next, Patient, Ranked, Reason, next};
+use tsumugi_clinical::Polarity;
+use tsumugi_knowledge::{Advice as Strength, Evidence, Guideline, Recommendation, State};
+
+/// Diseases in the strip.
+const DISEASES: usize = 5;
+/// Steps that are offered.
+const STEPS: usize = 4;
+/// Reasons behind a disease.
+const REASONS: usize = 8;
+/// Recommendations that are shown.
+const RECOMMENDATIONS: usize = 3;
+
+/// What a panel is drawn from.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    pub(crate) ui: Ui<'a>,
+    pub(crate) advice: &'a Advice,
+    pub(crate) living: &'a Living,
+    pub(crate) switches: &'a Switches,
+    pub(crate) patient: &'a Patient,
+    /// Number of the patient, for links.
+    pub(crate) number: &'a str,
+}
+
+impl Panel<'_> {
+    /// Draws the panel. What is off is not computed.
+    pub(crate) fn draw(&self) -> Markup {
+        let ui = self.ui;
+        let findings = Findings::of(self.patient);
+        html! {
+            @if self.switches.is_on(Kind::Differential) { (self.differential(&findings)) }
+            @if self.switches.is_on(Kind::Next) { (self.next(&findings)) }
+            @if self.switches.is_on(Kind::Guideline) { (self.guidelines()) }
+            p.support-foot {
+                (ui.t("support.says")) " "
+                span.edition { (ui.fill("support.edition", &[("edition", &self.living.edition())])) }
+            }
+        }
+    }
+
+    fn name(&self, state: &State) -> String {
+        state_name(&self.ui, self.advice, state)
+    }
+
+    fn differential(&self, findings: &Findings) -> Markup {
+        let vocabulary = self.advice.coder.vocabulary();
+        let is_from_orders = findings.said.is_empty();
+        let ranked = if is_from_orders {
+            let considered = self.living.orders.considered(vocabulary, self.patient, DISEASES);
+            considered.ranked
+        } else {
+            self.living.differential.rank(vocabulary, findings, DISEASES)
+        };
+        let title = if is_from_orders { "support.considered" } else { "support.differential" };
+        html! {
+            @if !ranked.is_empty() && ranked.iter().any(|disease| disease.because.len() > 1) {
+                section.support-part {
+                    h3 { (self.ui.t(title)) (unapproved(&self.ui)) }
+                    ol.differential { @for disease in &ranked { (self.disease(disease)) } }
+                }
+            }
+        }
+    }
+
+    fn disease(&self, ranked: &Ranked) -> Markup {
+        let state = State::new(std::sync::Arc::clone(&ranked.disease));
+        let (band, bars) = band(ranked.probability);
+        let page = format!("/knowledge/{}?patient={}", escape(&ranked.disease), escape(self.number));
+        html! {
+            li {
+                details {
+                    summary {
+                        span.name { (self.name(&state)) }
+                        span.bars aria-hidden="true" { (bars) }
+                        span.band { (self.ui.t(band)) }
+                    }
+                    ul.why {
+                        @for reason in strongest(&ranked.because) { li { (self.reason(ranked, reason)) } }
+                    }
+                    a href=(page) target="_blank" { (self.ui.t("support.page")) }
+                }
+            }
+        }
+    }
+
+    fn reason(&self, ranked: &Ranked, reason: &Reason) -> Markup {
+        let ui = self.ui;
+        let sign = if reason.weight >= 0.0 { "+" } else { "\u{2212}" };
+        let name = match &reason.state {
+            Some(state) if reason.polarity == Polarity::Absent => {
+                ui.fill("support.denied", &[("finding", &self.name(state))])
+            }
+            Some(state) => self.name(state),
+            None => ui.t("support.prior").to_owned(),
+        };
+        let met = match reason.met {
+            Met::Ancestor | Met::Descendant => reason.row.as_ref().map(|row| self.name(row)),
+            _ => None,
+        };
+        let disease = self.living.knowledge.own.disease(&ranked.disease);
+        let row = reason.row.as_ref().zip(disease);
+        let evidence = row.and_then(|(row, disease)| disease.findings.get(row));
+        html! {
+            span.weight { (sign) (format!("{:.1}", reason.weight.abs())) } " "
+            (name)
+            @if let Some(met) = met { " \u{2248} " (met) }
+            @if reason.met == Met::None { " " span.hint { (ui.t("support.unlisted")) } }
+            @for evidence in evidence.into_iter().flatten() { " " (source(&ui, evidence)) }
+        }
+    }
+
+    fn next(&self, findings: &Findings) -> Markup {
+        let steps: Vec<Next> = if findings.said.is_empty() {
+            Vec::new()
+        } else {
+            let knowledge = &self.living.knowledge;
+            next(
+                &self.living.differential,
+                &knowledge.own,
+                self.advice.coder.vocabulary(),
+                findings,
+                STEPS,
+            )
+        };
+        html! {
+            @if !steps.is_empty() {
+                section.support-part {
+                    h3 { (self.ui.t("support.next")) (unapproved(&self.ui)) }
+                    ul.steps {
+                        @for step in &steps {
+                            @let for_disease = step.speaks_for.and_then(|disease| self.living.differential.key_of(disease));
+                            li {
+                                span.step-kind { (self.ui.of("step", step.step.word())) } " "
+                                (self.name(&step.state))
+                                @if let Some(disease) = for_disease {
+                                    " " span.hint { (self.ui.fill("support.speaks-for", &[("disease", &self.name(&State::new(disease)))])) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn guidelines(&self) -> Markup {
+        let vocabulary = self.advice.coder.vocabulary();
+        let has = |concept: &str| {
+            let Some(wanted) = vocabulary.key(concept) else {
+                return false;
+            };
+            self.patient.facts.iter().any(|fact| {
+                fact.polarity == Polarity::Present
+                    && fact.certainty == tsumugi_clinical::Certainty::Asserted
+                    && vocabulary
+                        .key(fact.state.as_str())
+                        .is_some_and(|own| vocabulary.is_a(own, wanted))
+            })
+        };
+        let mut found: Vec<(&Guideline, &Recommendation)> =
+            self.advice.guidelines.for_patient(has).collect();
+        found.sort_by_key(|(_, recommendation)| {
+            let rank = match recommendation.strength {
+                Strength::Strong => 0,
+                Strength::Weak => 1,
+                Strength::None => 2,
+            };
+            (rank, std::cmp::Reverse(recommendation.applies.len()))
+        });
+        found.truncate(RECOMMENDATIONS);
+        html! {
+            @if !found.is_empty() {
+                section.support-part {
+                    h3 { (self.ui.t("support.guidelines")) }
+                    ul.recommendations {
+                        @for (guideline, recommendation) in found {
+                            li {
+                                details {
+                                    summary { (recommendation.action) }
+                                    p { (recommendation.population) }
+                                    p.hint { (guideline.name) " " (guideline.edition) " " (recommendation.section) " \u{2013} " (self.ui.of("status", recommendation.status.word())) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The switches, with what they switch; the panel itself is filled over the live line.
+pub(crate) fn frame(ui: &Ui<'_>, switches: &Switches) -> Markup {
+    html! {
+        section #support.support aria-labelledby="support-head" tabindex="-1" data-on=(switches.all) {
+            header {
+                h2 #support-head { (ui.t("support.title")) }
+                button #support-all.quiet type="button" data-kind="all" aria-pressed=(switches.all.to_string()) {
+                    span.when-on { (ui.t("support.on")) } span.when-off { (ui.t("support.off")) } " " kbd { "Alt+0" }
+                }
+                details.kinds {
+                    summary { (ui.t("support.kinds")) }
+                    @for kind in ALL_KINDS {
+                        @let withheld = switches.is_withheld(kind);
+                        button.quiet type="button" data-kind=(kind.word()) aria-pressed=(switches.is_chosen(kind).to_string()) disabled[withheld] {
+                            (ui.of("support-kind", kind.word()))
+                            @if withheld { " " span.hint { (ui.t("support.withheld")) } }
+                        }
+                    }
+                }
+            }
+            div #support-body {}
+        }
+    }
+}
+
+/// The strongest reasons, for and against, in the order of their weight.
+fn strongest(reasons: &[Reason]) -> Vec<&Reason> {
+    let mut list: Vec<&Reason> = reasons.iter().collect();
+    list.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    list.truncate(REASONS);
+    list.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    list
+}
+
+/// A probability as a band: finer figures would say more than is known.
+pub(crate) fn band(probability: f64) -> (&'static str, &'static str) {
+    match probability {
+        p if p >= 0.5 => ("band.likely", "\u{2587}\u{2587}\u{2587}\u{2587}"),
+        p if p >= 0.2 => ("band.possible", "\u{2587}\u{2587}\u{2587}"),
+        p if p >= 0.05 => ("band.less-likely", "\u{2587}\u{2587}"),
+        _ => ("band.unlikely", "\u{2587}"),
+    }
+}
+
+/// Local counts below this are not told: they could point to a person.
+const SMALL: u32 = 10;
+
+/// A source as the screen shows it: counts as counts, estimates as estimates, few local cases as fewer than ten.
+pub(crate) fn source(ui: &Ui<'_>, evidence: &Evidence) -> Markup {
+    let is_local = matches!(evidence.source.as_ref(), crate::advice::SITE | crate::advice::DUMMIES);
+    let status = ui.of("status", evidence.status.word());
+    let name = if evidence.note.is_empty() { &evidence.source } else { &evidence.note };
+    let text = if evidence.of == 0 {
+        let percent = format!("{:.0}", f64::from(evidence.frequency) * 100.0);
+        ui.fill("support.share", &[("percent", &percent), ("status", &status)])
+    } else if is_local && evidence.of < SMALL {
+        ui.t("support.few").to_owned()
+    } else {
+        let (with, of) = (evidence.with.to_string(), evidence.of.to_string());
+        ui.fill("support.counted", &[("with", &with), ("of", &of), ("source", name)])
+    };
+    html! { span.source title=(name) { (text) } }
+}
+
+/// The mark of support that no authority has approved.
+fn unapproved(ui: &Ui<'_>) -> Markup {
+    html! { " " span.unapproved { (ui.t("support.unapproved")) } }
+}
+
+/// The name of a state in the language of the page: of the concept or of the abnormal state, with the level of a test.
+pub(crate) fn state_name(ui: &Ui<'_>, advice: &Advice, state: &State) -> String {
+    if let Some(own) = advice.chains.state(state.as_str()) {
+        return match ui.language {
+            Language::English => own.english.to_string(),
+            Language::Japanese => own.name.to_string(),
+        };
+    }
+    let id = state.concept();
+    let concept = advice.coder.vocabulary().concept(id.strip_prefix("family:").unwrap_or(id));
+    let name = concept.map_or(id, |concept| match ui.language {
+        Language::English if !concept.english.is_empty() => &concept.english,
+        _ => &concept.name,
+    });
+    match state.level() {
+        Some(level) => format!("{name} {}", ui.t(&format!("level.{level}"))),
+        None => name.to_owned(),
+    }
+}
