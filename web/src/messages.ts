@@ -72,6 +72,7 @@ export type Heard =
   | { type: "saved"; revision: number; at: string }
   | { type: "conflict"; sign: boolean; current: Draft | null }
   | { type: "candidates"; surface: string; now: string; list: Candidate[] }
+  | { type: "support"; rev: number; on: boolean; html: string }
   | { type: "signed"; address: string }
   | { type: "error"; sign?: boolean; message: string };
 
@@ -81,5 +82,7 @@ export type Said =
   | { type: "settle"; surface: string; concept: string; remember: boolean }
   | { type: "correct"; surface: string; wrong: string; right: string }
   | { type: "candidates"; surface: string; now: string }
+  | { type: "support"; rev: number }
+  | { type: "switch"; kind: string; on: boolean }
   | { type: "answer"; rule: string; option: string }
   | { type: "sign"; text: string; base: number | null };

@@ -6,6 +6,7 @@ import { Editor } from "./editor";
 import { Line } from "./line";
 import type { Draft, Fact, Feedback, Heard, Phrase, Place, Question, Said } from "./messages";
 import { FactPanel, OpenPanel } from "./panels";
+import { SupportPanel } from "./support";
 import { fill, t } from "./text";
 
 /** Milliseconds: a pause after which the text is saved, and the longest it stays unsaved while one types on. */
@@ -84,6 +85,11 @@ const line = new Line(`ws://${location.host}/ws?${query}`, hear, () => {
   state(isDirty() ? "offline-dirty" : "offline");
 });
 
+const support = new SupportPanel(
+  (said) => line.say(said),
+  () => rev,
+);
+
 function hear(message: Heard): void {
   switch (message.type) {
     case "hello":
@@ -96,6 +102,8 @@ function hear(message: Heard): void {
       return clash(message.current);
     case "candidates":
       return chooser.fillIn(message.list);
+    case "support":
+      return support.show(message);
     case "signed":
       leaving = true;
       sessionStorage.removeItem(answersKey);
@@ -134,6 +142,7 @@ function understand(answer: Feedback): void {
   if (answer.rev !== rev) return read();
   feedback = answer;
   paint();
+  support.understood();
 }
 
 /** Shows the newest answer, never while a composition goes on. */
@@ -362,7 +371,7 @@ need("sign").addEventListener("click", (event) => {
 // ---- keys
 
 function nextRegion(back: boolean): void {
-  const all = [editor.view.contentDOM, need("open-items"), need("facts"), need("previous")].filter((one) => !one.hidden);
+  const all = [editor.view.contentDOM, need("open-items"), need("facts"), need("support"), need("previous")].filter((one) => !one.hidden);
   const now = all.findIndex((one) => one.contains(document.activeElement));
   const next = all[(now + (back ? -1 : 1) + all.length) % all.length];
   if (!next || next === editor.view.contentDOM) return editor.view.focus();

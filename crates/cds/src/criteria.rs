@@ -257,13 +257,15 @@ fn places_of(formulas: &[Reckoned]) -> Vec<Place> {
 fn points_of(items: &[ItemState]) -> Points {
     let decided = items.iter().filter(|state| state.met != Truth::Unknown);
     Points {
-        sure: decided
-            .filter(|state| state.least >= state.most)
-            .map(|state| state.least)
-            .sum(),
-        least: items.iter().map(|state| state.least).sum(),
-        most: items.iter().map(|state| state.most).sum(),
+        sure: sum(decided.filter(|state| state.least >= state.most).map(|state| state.least)),
+        least: sum(items.iter().map(|state| state.least)),
+        most: sum(items.iter().map(|state| state.most)),
     }
+}
+
+/// A sum that is 0 and not -0 for no items.
+fn sum(points: impl Iterator<Item = f64>) -> f64 {
+    points.fold(0.0, |sum, points| sum + points)
 }
 
 fn item_state(book: &Book<'_>, item: &Item) -> (Mark, ItemState) {

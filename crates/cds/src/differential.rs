@@ -100,19 +100,17 @@ impl Findings {
                 weight,
                 place: Some(fact.place.clone()),
             };
-            match at.get(fact.state.as_str()) {
-                Some(index) => {
-                    if let Some(said) = findings.said.get_mut(*index) {
-                        // Once seen in this episode, a finding does not unsay itself by getting better.
-                        if said.polarity == Polarity::Absent || finding.polarity == Polarity::Present {
-                            *said = finding;
-                        }
-                    }
-                }
-                None => {
-                    at.insert(fact.state.as_str(), findings.said.len());
-                    findings.said.push(finding);
-                }
+            let Some(index) = at.get(fact.state.as_str()) else {
+                at.insert(fact.state.as_str(), findings.said.len());
+                findings.said.push(finding);
+                continue;
+            };
+            // Once seen in this episode, a finding does not unsay itself by getting better.
+            let is_news = |said: &Finding| {
+                said.polarity == Polarity::Absent || finding.polarity == Polarity::Present
+            };
+            if let Some(said) = findings.said.get_mut(*index).filter(|said| is_news(said)) {
+                *said = finding;
             }
         }
         for usage in patient.drugs.iter().filter(|usage| usage.polarity == Polarity::Present) {

@@ -6,7 +6,7 @@
 
 use crate::differential::{Differential, Findings};
 use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use tsumugi_knowledge::{Danger, Space, State};
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Vocabulary;
@@ -100,8 +100,8 @@ pub fn next(
         .collect();
     let mut steps: Vec<Next> = candidates(differential, space, &likely)
         .into_iter()
-        .filter(|(state, _)| !said.contains(state.as_str()))
-        .filter_map(|(state, _)| {
+        .filter(|state| !said.contains(state.as_str()))
+        .filter_map(|state| {
             let step = step_of(vocabulary, &state)?;
             weigh(differential, &likely, state, step)
         })
@@ -129,8 +129,8 @@ fn is_feared(differential: &Differential, space: &Space, disease: usize) -> bool
 }
 
 /// The findings of the likely diseases.
-fn candidates(differential: &Differential, space: &Space, likely: &[Likely]) -> BTreeMap<State, ()> {
-    let mut states = BTreeMap::new();
+fn candidates(differential: &Differential, space: &Space, likely: &[Likely]) -> BTreeSet<State> {
+    let mut states = BTreeSet::new();
     for likely in likely {
         let Some(disease) = differential
             .key_of(likely.disease)
@@ -138,7 +138,7 @@ fn candidates(differential: &Differential, space: &Space, likely: &[Likely]) -> 
         else {
             continue;
         };
-        states.extend(disease.findings.into_keys().map(|state| (state, ())));
+        states.extend(disease.findings.into_keys());
     }
     states
 }

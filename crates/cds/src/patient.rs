@@ -135,9 +135,9 @@ impl Facts<'_> {
                 }
                 _ if !is_patients => {}
                 EventKind::Condition | EventKind::Finding | EventKind::Lifestyle | EventKind::Preference => {
-                    self.add_state(patient, event, place);
+                    self.add_state(patient, event, &place);
                 }
-                EventKind::Measurement => self.add_measure(patient, event, place),
+                EventKind::Measurement => self.add_measure(patient, event, &place),
                 EventKind::Medication | EventKind::Immunization => {
                     Self::add_drug(patient, event, place);
                 }
@@ -152,9 +152,9 @@ impl Facts<'_> {
         }
     }
 
-    fn add_state(&self, patient: &mut Patient, event: &Event, place: Place) {
+    fn add_state(&self, patient: &mut Patient, event: &Event, place: &Place) {
         if let Some(measured) = &event.measured {
-            self.add_number(patient, measured.concept.as_str(), event, &place);
+            self.add_number(patient, measured.concept.as_str(), event, place);
         }
         let only_a_rule = event
             .because
@@ -165,7 +165,7 @@ impl Facts<'_> {
         }
         let concept = event.concept.as_str();
         self.push(patient, State::new(concept), event, place.clone());
-        for site in event.site.iter() {
+        if let Some(site) = &event.site {
             let at = self.at_site(concept, site.concept.as_str());
             if let Some(narrower) = at {
                 self.push(patient, State::new(narrower), event, place.clone());
@@ -195,9 +195,9 @@ impl Facts<'_> {
         self.push(patient, state, event, place);
     }
 
-    fn add_measure(&self, patient: &mut Patient, event: &Event, place: Place) {
+    fn add_measure(&self, patient: &mut Patient, event: &Event, place: &Place) {
         let concept = event.concept.as_str();
-        self.add_number(patient, concept, event, &place);
+        self.add_number(patient, concept, event, place);
         if let Some(words) = event.value.as_ref().and_then(|value| value.text.clone()) {
             let said = patient.words.entry(concept.into()).or_default();
             said.push((words, place.clone()));
@@ -296,7 +296,7 @@ impl Patient {
     /// The day of something: its own time where it has one, else the day of the note that says it.
     pub fn day_of(&self, time: Option<&ClinicalTime>, place: &Place) -> Option<Date> {
         let own = time.and_then(|time| time.from.or(time.to));
-        own.map(|moment| moment.date())
+        own.map(jiff::civil::DateTime::date)
             .or_else(|| self.notes.get(&place.note).copied())
     }
 

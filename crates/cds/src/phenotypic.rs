@@ -135,17 +135,21 @@ struct About {
     rows: Vec<Row>,
 }
 
-/// The learned cases, by disease, publication and id.
+/// The learned cases, numbered by disease, publication and id.
 #[derive(Debug, Default)]
 struct Cases {
     /// The cases of each disease.
     seen: Lists<Seen>,
     /// Disease of each case.
     disease: Vec<u32>,
+    /// Cases of the disease in the publication of each case.
+    published: Vec<u32>,
     /// Information of each case, in nats, 1 at least.
     information: Vec<f64>,
     /// For each term the cases that have it or something narrower.
-    by_term: Lists<u32>,
+    with: Lists<u32>,
+    /// For each term the cases in which it was itself excluded.
+    without: Lists<u32>,
 }
 
 impl Phenotypic {

@@ -1,5 +1,11 @@
 //! Criteria evaluated: worked cases, facts and the result they must give, in `criteria/cases.txt`.
 
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a case that cannot be read is a failed test"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_cds::criteria::{Evaluation, Truth, evaluate};
@@ -32,56 +38,29 @@ impl World {
         }
     }
 
+    fn known(&self, concept: &str) -> Arc<str> {
+        let id = concept.split('=').next().unwrap_or_default();
+        assert!(self.vocabulary.key(id).is_some(), "no concept {id}");
+        concept.into()
+    }
+
     /// Adds one fact in the words of the cases.
     fn add(&self, patient: &mut Patient, word: &str) {
         let place = place(patient);
         let (first, rest) = word.split_once(' ').unwrap_or((word, ""));
         let number = || -> f64 { rest.parse().unwrap_or_else(|_| panic!("no number: {word}")) };
-        let known = |concept: &str| -> Arc<str> {
-            let id = concept.split('=').next().unwrap_or_default();
-            assert!(self.vocabulary.key(id).is_some(), "no concept {id} in: {word}");
-            concept.into()
-        };
         match first {
             "age" => patient.age = Some(number()),
             "male" => patient.sex = Some(Sex::Male),
             "female" => patient.sex = Some(Sex::Female),
-            "past" => self.state(
-                patient,
-                &known(rest),
-                Polarity::Present,
-                Phase::Past,
-                Certainty::Asserted,
-            ),
-            "never" => self.state(
-                patient,
-                &known(rest),
-                Polarity::Absent,
-                Phase::Past,
-                Certainty::Asserted,
-            ),
-            "suspected" => {
-                self.state(
-                    patient,
-                    &known(rest),
-                    Polarity::Present,
-                    Phase::Current,
-                    Certainty::Suspected,
-                );
+            "order" => patient.orders.push((self.known(rest), place)),
+            "words" => {
+                let (test, said) = rest.split_once(' ').unwrap_or_else(|| panic!("no words: {word}"));
+                let words = patient.words.entry(self.known(test)).or_default();
+                words.push((said.to_owned(), place));
             }
-            "family" => {
-                let state = format!("family:{}", known(rest));
-                self.state(
-                    patient,
-                    &state,
-                    Polarity::Present,
-                    Phase::Current,
-                    Certainty::Asserted,
-                );
-            }
-            "order" => patient.orders.push((known(rest), place)),
             "taking" | "stopped" | "not-taking" => patient.drugs.push(DrugUse {
-                drug: known(rest),
+                drug: self.known(rest),
                 polarity: if first == "not-taking" {
                     Polarity::Absent
                 } else {
@@ -102,38 +81,50 @@ impl World {
                     time: None,
                     place,
                 };
-                patient.measures.entry(known(test)).or_default().push(measure);
+                patient
+                    .measures
+                    .entry(self.known(test))
+                    .or_default()
+                    .push(measure);
             }
-            state => {
-                let denied = state.strip_prefix('-');
-                let polarity = if denied.is_some() {
-                    Polarity::Absent
-                } else {
-                    Polarity::Present
-                };
-                let state = known(denied.unwrap_or(state));
-                self.state(patient, &state, polarity, Phase::Current, Certainty::Asserted);
+            _ => {
+                let fact = self.fact(first, rest, place);
+                patient.facts.push(fact);
             }
         }
     }
 
-    fn state(
-        &self,
-        patient: &mut Patient,
-        state: &str,
-        polarity: Polarity,
-        phase: Phase,
-        certainty: Certainty,
-    ) {
-        let place = place(patient);
-        patient.facts.push(Fact {
+    /// A state: `fever`, `-fever`, `past C`, `never C`, `suspected C`, `family C`.
+    fn fact(&self, first: &str, rest: &str, place: Place) -> Fact {
+        let (state, is_denied) = match first {
+            "past" | "suspected" => (self.known(rest), false),
+            "never" => (self.known(rest), true),
+            "family" => (format!("family:{}", self.known(rest)).into(), false),
+            _ => match first.strip_prefix('-') {
+                Some(denied) => (self.known(denied), true),
+                None => (self.known(first), false),
+            },
+        };
+        Fact {
             state: self.levels.canonical(State::new(state)),
-            polarity,
-            certainty,
-            phase,
+            polarity: if is_denied {
+                Polarity::Absent
+            } else {
+                Polarity::Present
+            },
+            certainty: if first == "suspected" {
+                Certainty::Suspected
+            } else {
+                Certainty::Asserted
+            },
+            phase: if matches!(first, "past" | "never") {
+                Phase::Past
+            } else {
+                Phase::Current
+            },
             time: None,
             place,
-        });
+        }
     }
 
     fn patient(&self, facts: &str) -> Patient {
@@ -171,15 +162,22 @@ impl World {
 fn place(patient: &Patient) -> Place {
     let said = patient.facts.len() + patient.drugs.len() + patient.orders.len();
     let values: usize = patient.measures.values().map(Vec::len).sum();
+    let words: usize = patient.words.values().map(Vec::len).sum();
     Place {
         note: "".into(),
-        event: (said + values) as u32,
+        event: (said + values + words) as u32,
     }
 }
 
 /// Everything an evaluation says, in the words of the cases.
 fn told(criterion: &Criterion, found: &Evaluation) -> Vec<String> {
-    let name = |index: &u32| criterion.outcomes[*index as usize].name.to_string();
+    let name = |index: &u32| {
+        criterion
+            .outcomes
+            .get(*index as usize)
+            .map_or("?", |outcome| outcome.name.as_ref())
+            .to_owned()
+    };
     let mut told = Vec::new();
     if let Some(points) = found.points {
         told.push(if points.least < points.most {
@@ -192,13 +190,13 @@ fn told(criterion: &Criterion, found: &Evaluation) -> Vec<String> {
     if let Some(score) = found.score() {
         told.push(format!("score {score:.2}"));
     }
-    match found.decided() {
-        Some(index) => told.push(format!("result {}", name(&index))),
-        None => {
-            let names: Vec<String> = found.outcomes.iter().map(name).collect();
-            told.push(format!("results {}", names.join(" | ")));
-        }
-    }
+    let names: Vec<String> = found.outcomes.iter().map(name).collect();
+    let word = if found.decided().is_some() {
+        "result"
+    } else {
+        "results"
+    };
+    told.push(format!("{word} {}", names.join(" | ")));
     for (state, item) in found.items.iter().zip(&criterion.items) {
         let word = match state.met {
             Truth::True => "met",
@@ -206,8 +204,10 @@ fn told(criterion: &Criterion, found: &Evaluation) -> Vec<String> {
             Truth::Unknown => "missing",
         };
         told.push(format!("{word} {}", state.item));
-        if let (Some(band), Marks::Bands(bands)) = (state.band, &item.marks) {
-            told.push(format!("band {} {}", state.item, bands[band as usize].name));
+        if let (Some(band), Marks::Bands(bands)) = (state.band, &item.marks)
+            && let Some(band) = bands.get(band as usize)
+        {
+            told.push(format!("band {} {}", state.item, band.name));
         }
     }
     let asked = |missing: &tsumugi_cds::criteria::Missing| match missing.wanted.how.word() {

@@ -9,6 +9,7 @@
 //! | Form | Holds where |
 //! |---|---|
 //! | `fever` | a fact of now says the concept or anything below it; a chronic disease in the history is of now |
+//! | `suspected C` | it is there now, or the record suspects it |
 //! | `history C`, `ever C`, `family C` | it was there before; now or before; in a relative |
 //! | `taking D` | the drug, or one of the class, is taken now |
 //! | `test.x >= 22` | the newest value, in the usual unit of the test |

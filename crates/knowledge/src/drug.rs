@@ -323,6 +323,7 @@ pub struct DrugBook {
     usual_doses: Rows<UsualDose>,
     coverage: BTreeMap<Arc<str>, BTreeSet<Aspect>>,
     ingredients: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    allergens: BTreeMap<Arc<str>, Vec<Arc<str>>>,
     roles: BTreeMap<Role, Vec<Arc<str>>>,
     wording: BTreeMap<Arc<str>, Arc<str>>,
     dose_words: Vec<(Box<str>, DoseWord)>,
@@ -401,6 +402,11 @@ impl DrugBook {
             }
         }
         lineage
+    }
+
+    /// The drugs and classes that an allergen stands for which names a group of them.
+    pub fn stands_for(&self, allergen: &str) -> &[Arc<str>] {
+        rows(&self.allergens, allergen)
     }
 
     /// The concepts that play a part in the checks.

@@ -126,6 +126,19 @@ impl Store {
         })
     }
 
+    /// All documents, the newest first.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn newest_documents(&self) -> Result<Vec<DocumentId>, StoreError> {
+        self.read("newest documents", |conn| {
+            let mut list = conn.prepare_cached("SELECT id FROM document ORDER BY id DESC")?;
+            Ok(list
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Documents whose current events another edition than `edition` read: what `rederive` has to do.
     ///
     /// # Errors

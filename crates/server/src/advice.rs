@@ -5,7 +5,7 @@ mod learning;
 mod switches;
 
 pub(crate) use learning::case_of;
-pub(crate) use switches::{ALL_KINDS, Kind, Switches, allow, switch};
+pub(crate) use switches::{ALL_KINDS, ALLOWED, Kind, Switches, allow, switch};
 
 use crate::library::{self, Library};
 use anyhow::Context as _;

@@ -10,6 +10,7 @@ mod commands;
 mod encoding;
 mod fhir;
 mod library;
+mod proposals;
 mod seed;
 mod support;
 mod web;
@@ -48,6 +49,11 @@ enum Command {
     Knowledge {
         #[command(subcommand)]
         what: commands::knowledge::Knowledge,
+    },
+    /// Which kinds of decision support the site allows.
+    Support {
+        #[command(subcommand)]
+        what: commands::support::Support,
     },
     /// The terminology: find, look at and count concepts.
     Terms {
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
         Some(Command::Sign(args)) => commands::store::sign(&args),
         Some(Command::Search(args)) => commands::store::search(&args),
         Some(Command::Knowledge { what }) => commands::knowledge::run(&what),
+        Some(Command::Support { what }) => commands::support::run(&what),
         Some(Command::Terms { what }) => commands::terms::run(&what),
         Some(Command::Export {
             what: Export::Patient(args),

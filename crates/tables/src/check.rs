@@ -32,6 +32,19 @@ pub fn check(manifest: &Manifest, sources: &[Source<'_>]) -> Vec<Mistake> {
     mistakes
 }
 
+/// The id in a reference; a state may have the level of a test's result behind it.
+fn referenced<'a>(column: &ColumnSpec, cell: &'a str, wrong: &mut impl FnMut(String)) -> &'a str {
+    let is_state = matches!(column.kind, ColumnType::State | ColumnType::States);
+    let (id, level) = cell.split_once('=').unwrap_or((cell, "high"));
+    if !LEVELS.contains(&level) || (!is_state && id != cell) {
+        wrong(format!("{cell}: \"{level}\" is no level of a test ({})", LEVELS.join(", ")));
+    }
+    if !column.of.is_empty() && !column.of.iter().any(|prefix| id.starts_with(prefix.as_str())) {
+        wrong(format!("{id} is not one of {:?}", column.of));
+    }
+    id
+}
+
 /// Levels of a test's result.
 const LEVELS: [&str; 5] = ["low", "normal", "high", "positive", "negative"];
 
@@ -125,15 +138,8 @@ fn check_cell(
             }
         }
         ColumnType::Ref | ColumnType::Refs | ColumnType::State | ColumnType::States => {
-            let is_state = matches!(column.kind, ColumnType::State | ColumnType::States);
             for cell in row.list(&column.name) {
-                let (id, level) = cell.split_once('=').unwrap_or((cell, "high"));
-                if !LEVELS.contains(&level) || (!is_state && id != cell) {
-                    wrong(format!("{cell}: \"{level}\" is no level of a test ({})", LEVELS.join(", ")));
-                }
-                if !column.of.is_empty() && !column.of.iter().any(|prefix| id.starts_with(prefix.as_str())) {
-                    wrong(format!("{id} is not one of {:?}", column.of));
-                }
+                let id = referenced(column, cell, &mut wrong);
                 book.references.push((id.to_owned(), path.to_owned(), row.line));
             }
         }

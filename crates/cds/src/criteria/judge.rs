@@ -320,7 +320,7 @@ fn person(how: Asking) -> Wanted {
 fn wanted_of(asked: &Asked) -> Wanted {
     Wanted {
         how: match asked.how {
-            How::Now => Asking::Now,
+            How::Now | How::Suspected => Asking::Now,
             How::History => Asking::History,
             How::Ever => Asking::Ever,
             How::Family => Asking::Family,

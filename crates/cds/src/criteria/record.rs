@@ -14,6 +14,7 @@ pub(super) struct Record<'a> {
     pub(super) vocabulary: &'a Vocabulary,
     patient: &'a Patient,
     now: Said<'a>,
+    suspected: Said<'a>,
     history: Said<'a>,
     ever: Said<'a>,
     family: Said<'a>,
@@ -77,9 +78,10 @@ impl<'a> Said<'a> {
 
 impl<'a> Record<'a> {
     pub(super) fn new(vocabulary: &'a Vocabulary, patient: &'a Patient) -> Self {
-        let facts = || said_facts(vocabulary, patient);
+        let facts = || told_facts(vocabulary, patient).filter(|(_, fact)| is_sure(fact));
         let of_kind = |affirms: fn(&Fact, Option<&Concept>) -> Option<bool>| {
-            let statements = facts().filter_map(move |(order, fact)| {
+            let told = told_facts(vocabulary, patient);
+            let statements = told.filter_map(move |(order, fact)| {
                 let key = vocabulary.key(fact.state.as_str())?;
                 let affirms = affirms(fact, vocabulary.get(key))?;
                 Some((key, entry(affirms, order, &fact.place)))
@@ -106,7 +108,8 @@ impl<'a> Record<'a> {
             patient,
             now: of_kind(says_now),
             history: of_kind(says_history),
-            ever: of_kind(|fact, _| Some(is_affirmed(fact))),
+            suspected: of_kind(says_suspected),
+            ever: of_kind(|fact, _| is_sure(fact).then(|| is_affirmed(fact))),
             family: Said::new(vocabulary, family),
             taken: Said::new(vocabulary, taken),
             levels: levels.collect(),
@@ -130,13 +133,14 @@ impl<'a> Record<'a> {
         };
         let said = match how {
             How::Now => &self.now,
+            How::Suspected => &self.suspected,
             How::History => &self.history,
             How::Ever => &self.ever,
             How::Family => &self.family,
             How::Taking => &self.taken,
         };
         let entry = said.holds(self.vocabulary, key).or_else(|| {
-            let asks_for_acts = matches!(how, How::Now | How::Ever);
+            let asks_for_acts = matches!(how, How::Now | How::Suspected | How::Ever);
             asks_for_acts.then(|| self.ordered(key)).flatten()
         });
         truth_of(entry)
@@ -164,7 +168,18 @@ impl<'a> Record<'a> {
             let limit = if of == Of::Upper { upper } else { lower };
             return limit.map(|limit| (limit, None));
         }
-        let (newest, before) = self.patient.measures.get(test)?.split_last()?;
+        let measured = self
+            .patient
+            .measures
+            .get(test)
+            .and_then(|values| values.split_last());
+        if of == Of::Newest
+            && let Some((value, place)) = self.grade(test)
+            && measured.is_none_or(|(newest, _)| self.is_later(place, &newest.place))
+        {
+            return Some((value, Some(place)));
+        }
+        let (newest, before) = measured?;
         let measure = match of {
             Of::Newest => Some(newest),
             Of::Previous => before.last(),
@@ -175,13 +190,35 @@ impl<'a> Record<'a> {
         measure.map(|measure| (measure.value, Some(&measure.place)))
     }
 
-    /// Whether a test's result is at a level: by the newest value against the reference interval, else, or where only
-    /// the note being written says it, by the facts.
+    /// The newest result in words that stands for a number, for scales that are written in grades and parts.
+    fn grade(&self, test: &str) -> Option<(f64, &'a Place)> {
+        let (words, place) = self.patient.words.get(test)?.last()?;
+        grade_of(words).map(|grade| (grade, place))
+    }
+
+    /// Whether one place comes after another: later in the note, or in a note of a later day. The note being written is
+    /// the latest.
+    fn is_later(&self, one: &Place, other: &Place) -> bool {
+        if one.note == other.note {
+            return one.event > other.event;
+        }
+        let day = |place: &Place| self.patient.notes.get(&place.note);
+        match (one.note.is_empty(), other.note.is_empty()) {
+            (true, _) => true,
+            (_, true) => false,
+            _ => day(one) > day(other),
+        }
+    }
+
+    /// Whether a test's result is at a level: by the newest value against the reference interval, or by the facts where
+    /// there is no value or a later note says it in words.
     pub(super) fn level(&self, test: &str, level: Interpretation, state: &str) -> (Truth, Option<&'a Place>) {
         let by_value = self.level_by_value(test, level);
         let by_fact = self.level_by_fact(state);
         match (by_value, by_fact) {
-            (Some((_, of_value)), Some(fact)) if fact.place.note.is_empty() && !of_value.note.is_empty() => {
+            (Some((_, of_value)), Some(fact))
+                if fact.place.note != of_value.note && self.is_later(fact.place, of_value) =>
+            {
                 truth_of(Some(fact))
             }
             (Some((holds, place)), _) => (Truth::of(holds), Some(place)),
@@ -209,6 +246,35 @@ impl<'a> Record<'a> {
     }
 }
 
+/// The number of a grade: `E3V4M6` is the sum of its parts, `II-20` the number behind the Roman grade, `III` itself.
+fn grade_of(words: &str) -> Option<f64> {
+    let number = |text: &str| -> Option<f64> {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_plain)
+    };
+    if let Some((grade, behind)) = words.split_once('-') {
+        return roman(grade).and_then(|_| number(behind));
+    }
+    if let Some(grade) = roman(words) {
+        return Some(f64::from(grade));
+    }
+    let mut parts = words.split_inclusive(|c: char| c.is_ascii_digit());
+    let (first, second) = (parts.next()?, parts.next()?);
+    let mut sum = 0.0;
+    for part in [first, second].into_iter().chain(parts) {
+        sum += number(part.strip_prefix(|c: char| c.is_ascii_uppercase())?).filter(|value| *value > 0.0)?;
+    }
+    Some(sum)
+}
+
+fn roman(grade: &str) -> Option<u8> {
+    let grades = ["I", "II", "III", "IV", "V", "VI"];
+    (1..)
+        .zip(grades)
+        .find(|(_, own)| *own == grade)
+        .map(|(value, _)| value)
+}
+
 fn truth_of(entry: Option<Entry<'_>>) -> (Truth, Option<&Place>) {
     match entry {
         Some(entry) => (Truth::of(entry.affirms), Some(entry.place)),
@@ -224,9 +290,9 @@ fn entry(affirms: bool, order: usize, place: &Place) -> Entry<'_> {
     }
 }
 
-/// The facts that state something of the patient or a relative. Where a finding is denied at a site, the record denies
+/// The facts that tell something of the patient or a relative. Where a finding is denied at a site, the record denies
 /// the finding without the site in the same breath: that wider denial does not count.
-fn said_facts<'a>(
+fn told_facts<'a>(
     vocabulary: &'a Vocabulary,
     patient: &'a Patient,
 ) -> impl Iterator<Item = (usize, &'a Fact)> {
@@ -238,10 +304,10 @@ fn said_facts<'a>(
         .chain(std::iter::once(None));
     let pairs = patient.facts.iter().zip(behind).enumerate();
     pairs.filter_map(move |(order, (fact, next))| {
-        let is_said = fact.certainty == Certainty::Asserted && fact.phase != Phase::Planned;
+        let is_told = fact.certainty != Certainty::General && fact.phase != Phase::Planned;
         let is_wider = fact.polarity == Polarity::Absent
             && next.is_some_and(|next| next.place == fact.place && is_narrower(vocabulary, next, fact));
-        (is_said && !is_wider).then_some((order, fact))
+        (is_told && !is_wider).then_some((order, fact))
     })
 }
 
@@ -256,6 +322,10 @@ fn is_affirmed(fact: &Fact) -> bool {
     fact.polarity == Polarity::Present
 }
 
+fn is_sure(fact: &Fact) -> bool {
+    fact.certainty == Certainty::Asserted
+}
+
 fn is_now(fact: &Fact) -> bool {
     fact.phase == Phase::Current
 }
@@ -267,6 +337,7 @@ fn is_chronic(concept: Option<&Concept>) -> bool {
 /// A chronic disease of the history is there now; what ended is not.
 fn says_now(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
     match fact.phase {
+        _ if !is_sure(fact) => None,
         Phase::Current => Some(is_affirmed(fact)),
         Phase::Past if is_chronic(concept) => Some(is_affirmed(fact)),
         Phase::Stopped if is_affirmed(fact) => Some(false),
@@ -274,11 +345,42 @@ fn says_now(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
     }
 }
 
+/// What is suspected now counts as there; a denial has to be sure.
+fn says_suspected(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
+    let is_suspicion = fact.certainty == Certainty::Suspected && is_affirmed(fact) && is_now(fact);
+    if is_suspicion { Some(true) } else { says_now(fact, concept) }
+}
+
 /// A chronic disease of now is in the history; of other findings the present says nothing about the past.
 fn says_history(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
     match fact.phase {
+        _ if !is_sure(fact) => None,
         Phase::Past | Phase::Stopped => Some(is_affirmed(fact)),
         Phase::Current if is_chronic(concept) => Some(is_affirmed(fact)),
         Phase::Current | Phase::Planned => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grade_of;
+
+    #[test]
+    fn grades_in_words_stand_for_numbers() {
+        for (words, grade) in [
+            ("E4V5M6", Some(15.0)),
+            ("E3V4M6", Some(13.0)),
+            ("E1VTM4", None),
+            ("II-20", Some(20.0)),
+            ("III-100", Some(100.0)),
+            ("IV", Some(4.0)),
+            ("III", Some(3.0)),
+            ("B", None),
+            ("2+", None),
+            ("-", None),
+            ("", None),
+        ] {
+            assert_eq!(grade_of(words), grade, "{words}");
+        }
     }
 }

@@ -146,11 +146,11 @@ impl Answer<'_> {
         const BLOCK: u32 = 1024;
         let places = self.places();
         let (count, divisor) = (places.len() as f64, Self::divisor(&self.read.observed));
-        let mut rows = Vec::new();
+        let (mut rows, mut cursor) = (Vec::new(), self.plan.cursor(0));
         let mut findings = Vec::with_capacity(self.model.about.len());
         for block in blocks(self.model.about.len() as u32, BLOCK) {
             let width = block.len();
-            self.plan.fill(block, &mut rows);
+            self.plan.fill(block, &mut cursor, &mut rows);
             let mut sums = vec![0.0; width];
             for places in places.chunks(MULTIPLIED) {
                 let mut products = vec![1.0; width];
@@ -175,7 +175,8 @@ impl Answer<'_> {
     /// The weight of each observed term for one disease; together they are the part `findings`.
     pub(super) fn weights(&self, disease: u32) -> Vec<(u32, f64)> {
         let mut ratios = Vec::new();
-        self.plan.fill(disease..disease + 1, &mut ratios);
+        let mut cursor = self.plan.cursor(disease);
+        self.plan.fill(disease..disease + 1, &mut cursor, &mut ratios);
         let richness = self.about(disease).map_or(0.0, |about| about.richness);
         let divisor = Self::divisor(&self.read.observed);
         let ratio = |place: usize| ratios.get(place).copied().map_or(1.0, f64::from);
@@ -189,7 +190,7 @@ impl Answer<'_> {
         let mut shared = vec![0.0; cases.disease.len()];
         for term in &self.read.closure {
             let information = self.information(*term);
-            for case in cases.by_term.get(*term) {
+            for case in cases.with.get(*term) {
                 if let Some(sum) = shared.get_mut(*case as usize) {
                     *sum += information;
                 }

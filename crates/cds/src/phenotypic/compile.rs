@@ -28,7 +28,9 @@ const MALES: f64 = 0.53;
 
 /// Compiles everything.
 pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
+    let cpu=||std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap()/1e6; let t00=cpu(); let mut t0=cpu(); let mut tick=|n:&str|{let t=cpu(); eprint!("{n} {:.0} ",t-t0);t0=t;};
     let hierarchy = Hierarchy::new(&phenotypes.terms);
+    tick("hier");
     let mut tally = Tally::new(hierarchy.len());
     let mut counting = Counting::new(hierarchy.len());
     let about = phenotypes.diseases.values();
@@ -36,15 +38,21 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
         .clone()
         .map(|about| Described::new(&hierarchy, about, &mut tally))
         .collect();
+    tick("described");
     let learned: Vec<Option<Learned>> = about
         .map(|about| Learned::new(&hierarchy, about, &mut counting))
         .collect();
+    tick("learned");
     let general = General::new(&hierarchy, &described, &learned);
+    tick("general");
     let diseases = described.iter().zip(&learned);
     let shares = diseases.map(|(described, learned)| shares_of(described, learned.as_ref()));
     let columns = Columns::new(&hierarchy, &general, shares);
+    tick("columns");
     let richness = richness(&hierarchy, &general, &columns, described.len() as u32);
+    tick("richness");
     let excluded = exclusions(&hierarchy, &general, &described, &learned);
+    tick("excl");
     let is_learned = learned.iter().any(Option::is_some);
     let about = described
         .into_iter()
@@ -52,6 +60,7 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
         .zip(richness)
         .map(|((described, learned), richness)| about_of(&general, described, learned.as_ref(), richness))
         .collect();
+    tick("about"); eprint!("cpu {:.0} ", cpu()-t00);
     Phenotypic {
         cases: cases(&hierarchy, &general, learned),
         diseases: phenotypes.diseases.keys().cloned().collect(),
@@ -107,7 +116,7 @@ fn merged<const N: usize>(mut rows: Vec<(u32, [f64; N])>) -> Vec<(u32, [f64; N])
 /// a report is expected to have.
 fn richness(hierarchy: &Hierarchy, general: &General, columns: &Columns, diseases: u32) -> Vec<f64> {
     /// Diseases that are computed together: their ratios for all terms stay near the processor.
-    const BLOCK: u32 = 128;
+    const BLOCK: u32 = 64;
     let drawn: Vec<u32> = (0u32..)
         .zip(&general.draw)
         .filter(|(_, draw)| **draw > 0.0)
@@ -119,12 +128,13 @@ fn richness(hierarchy: &Hierarchy, general: &General, columns: &Columns, disease
         .iter()
         .map(|term| general.draw.get(*term as usize).copied().unwrap_or(0.0))
         .collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut cursor) = (Vec::new(), plan.cursor(0));
     let mut richness = Vec::with_capacity(diseases as usize);
     for block in blocks(diseases, BLOCK) {
-        plan.fill(block.clone(), &mut rows);
+        plan.fill(block.clone(), &mut cursor, &mut rows);
         let mut expected = vec![0.0; block.len()];
-        for (row, draw) in rows.chunks_exact(block.len()).zip(&draws) {
+        let rows = rows.chunks_exact(block.len()).zip(&draws);
+        for (row, draw) in rows.filter(|(_, draw)| **draw > 0.0) {
             for (sum, ratio) in expected.iter_mut().zip(row) {
                 *sum += draw * f64::from(*ratio);
             }
@@ -208,17 +218,22 @@ fn onset_weights(own: &Onset, general: &Onset) -> [f64; BINS] {
 
 fn cases(hierarchy: &Hierarchy, general: &General, learned: Vec<Option<Learned>>) -> Cases {
     let mut cases = Cases::default();
-    let mut by_term: Vec<(u32, u32)> = Vec::new();
+    let (mut with, mut without): (Vec<(u32, u32)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
     for (disease, learned) in (0u32..).zip(learned) {
         let seen = learned.map_or_else(Vec::new, |learned| learned.cases);
-        for case in &seen {
-            let number = cases.disease.len() as u32;
-            cases.disease.push(disease);
-            cases.information.push(general.information_of(&case.closure));
-            by_term.extend(case.closure.iter().map(|term| (*term, number)));
+        for publication in seen.chunk_by(|a, b| a.source == b.source) {
+            for case in publication {
+                let number = cases.disease.len() as u32;
+                cases.disease.push(disease);
+                cases.published.push(publication.len() as u32);
+                cases.information.push(general.information_of(&case.closure));
+                with.extend(case.closure.iter().map(|term| (*term, number)));
+                without.extend(case.excluded.iter().map(|term| (*term, number)));
+            }
         }
         cases.seen.push(seen);
     }
-    cases.by_term = Lists::by_number(hierarchy.len(), &by_term);
+    cases.with = Lists::by_number(hierarchy.len(), &with);
+    cases.without = Lists::by_number(hierarchy.len(), &without);
     cases
 }

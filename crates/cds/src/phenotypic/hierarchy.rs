@@ -2,7 +2,6 @@
 
 use super::lists::Lists;
 use rustc_hash::FxHashMap;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_knowledge::hpo::Terms;
 
@@ -28,8 +27,7 @@ pub(super) struct Hierarchy {
 impl Hierarchy {
     /// Numbers the terms. Terms on a circle of `is_a` are left out: none of them is broader than the others.
     pub(super) fn new(terms: &Terms) -> Self {
-        let depths = depths(terms);
-        let mut order: Vec<(u32, &Arc<str>)> = depths.into_iter().map(|(id, depth)| (depth, id)).collect();
+        let mut order = depths(terms);
         order.sort_unstable();
         let ids: Vec<Arc<str>> = order.into_iter().map(|(_, id)| Arc::clone(id)).collect();
         let numbers: FxHashMap<Arc<str>, u32> = ids.iter().cloned().zip(0..).collect();
@@ -83,7 +81,8 @@ impl Hierarchy {
 
     /// Number of a phenotypic term, by any of its ids.
     pub(super) fn number(&self, id: &str) -> Option<u32> {
-        self.numbers.get(self.used(id)).copied()
+        let number = |id: &str| self.numbers.get(id).copied();
+        number(id).or_else(|| number(self.also.get(id)?))
     }
 
     /// Id of a term.
@@ -108,51 +107,56 @@ impl Hierarchy {
     }
 }
 
-/// The terms beneath the root with the length of the longest way down to them.
-fn depths(terms: &Terms) -> BTreeMap<&Arc<str>, u32> {
-    let mut children: FxHashMap<&str, Vec<&Arc<str>>> = FxHashMap::default();
-    for term in terms.terms.values() {
-        for parent in term.parents.iter().filter(|_| term.id.as_ref() != ROOT) {
-            children.entry(parent).or_default().push(&term.id);
-        }
-    }
-    let below = |id: &str| children.get(id).map_or(&[][..], Vec::as_slice);
-    let mut depths = BTreeMap::new();
-    let Some((root, _)) = terms.terms.get_key_value(ROOT) else {
-        return depths;
+/// The terms beneath the root with the length of the longest way down to them. Those on a circle are never reached.
+fn depths(terms: &Terms) -> Vec<(u32, &Arc<str>)> {
+    let ids: Vec<&Arc<str>> = terms.terms.keys().collect();
+    let numbers: FxHashMap<&str, u32> = ids.iter().map(|id| id.as_ref()).zip(0..).collect();
+    let Some(root) = numbers.get(ROOT).copied() else {
+        return Vec::new();
     };
+    let mut below: Vec<(u32, u32)> = Vec::new();
+    for (child, term) in (0u32..).zip(terms.terms.values()) {
+        let parents = term.parents.iter().filter(|_| child != root);
+        let parents = parents.filter_map(|parent| numbers.get(parent.as_ref()));
+        below.extend(parents.map(|parent| (*parent, child)));
+    }
+    let children = Lists::by_number(ids.len(), &below);
     // How many of a term's parents are beneath the root and have not been reached yet.
-    let mut waiting: FxHashMap<&str, u32> = FxHashMap::default();
+    let mut waiting = vec![0u32; ids.len()];
     let mut found = vec![root];
     let mut next = 0;
-    while let Some(id) = found.get(next).copied() {
+    while let Some(term) = found.get(next).copied() {
         next += 1;
-        for child in below(id) {
-            let parents = waiting.entry(child.as_ref()).or_insert(0);
-            if *parents == 0 {
-                found.push(child);
+        for child in children.get(term) {
+            if let Some(parents) = waiting.get_mut(*child as usize) {
+                if *parents == 0 {
+                    found.push(*child);
+                }
+                *parents += 1;
             }
-            *parents += 1;
         }
     }
-    let mut ready = vec![(root, 0u32)];
-    while let Some((id, depth)) = ready.pop() {
-        let deepest = depths.entry(id).or_insert(depth);
-        let depth = *deepest;
-        for child in below(id) {
-            let longest = depths.entry(child).or_insert(0);
-            *longest = (*longest).max(depth + 1);
-            let depth = *longest;
-            if let Some(parents) = waiting.get_mut(child.as_ref()) {
-                *parents = parents.saturating_sub(1);
-                if *parents == 0 {
-                    waiting.remove(child.as_ref());
-                    ready.push((child, depth));
+    // Level by level: a term is reached with the last of its parents, which is the deepest.
+    let mut depths = Vec::with_capacity(found.len());
+    let mut level = vec![root];
+    for depth in 0u32.. {
+        if level.is_empty() {
+            break;
+        }
+        let mut deeper = Vec::new();
+        for term in level {
+            depths.extend(ids.get(term as usize).map(|id| (depth, *id)));
+            for child in children.get(term) {
+                if let Some(parents) = waiting.get_mut(*child as usize) {
+                    *parents -= 1;
+                    if *parents == 0 {
+                        deeper.push(*child);
+                    }
                 }
             }
         }
+        level = deeper;
     }
-    depths.retain(|id, _| !waiting.contains_key(id.as_ref()));
     depths
 }
 

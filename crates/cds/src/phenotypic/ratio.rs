@@ -47,6 +47,9 @@ struct Row<'c> {
     above: Range<usize>,
 }
 
+/// How far the entries of each row have been read; blocks come in ascending order.
+pub(super) struct Cursor(Vec<usize>);
+
 impl Columns {
     /// Takes for each disease in turn its terms with frequency and share among its patients.
     pub(super) fn new(
@@ -103,23 +106,29 @@ impl Columns {
 }
 
 impl Plan<'_> {
-    /// The ratios of all planned terms for a block of diseases, a row of the block's width for each term.
-    pub(super) fn fill(&self, block: Range<u32>, rows: &mut Vec<f32>) {
+    /// Stands before a disease in every row.
+    pub(super) fn cursor(&self, disease: u32) -> Cursor {
+        let first = |row: &Row<'_>| row.entries.partition_point(|entry| entry.disease < disease);
+        Cursor(self.rows.iter().map(first).collect())
+    }
+
+    /// The ratios of all planned terms for a block of diseases, a row of the block's width for each term. The cursor
+    /// stands before the block, and afterwards behind it.
+    pub(super) fn fill(&self, block: Range<u32>, cursor: &mut Cursor, rows: &mut Vec<f32>) {
         let width = block.len();
-        rows.clear();
         rows.resize(self.rows.len() * width, 1.0);
-        for (at, row) in self.rows.iter().enumerate() {
+        for ((at, row), next) in self.rows.iter().enumerate().zip(&mut cursor.0) {
             let (done, rest) = rows.split_at_mut(at * width);
             let (Some(own), Some(above)) = (rest.get_mut(..width), self.above.get(row.above.clone())) else {
                 continue;
             };
-            if above.is_empty() {
-                continue; // the root: everybody has something
-            }
             pass_down(own, done, above);
-            let first = row.entries.partition_point(|entry| entry.disease < block.start);
-            let entries = row.entries.get(first..).unwrap_or_default();
+            if above.is_empty() {
+                continue;
+            }
+            let entries = row.entries.get(*next..).unwrap_or_default();
             for entry in entries.iter().take_while(|entry| entry.disease < block.end) {
+                *next += 1;
                 let column = (entry.disease - block.start) as usize;
                 let inherited = above.iter().filter_map(|(above, passed)| {
                     let ratio = done.get(above * width + column)?;
@@ -136,10 +145,16 @@ impl Plan<'_> {
 
 fn pass_down(own: &mut [f32], done: &[f32], above: &[(usize, f32)]) {
     let width = own.len();
-    own.fill(FLOOR);
-    for (above, passed) in above {
-        let above = done.get(above * width..(above + 1) * width).unwrap_or_default();
-        for (own, above) in own.iter_mut().zip(above) {
+    let row = |place: usize| done.get(place * width..(place + 1) * width).unwrap_or_default();
+    let Some(((first, passed), others)) = above.split_first() else {
+        own.fill(1.0); // the root: everybody has something
+        return;
+    };
+    for (own, above) in own.iter_mut().zip(row(*first)) {
+        *own = greater(above * passed, FLOOR);
+    }
+    for (other, passed) in others {
+        for (own, above) in own.iter_mut().zip(row(*other)) {
             *own = greater(above * passed, *own);
         }
     }

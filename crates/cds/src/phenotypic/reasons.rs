@@ -48,8 +48,11 @@ impl Answer<'_> {
         push(Part::Sex, self.sex(disease), sex_from);
         push(Part::Likeness, self.likeness_to(disease), Vec::new());
         if let Some((weight, case)) = self.nearest_case(disease) {
-            let seen = self.model.cases.seen.items().get(case as usize);
-            push(Part::NearestCase, weight, seen.map(of_case).into_iter().collect());
+            push(
+                Part::NearestCase,
+                weight,
+                self.seen(case).map(of_case).into_iter().collect(),
+            );
         }
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         reasons
@@ -59,92 +62,137 @@ impl Answer<'_> {
         self.model.hierarchy.id(term).cloned().unwrap_or_default()
     }
 
-    fn rows(&self, disease: u32) -> &[Row] {
+    /// The rows of a disease about a term.
+    fn rows(&self, disease: u32, term: u32) -> &[Row] {
+        let rows = self.all_rows(disease);
+        let first = rows.partition_point(|row| row.term < term);
+        let rows = rows.get(first..).unwrap_or_default();
+        let count = rows.partition_point(|row| row.term == term);
+        rows.get(..count).unwrap_or_default()
+    }
+
+    fn all_rows(&self, disease: u32) -> &[Row] {
         let about = self.model.about.get(disease as usize);
         about.map_or(&[][..], |about| &about.rows)
     }
 
-    fn cases(&self, disease: u32) -> &[Seen] {
-        self.model.cases.seen.get(disease)
+    /// The cases of a disease among a list of cases.
+    fn cases_of<'l>(&self, disease: u32, list: &'l [u32]) -> &'l [u32] {
+        let own = self.model.cases.seen.range(disease);
+        let first = list.partition_point(|case| (*case as usize) < own.start);
+        let list = list.get(first..).unwrap_or_default();
+        let count = list.partition_point(|case| (*case as usize) < own.end);
+        list.get(..count).unwrap_or_default()
+    }
+
+    fn seen(&self, case: u32) -> Option<&Seen> {
+        self.model.cases.seen.items().get(case as usize)
+    }
+
+    /// Cases of a disease that have a term or something narrower.
+    fn cases_with(&self, disease: u32, term: u32) -> &[u32] {
+        self.cases_of(disease, self.model.cases.with.get(term))
+    }
+
+    /// Cases of a disease in which a term or something broader was excluded and nothing narrower observed.
+    fn cases_without(&self, disease: u32, term: u32) -> Vec<u32> {
+        let broader = self.model.hierarchy.ancestors.get(term).iter();
+        let lists = broader.map(|broader| self.model.cases.without.get(*broader));
+        let with = self.cases_with(disease, term);
+        let mut cases: Vec<u32> = lists
+            .flat_map(|list| self.cases_of(disease, list))
+            .copied()
+            .filter(|case| with.binary_search(case).is_err())
+            .collect();
+        cases.sort_unstable();
+        cases.dedup();
+        cases
+    }
+
+    /// Whether the disease lists the term itself: in the annotation or in a case.
+    fn is_named(&self, disease: u32, term: u32) -> bool {
+        let is_observed = |case: &u32| self.seen(*case).is_some_and(|seen| has(&seen.observed, term));
+        !self.rows(disease, term).is_empty() || self.cases_with(disease, term).iter().any(is_observed)
     }
 
     /// How a disease lists a term: itself, something narrower, or the nearest that is broader.
     fn listed(&self, disease: u32, term: u32) -> (Met, Vec<Ground>) {
-        let (rows, cases) = (self.rows(disease), self.cases(disease));
-        let is_named = |term: u32| {
-            rows.iter().any(|row| row.term == term) || cases.iter().any(|case| has(&case.observed, term))
-        };
-        if is_named(term) {
-            return (Met::Exact, self.grounds(disease, term, |row| row.term == term));
+        if self.is_named(disease, term) {
+            return (Met::Exact, self.grounds(disease, term, self.rows(disease, term)));
         }
-        let narrower = |row: &Row| !row.negated && self.model.hierarchy.is_a(row.term, term);
+        let narrower = self.all_rows(disease).iter();
+        let narrower = narrower.filter(|row| !row.negated && self.model.hierarchy.is_a(row.term, term));
         let grounds = self.grounds(disease, term, narrower);
         if !grounds.is_empty() {
             return (Met::Descendant, grounds);
         }
         // What is broader has a lower number; the root says nothing.
         let broader = self.model.hierarchy.ancestors.get(term).iter().rev();
-        let nearest = broader.copied().find(|broader| {
-            *broader > 0
-                && (rows.iter().any(|row| row.term == *broader && !row.negated)
-                    || cases.iter().any(|case| has(&case.observed, *broader)))
-        });
-        match nearest {
-            Some(broader) => (
-                Met::Ancestor,
-                self.grounds(disease, broader, |row| row.term == broader && !row.negated),
-            ),
+        let mut broader = broader
+            .copied()
+            .filter(|broader| *broader > 0 && *broader != term);
+        match broader.find(|broader| self.is_named(disease, *broader)) {
+            Some(broader) => {
+                let rows = self.rows(disease, broader);
+                (Met::Ancestor, self.grounds(disease, broader, rows))
+            }
             None => (Met::None, Vec::new()),
         }
     }
 
-    /// The rows chosen, and the publications whose cases have the term.
-    fn grounds(&self, disease: u32, term: u32, is_chosen: impl Fn(&Row) -> bool) -> Vec<Ground> {
-        let rows = self.rows(disease).iter().filter(|row| is_chosen(row));
-        let publications = self.cases(disease).chunk_by(|a, b| a.source == b.source);
-        let publications = publications.filter_map(|cases| {
-            let with = cases.iter().filter(|case| has(&case.closure, term)).count();
-            let counted = self.of_cases(cases, term, with, cases.len())?;
-            (with > 0).then_some(counted)
-        });
-        let mut grounds: Vec<Ground> = rows.map(|row| self.of_row(row)).chain(publications).collect();
+    /// The rows, and the publications whose cases have the term.
+    fn grounds<'r>(&self, disease: u32, term: u32, rows: impl IntoIterator<Item = &'r Row>) -> Vec<Ground> {
+        let rows = rows.into_iter().map(|row| self.of_row(row));
+        let mut grounds: Vec<Ground> = rows.collect();
+        for (case, with, published) in self.publications(self.cases_with(disease, term)) {
+            grounds.extend(self.of_cases(case, term, with, published));
+        }
         grounds.sort_by(|a, b| (&a.source, &a.term).cmp(&(&b.source, &b.term)));
         grounds
     }
 
-    /// The counts that weigh against or for a disease when a term is excluded.
+    /// The counts that weigh for or against a disease when a term is excluded.
     fn counted(&self, disease: u32, term: u32) -> (Met, Vec<Ground>) {
-        let is_counted = |row: &&Row| !row.negated && matches!(row.frequency, Frequency::Count(..));
-        let hierarchy = &self.model.hierarchy;
-        let rows: Vec<&Row> = self
-            .rows(disease)
-            .iter()
-            .filter(is_counted)
-            .filter(|row| hierarchy.is_a(row.term, term))
-            .collect();
-        let cases = self.cases(disease);
-        let publications = cases.chunk_by(|a, b| a.source == b.source).filter_map(|cases| {
-            let with = cases.iter().filter(|case| has(&case.closure, term)).count();
-            let is_excluded = |case: &&Seen| {
-                let excluded = case.excluded.iter();
-                !has(&case.closure, term) && excluded.into_iter().any(|broad| hierarchy.is_a(term, *broad))
-            };
-            let of = with + cases.iter().filter(is_excluded).count();
-            let counted = self.of_cases(cases, term, with, of)?;
-            (of > 0).then_some(counted)
-        });
-        let is_exact = rows.iter().any(|row| row.term == term)
-            || cases
-                .iter()
-                .any(|case| has(&case.observed, term) || has(&case.excluded, term));
-        let met = if is_exact { Met::Exact } else { Met::Descendant };
-        let mut grounds: Vec<Ground> = rows
-            .iter()
-            .map(|row| self.of_row(row))
-            .chain(publications)
-            .collect();
+        let is_counted = |row: &&Row| {
+            !row.negated
+                && matches!(row.frequency, Frequency::Count(..))
+                && self.model.hierarchy.is_a(row.term, term)
+        };
+        let rows: Vec<&Row> = self.all_rows(disease).iter().filter(is_counted).collect();
+        let without = self.cases_without(disease, term);
+        let mut all: Vec<u32> = [self.cases_with(disease, term), &without].concat();
+        all.sort_unstable();
+        let is_said = |case: &u32| {
+            self.seen(*case)
+                .is_some_and(|seen| has(&seen.observed, term) || has(&seen.excluded, term))
+        };
+        let is_exact = rows.iter().any(|row| row.term == term) || all.iter().any(is_said);
+        let mut grounds: Vec<Ground> = rows.into_iter().map(|row| self.of_row(row)).collect();
+        let of_publication = |cases: &[u32]| cases.iter().filter(|case| !has(&without, **case)).count();
+        for cases in all.chunk_by(|a, b| self.source(*a) == self.source(*b)) {
+            let case = cases.first().copied().unwrap_or_default();
+            grounds.extend(self.of_cases(case, term, of_publication(cases) as u32, cases.len() as u32));
+        }
         grounds.sort_by(|a, b| (&a.source, &a.term).cmp(&(&b.source, &b.term)));
+        let met = if is_exact { Met::Exact } else { Met::Descendant };
         (met, grounds)
+    }
+
+    fn source(&self, case: u32) -> Option<&Arc<str>> {
+        self.seen(case).map(|seen| &seen.source)
+    }
+
+    /// Cases by publication: the first, how many, and how many the publication has of the disease.
+    fn publications(&self, cases: &[u32]) -> Vec<(u32, u32, u32)> {
+        let published = |case: u32| {
+            let published = self.model.cases.published.get(case as usize);
+            published.copied().unwrap_or(0)
+        };
+        let publications = cases.chunk_by(|a, b| self.source(*a) == self.source(*b));
+        let publications = publications.filter_map(|cases| Some((*cases.first()?, cases.len() as u32)));
+        publications
+            .map(|(first, count)| (first, count, published(first)))
+            .collect()
     }
 
     fn of_row(&self, row: &Row) -> Ground {
@@ -157,11 +205,11 @@ impl Answer<'_> {
         }
     }
 
-    fn of_cases(&self, cases: &[Seen], term: u32, with: usize, of: usize) -> Option<Ground> {
+    fn of_cases(&self, case: u32, term: u32, with: u32, of: u32) -> Option<Ground> {
         Some(Ground {
-            source: Arc::clone(&cases.first()?.source),
+            source: Arc::clone(self.source(case)?),
             term: self.id(term),
-            frequency: Frequency::Count(with as u32, of as u32),
+            frequency: Frequency::Count(with, of),
             negated: false,
             case: None,
         })

@@ -6,7 +6,7 @@
 use super::subject::{Finding, Outcome, Subject, days_between};
 use super::{Grade, Kind, Lowered, Missing};
 use crate::patient::{DrugUse, Place};
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity, TimeFrame};
 use tsumugi_knowledge::drug::{Basis, Likelihood, Role};
@@ -31,6 +31,8 @@ struct Record {
 enum Link<'b> {
     Same,
     Class,
+    /// Both are of one class, whose members cross-react more than seldom.
+    Family(Likelihood, &'b Basis),
     Cross(Likelihood, &'b Basis),
     SharedClass(Arc<str>),
 }
@@ -47,10 +49,22 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
     }
     for record in &records {
         if let Some(link) = link(subject, record) {
-            outcome.findings.push(finding(subject, record, &link));
+            let mut finding = finding(subject, record, &link);
+            finding.key = key(subject, &records, record);
+            outcome.findings.push(finding);
         }
     }
     outcome
+}
+
+/// Allergies to a drug and to its class, both recorded, are one: they have the key of the broadest.
+fn key(subject: &Subject<'_>, records: &[Record], record: &Record) -> String {
+    let book = subject.checks.book;
+    let meant = |record: &Record| book.stands_for(&record.to).first().unwrap_or(&record.to).clone();
+    let lineage = book.lineage(subject.checks.vocabulary, &meant(record));
+    let recorded: Vec<Arc<str>> = records.iter().map(meant).collect();
+    let broadest = lineage.into_iter().rev().find(|id| recorded.contains(id));
+    format!("allergy:{}", broadest.as_ref().unwrap_or(&record.to))
 }
 
 fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
@@ -58,7 +72,7 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
     let (word, grade, rank) = match link {
         Link::Same => ("same", Grade::Interruptive, 0),
         Link::Class => ("class", Grade::Interruptive, 0),
-        Link::Cross(Likelihood::High, _) => ("cross", Grade::Interruptive, 0),
+        Link::Family(..) | Link::Cross(Likelihood::High, _) => ("cross", Grade::Interruptive, 0),
         Link::Cross(Likelihood::Moderate, _) if is_severe => ("cross", Grade::Interruptive, 0),
         Link::Cross(Likelihood::Moderate, _) => ("cross", Grade::Passive, 1),
         Link::Cross(Likelihood::Low, _) if is_severe => ("cross", Grade::Passive, 1),
@@ -78,9 +92,7 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
         (false, false) => format!("allergy-{word}"),
     };
     let likelihood = match link {
-        Link::Cross(Likelihood::High, _) => subject.say("likelihood-high", &[]),
-        Link::Cross(Likelihood::Moderate, _) => subject.say("likelihood-moderate", &[]),
-        Link::Cross(Likelihood::Low, _) => subject.say("likelihood-low", &[]),
+        Link::Family(likelihood, _) | Link::Cross(likelihood, _) => subject.say(word_of(*likelihood), &[]),
         _ => String::new(),
     };
     let class = match link {
@@ -101,17 +113,11 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
     ];
     let mechanism = subject.say(&key, &fills);
     let finding = subject
-        .finding(
-            Kind::Allergy,
-            format!("allergy:{}", record.to),
-            grade,
-            rank,
-            mechanism,
-        )
+        .finding(Kind::Allergy, String::new(), grade, rank, mechanism)
         .against(&record.to)
         .because(record.places.iter().cloned());
     let finding = match link {
-        Link::Cross(_, basis) => finding.on(basis),
+        Link::Family(_, basis) | Link::Cross(_, basis) => finding.on(basis),
         _ => finding,
     };
     match record.first.zip(tolerated(subject, record)) {
@@ -128,29 +134,55 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
     }
 }
 
+fn word_of(likelihood: Likelihood) -> &'static str {
+    match likelihood {
+        Likelihood::High => "likelihood-high",
+        Likelihood::Moderate => "likelihood-moderate",
+        Likelihood::Low => "likelihood-low",
+    }
+}
+
+/// The closest link; an allergen that names a group of drugs is looked at as that group.
 fn link<'b>(subject: &Subject<'b>, record: &Record) -> Option<Link<'b>> {
+    let group = subject.checks.book.stands_for(&record.to);
+    let own = std::iter::once(&record.to).chain(group);
+    let mut links: Vec<Link<'_>> = own.filter_map(|to| link_to(subject, to)).collect();
+    let closeness = |link: &Link<'_>| match link {
+        Link::Same => (0, None),
+        Link::Class => (1, None),
+        Link::Family(likelihood, _) => (2, Some(std::cmp::Reverse(*likelihood))),
+        Link::Cross(likelihood, _) => (3, Some(std::cmp::Reverse(*likelihood))),
+        Link::SharedClass(_) => (4, None),
+    };
+    links.sort_by_key(closeness);
+    links.into_iter().next()
+}
+
+fn link_to<'b>(subject: &Subject<'b>, to: &Arc<str>) -> Option<Link<'b>> {
     let book = subject.checks.book;
     let order = &subject.order.drug;
-    let is_ingredient =
-        book.ingredients(order).contains(&record.to) || book.ingredients(&record.to).contains(order);
-    if record.to == *order || is_ingredient {
+    if to == order || book.ingredients(order).contains(to) || book.ingredients(to).contains(order) {
         return Some(Link::Same);
     }
-    if subject.lineage.contains(&record.to) {
+    if subject.lineage.contains(to) {
         return Some(Link::Class);
     }
-    let allergens = book.lineage(subject.checks.vocabulary, &record.to);
-    let rows = allergens.iter().flat_map(|id| book.cross_allergies(id));
+    let allergens = book.lineage(subject.checks.vocabulary, to);
+    let rows = allergens
+        .iter()
+        .flat_map(|id| book.cross_allergies(id).iter().map(move |row| (id, row)));
     let cross = rows
-        .filter(|row| subject.lineage.contains(&row.drug))
-        .max_by_key(|row| row.likelihood);
-    if let Some(row) = cross {
-        return Some(Link::Cross(row.likelihood, &row.basis));
+        .filter(|(_, row)| subject.lineage.contains(&row.drug))
+        .max_by_key(|(id, row)| (row.likelihood, **id == row.drug));
+    if let Some((id, row)) = cross {
+        let is_family = *id == row.drug && row.likelihood > Likelihood::Low;
+        return Some(if is_family {
+            Link::Family(row.likelihood, &row.basis)
+        } else {
+            Link::Cross(row.likelihood, &row.basis)
+        });
     }
-    let (own, others) = (
-        direct_classes(subject, order),
-        direct_classes(subject, &record.to),
-    );
+    let (own, others) = (direct_classes(subject, order), direct_classes(subject, to));
     let shared = own.into_iter().find(|class| others.contains(class));
     shared
         .filter(|class| !book.role(Role::UsedTogether).contains(class))
@@ -194,7 +226,7 @@ fn taken_on(subject: &Subject<'_>, usage: &DrugUse) -> Option<Date> {
     let told = subject.patient.notes.get(&usage.place.note).copied();
     let taken = match &usage.time {
         Some(time) if time.frame == TimeFrame::Since && usage.phase == Phase::Current => told,
-        Some(time) => time.to.or(time.from).map(|moment| moment.date()),
+        Some(time) => time.to.or(time.from).map(DateTime::date),
         // Of the past, but nobody knows when.
         None if usage.phase == Phase::Past => None,
         None => told,

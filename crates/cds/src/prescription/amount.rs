@@ -12,8 +12,10 @@ use tsumugi_knowledge::drug::DoseWord;
 pub(super) struct Reading {
     /// A day; none where it is not known how often it is taken.
     pub(super) day: Option<f64>,
-    /// A dose.
+    /// A dose; none where the amount may also be a day's.
     pub(super) single: Option<f64>,
+    /// What is taken at least on a day of intake.
+    pub(super) least: f64,
 }
 
 /// Why a dosage cannot be read.
@@ -48,6 +50,14 @@ impl Schedule {
     }
 }
 
+/// The route, as it is written or as tablets, meals and divided doses tell it.
+pub(super) fn route<'d>(dosage: &'d Dosage, words: &BTreeSet<DoseWord>) -> Option<&'d str> {
+    let unit = dosage.amount.as_ref().and_then(|amount| amount.unit.as_deref());
+    let is_swallowed = matches!(unit, Some("{tablet}" | "{capsule}" | "{packet}" | "{pill}"));
+    let tells = is_swallowed || words.contains(&DoseWord::Divided) || words.contains(&DoseWord::Oral);
+    dosage.route.as_deref().or(tells.then_some("oral"))
+}
+
 /// The readings of a dosage in a unit.
 pub(super) fn readings(
     dosage: &Dosage,
@@ -60,10 +70,17 @@ pub(super) fn readings(
     let of_dose = Reading {
         day: times.map(|times| total.number * times),
         single: Some(total.number),
+        least: total.number,
     };
     let of_day = Reading {
         day: Some(total.number),
         single: times.map(|times| total.number / times),
+        least: total.number,
+    };
+    let of_either = Reading {
+        day: None,
+        single: None,
+        least: total.number,
     };
     if total.is_of_day {
         return Ok(vec![of_day]);
@@ -73,11 +90,14 @@ pub(super) fn readings(
     }
     let says = |word| words.contains(&word);
     // "60 mg in three doses": with no count beside it, the strength may be that of one tablet.
-    let day_is_meant = says(DoseWord::Day) && dosage.amount.is_some();
+    let is_once = times.is_none_or(|times| times <= 1.0);
+    let day_is_meant =
+        (says(DoseWord::Day) || says(DoseWord::Divided)) && (dosage.amount.is_some() || is_once);
     Ok(match (says(DoseWord::Dose), day_is_meant) {
         (true, false) => vec![of_dose],
         (false, true) => vec![of_day],
-        _ if times.is_none_or(|times| times <= 1.0) => vec![of_dose],
+        _ if times.is_none() => vec![of_either],
+        _ if is_once => vec![of_dose],
         _ => vec![of_dose, of_day],
     })
 }

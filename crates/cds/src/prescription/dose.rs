@@ -3,7 +3,7 @@
 //! The limits are the widest of all rows that may be meant (routes, indications), and a dosage exceeds them only where
 //! every reading of its words does: an alert that stops the order is then about the amount and not about its wording.
 
-use super::amount::{Reading, Schedule, Unread, factor, readings};
+use super::amount::{Reading, Schedule, Unread, factor, readings, route};
 use super::kidney::latest;
 use super::subject::{Finding, Outcome, Subject};
 use super::{Grade, Kind, Missing};
@@ -48,7 +48,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
     };
     outcome.missing.clear();
     let words = book.dose_words(&written(subject));
-    let rows = of_route_and_age(subject, rows, &mut outcome.missing);
+    let rows = of_route_and_age(subject, rows, &words, &mut outcome.missing);
     if rows.is_empty() {
         outcome.missing.push(Missing::UsualDose);
         return outcome;
@@ -84,9 +84,10 @@ fn written(subject: &Subject<'_>) -> String {
 fn of_route_and_age<'b>(
     subject: &Subject<'_>,
     rows: &'b [UsualDose],
+    words: &BTreeSet<DoseWord>,
     missing: &mut Vec<Missing>,
 ) -> Vec<&'b UsualDose> {
-    let route = subject.order.dosage.route.as_deref();
+    let route = route(&subject.order.dosage, words);
     let is_of_route = |row: &&UsualDose| {
         let own = row.route.as_ref();
         let by_mouth = |route: &str| matches!(route, "oral" | "tube");
@@ -186,29 +187,18 @@ fn exceeded(subject: &Subject<'_>, limits: &Limits<'_>) -> Option<Finding> {
         let numbers = limits.readings.iter().map(part);
         numbers.reduce(|a, b| Some(a?.min(b?))).flatten()
     };
-    // One dose is at least what is taken on its day.
-    let day = lowest(|reading| reading.day.or(reading.single));
+    let day = lowest(|reading| Some(reading.day.unwrap_or(reading.least)));
     let single = lowest(|reading| reading.single);
-    if let Some(day) = day {
-        if let Some(finding) = slip(subject, limits, day) {
-            return Some(finding);
-        }
-        if day > limits.max_day {
-            let grade = loud(subject, day >= OVERDOSE * limits.max_day);
-            return Some(told(
-                subject,
-                limits,
-                "dose-over-day",
-                grade,
-                (day, limits.max_day),
-            ));
-        }
-    }
-    if let Some((single, most)) = single.zip(limits.max_single)
-        && single > most
-    {
-        let grade = loud(subject, single >= OVERDOSE * most);
-        return Some(told(subject, limits, "dose-over-single", grade, (single, most)));
+    let of_day = day.and_then(|day| {
+        let over = || over(subject, limits, "dose-over-day", (day, limits.max_day));
+        slip(subject, limits, day).or_else(over)
+    });
+    let of_single = single
+        .zip(limits.max_single)
+        .and_then(|(single, most)| over(subject, limits, "dose-over-single", (single, most)));
+    let worst = of_day.into_iter().chain(of_single);
+    if let Some(worst) = worst.reduce(|a, b| if b.alert.grade > a.alert.grade { b } else { a }) {
+        return Some(worst);
     }
     let days = limits.readings.iter().map(|reading| reading.day);
     let highest = days.reduce(|a, b| Some(a?.max(b?))).flatten()?;
@@ -222,6 +212,17 @@ fn exceeded(subject: &Subject<'_>, limits: &Limits<'_>) -> Option<Finding> {
             (highest, limits.usual_low),
         )
     })
+}
+
+/// An amount over the greatest one.
+fn over(
+    subject: &Subject<'_>,
+    limits: &Limits<'_>,
+    word: &str,
+    (value, most): (f64, f64),
+) -> Option<Finding> {
+    let grade = loud(subject, value >= OVERDOSE * most);
+    (value > most).then(|| told(subject, limits, word, grade, (value, most)))
 }
 
 /// An amount that only a slip of the decimal point explains.

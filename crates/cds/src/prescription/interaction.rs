@@ -9,6 +9,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
     let mut outcome = Outcome::unless_covered(Kind::Interaction, subject, Aspect::Interaction);
     for partner in partners(subject) {
         let row = gravest(subject, |row| partner.lineage.contains(&row.partner));
+        let row = row.filter(|_| !is_named_nearer(subject, partner));
         outcome
             .findings
             .extend(row.map(|row| with_drug(subject, partner, row)));
@@ -25,6 +26,11 @@ fn partners<'s>(subject: &'s Subject<'_>) -> impl Iterator<Item = &'s Partner> {
         .partners
         .iter()
         .filter(|partner| partner.drug != subject.order.drug)
+}
+
+/// Whether a partner is a class of which a member is told as well: the member stands for it.
+fn is_named_nearer(subject: &Subject<'_>, class: &Partner) -> bool {
+    partners(subject).any(|partner| partner.drug != class.drug && partner.lineage.contains(&class.drug))
 }
 
 /// The gravest row; among rows of the same severity the one that stands nearest to the drug.

@@ -119,8 +119,8 @@ impl Kidneys {
 /// The newest positive value of the test of a role.
 pub(super) fn latest<'s>(subject: &'s Subject<'_>, role: Role) -> Option<&'s Measure> {
     let tests: &[Arc<str>] = subject.checks.book.role(role);
-    let measures = tests.iter().filter_map(|test| subject.patient.latest(test));
-    measures.filter(|measure| measure.value > 0.0).last()
+    let mut measures = tests.iter().filter_map(|test| subject.patient.latest(test));
+    measures.rfind(|measure| measure.value > 0.0)
 }
 
 fn stated(measure: &Measure, word: &'static str) -> Figure {

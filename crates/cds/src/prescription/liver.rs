@@ -10,7 +10,7 @@ use tsumugi_knowledge::drug::{Action, Aspect, Impairment, Organ, OrganDose, Role
 
 /// A Child-Pugh class with the words for it.
 struct Class {
-    class: char,
+    letter: char,
     value: String,
     places: Vec<Place>,
 }
@@ -36,7 +36,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
         return outcome;
     };
     let holds = |row: &&OrganDose| match row.impairment {
-        Impairment::ChildPugh { from, to } => (from..=to).contains(&class.class),
+        Impairment::ChildPugh { from, to } => (from..=to).contains(&class.letter),
         _ => false,
     };
     let gravest = rows.into_iter().filter(holds).max_by_key(|row| row.action);
@@ -71,7 +71,7 @@ fn class(subject: &Subject<'_>) -> Option<Class> {
     let newest = stated.max_by_key(|(_, place)| (subject.patient.notes.get(&place.note), place.event));
     if let Some((class, place)) = newest {
         return Some(Class {
-            class,
+            letter: class,
             value: say(class),
             places: vec![place.clone()],
         });
@@ -80,7 +80,7 @@ fn class(subject: &Subject<'_>) -> Option<Class> {
         standing.hold == Hold::Now && subject.plays(&standing.state, Role::SevereLiverDisease)
     })?;
     Some(Class {
-        class: 'C',
+        letter: 'C',
         value: subject.say("value-severe-liver", &[("other", &subject.name(&failing.state))]),
         places: failing.places.clone(),
     })

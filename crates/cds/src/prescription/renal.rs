@@ -71,36 +71,29 @@ fn missing(outcome: &mut Outcome, kidneys: &Kidneys, rows: &[&OrganDose], is_hit
 }
 
 fn hit<'r>(kidneys: &Kidneys, row: &'r OrganDose) -> Option<Hit<'r>> {
-    let within = |figure: &Figure, from: f64, to: f64| from <= figure.value && figure.value < to;
-    let (figure, is_near_limit) = match row.impairment {
-        Impairment::Egfr { from, to } => {
-            let figure = kidneys.egfr.clone().filter(|figure| within(figure, from, to))?;
-            (figure, false)
+    let within = |figure: &Option<Figure>, from: f64, to: f64| {
+        let figure = figure.clone();
+        figure.filter(|figure| from <= figure.value && figure.value < to)
+    };
+    let mut is_near_limit = false;
+    let figure = match row.impairment {
+        Impairment::Egfr { from, to } => within(&kidneys.egfr, from, to)?,
+        Impairment::Clearance { from, to } if kidneys.clearance.is_some() => {
+            within(&kidneys.clearance, from, to)?
         }
-        Impairment::Clearance { from, to } => match &kidneys.clearance {
-            Some(figure) => (
-                Some(figure.clone()).filter(|figure| within(figure, from, to))?,
-                false,
-            ),
-            None => {
-                let mut figure = kidneys.egfr.clone().filter(|figure| within(figure, from, to))?;
-                figure.word = "value-ccr-by-egfr";
-                let is_near_limit = figure.value > to * CLEARLY_BELOW;
-                (figure, is_near_limit)
+        Impairment::Clearance { from, to } => {
+            let rate = within(&kidneys.egfr, from, to)?;
+            is_near_limit = rate.value > to * CLEARLY_BELOW;
+            Figure {
+                word: "value-ccr-by-egfr",
+                ..rate
             }
-        },
-        Impairment::Hemodialysis => {
-            let places = kidneys.dialysis.clone()?;
-            let word = "value-hemodialysis";
-            (
-                Figure {
-                    value: 0.0,
-                    word,
-                    places,
-                },
-                false,
-            )
         }
+        Impairment::Hemodialysis => Figure {
+            value: 0.0,
+            word: "value-hemodialysis",
+            places: kidneys.dialysis.clone()?,
+        },
         Impairment::ChildPugh { .. } => return None,
     };
     Some(Hit {

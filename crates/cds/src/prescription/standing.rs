@@ -8,8 +8,10 @@ use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity};
 use tsumugi_tables::TermKind;
 
-/// A state that is neither chronic nor of life counts as of now for this many days after it was told (estimate).
-const STAYS: i64 = 90;
+/// A disease that is not chronic counts as of now for this many days after it was told (estimate).
+const DISEASE_STAYS: i64 = 90;
+/// A sign or an abnormal value counts as of now for this many days after it was told (estimate).
+const FINDING_STAYS: i64 = 7;
 
 /// How firmly a state stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,13 +97,18 @@ fn hold(checks: Checks<'_>, patient: &Patient, fact: &Fact) -> Option<Hold> {
 }
 
 fn is_old(checks: Checks<'_>, patient: &Patient, fact: &Fact) -> bool {
-    let is_of_life = checks
+    let kind = checks
         .vocabulary
         .concept(fact.state.concept())
-        .is_some_and(|concept| concept.kind == TermKind::Circumstance);
+        .map(|concept| concept.kind);
+    let stays = match kind {
+        Some(TermKind::Circumstance) => return false,
+        Some(TermKind::Finding | TermKind::Test) => FINDING_STAYS,
+        _ => DISEASE_STAYS,
+    };
     let told = patient.notes.get(&fact.place.note).copied();
     let days = told
         .zip(patient.today)
         .and_then(|(told, today)| days_between(told, today));
-    !is_of_life && days.is_some_and(|days| days > STAYS)
+    days.is_some_and(|days| days > stays)
 }

@@ -3,7 +3,7 @@
 use super::standing::Standing;
 use super::{Alert, Checks, Grade, Kind, Lowered, Missing, Order};
 use crate::patient::{DrugUse, Patient, Place};
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use std::sync::Arc;
 use tsumugi_clinical::{Phase, Polarity};
 use tsumugi_knowledge::drug::{Aspect, Basis, Role};
@@ -100,11 +100,7 @@ pub(super) fn days_between(from: Date, to: Date) -> Option<i64> {
 }
 
 fn is_before_today(patient: &Patient, usage: &DrugUse) -> bool {
-    let began = usage
-        .time
-        .as_ref()
-        .and_then(|time| time.from)
-        .map(|from| from.date());
+    let began = usage.time.as_ref().and_then(|time| time.from).map(DateTime::date);
     if let Some((began, today)) = began.zip(patient.today)
         && began < today
     {

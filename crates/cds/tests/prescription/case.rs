@@ -127,7 +127,7 @@ impl Case {
             .flat_map(|report| &report.alerts)
             .map(|alert| &alert.mechanism);
         let open: Vec<&String> = sentences
-            .filter(|text| text.is_empty() || text.contains(['{', '}']))
+            .filter(|text| text.is_ascii() || text.contains(['{', '}']))
             .collect();
         if alerts == self.alerts && missing.is_empty() && open.is_empty() {
             return None;

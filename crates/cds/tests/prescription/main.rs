@@ -3,6 +3,13 @@
 //! The cases stand in `cases.txt`, against the small book of drug facts in `book/`; the names are those of the embedded
 //! vocabulary.
 
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a case that cannot be read is a failed test"
+)]
+
 mod case;
 mod embedded;
 mod tables;
@@ -27,5 +34,5 @@ fn every_case_gives_its_alerts_and_answers() {
         failures.extend(case.failure(&book));
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(count > 90, "{count} cases were read");
+    assert!(count > 200, "{count} cases were read");
 }

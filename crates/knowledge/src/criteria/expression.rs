@@ -9,6 +9,8 @@ use tsumugi_clinical::{Interpretation, Sex};
 pub enum How {
     /// There now.
     Now,
+    /// There now, or suspected.
+    Suspected,
     /// There before.
     History,
     /// There now or before.

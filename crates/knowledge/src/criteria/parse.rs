@@ -54,6 +54,9 @@ pub(super) fn number(text: &str, scope: Scope<'_>) -> Result<Number, ExpressionE
 /// Expressions nest no deeper.
 const DEEPEST: u32 = 24;
 
+/// `at-least` counts no further.
+const MOST: u32 = 100;
+
 /// The words that begin a number; a test begins one, too.
 const NUMBER_WORDS: [&str; 16] = [
     "age", "score", "previous", "lowest", "highest", "upper", "lower", "ln", "exp", "sqrt", "round", "min",
@@ -225,6 +228,7 @@ impl<'a> Parser<'a> {
                     Expression::NEVER
                 });
             }
+            "suspected" => How::Suspected,
             "history" => How::History,
             "ever" => How::Ever,
             "family" => How::Family,
@@ -272,9 +276,12 @@ impl<'a> Parser<'a> {
 
     fn at_least(&mut self) -> Result<Expression, ExpressionError> {
         self.next += 1;
-        let count = match self.sign() {
-            Sign::Number(count) if *count >= 1.0 && count.fract() == 0.0 => *count,
-            _ => return Err(self.error("a whole number from 1")),
+        let count = match *self.sign() {
+            Sign::Number(count) => (1..=MOST).find(|whole| Comparator::Equal.holds(f64::from(*whole), count)),
+            _ => None,
+        };
+        let Some(count) = count else {
+            return Err(self.error("a whole number from 1"));
         };
         self.next += 1;
         self.want_mark("(")?;
@@ -282,13 +289,12 @@ impl<'a> Parser<'a> {
         while self.take_mark(",") {
             all.push(self.either()?);
         }
-        if count > all.len() as f64 {
+        if all.len() < count as usize {
             return Err(self.error(format!("at least {count} expressions")));
         }
         if !self.take_mark(")") {
             return Err(self.error("\",\" or \")\""));
         }
-        let count = all.len().min(count as usize) as u32;
         Ok(Expression::AtLeast(count, all))
     }
 
@@ -306,7 +312,7 @@ impl<'a> Parser<'a> {
 
     fn points(&mut self) -> Result<Expression, ExpressionError> {
         if !self.scope.has_points {
-            return Err(self.error("no points here: only outcomes know their sum"));
+            return Err(self.error("a fact or a value (only results know the points)"));
         }
         self.next += 1;
         let comparator = self.comparator()?;
@@ -441,7 +447,7 @@ impl<'a> Parser<'a> {
             }
             "score" => {
                 let last = self.scope.formulas.len().checked_sub(1);
-                let last = last.ok_or_else(|| self.error("no score here: there is no formula"))?;
+                let last = last.ok_or_else(|| self.error("another value (there is no formula before)"))?;
                 self.next += 1;
                 return Ok(Number::Formula(last));
             }

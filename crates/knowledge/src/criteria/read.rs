@@ -182,7 +182,7 @@ impl Reading<'_, '_> {
         self.mistakes.push(Mistake::new(self.source.path, line, message));
     }
 
-    fn scope<'s>(&'s self, has_points: bool) -> Scope<'s> {
+    fn scope(&self, has_points: bool) -> Scope<'_> {
         Scope {
             vocabulary: self.vocabulary,
             levels: self.levels,

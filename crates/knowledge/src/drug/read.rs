@@ -196,6 +196,10 @@ fn support(book: &mut DrugBook, place: &Place<'_, '_, '_>, known: &Known<'_>) ->
                 .or_default()
                 .push(place.concept(known, "concept")?);
         }
+        Some("allergens.tsv") => {
+            let allergen = place.concept(known, "allergen")?;
+            add(&mut book.allergens, allergen, place.drug(known, "drug")?);
+        }
         Some("wording.tsv") => {
             book.wording.insert(row.get("key").into(), row.get("text").into());
         }

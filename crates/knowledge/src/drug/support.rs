@@ -81,6 +81,10 @@ pub enum DoseWord {
     Dose,
     /// The amount is that of a day.
     Day,
+    /// The amount is that of a day, taken by mouth in parts.
+    Divided,
+    /// Taken by mouth: at meals.
+    Oral,
     /// How often a day; it does not say what the amount is.
     Times,
     /// Taken once a week or less often.
@@ -100,6 +104,8 @@ impl DoseWord {
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("dose", Self::Dose),
         ("day", Self::Day),
+        ("divided", Self::Divided),
+        ("oral", Self::Oral),
         ("times", Self::Times),
         ("weekly", Self::Weekly),
         ("spaced", Self::Spaced),

@@ -72,170 +72,177 @@ fn book_of(rows: &[(&str, &str)]) -> (DrugBook, Vec<String>) {
     (book, mistakes.iter().map(ToString::to_string).collect())
 }
 
+/// Table, cells, and a part of the message.
+const BAD_ROWS: &[(&str, &str, &str)] = &[
+    (
+        "indications",
+        "drug.three|asthma||cited|",
+        "drug: no concept has the id \"drug.three\"",
+    ),
+    (
+        "indications",
+        "asthma|asthma||cited|",
+        "drug: \"asthma\" is no drug and no class of drugs",
+    ),
+    (
+        "indications",
+        "drug.one|asthmb||cited|",
+        "condition: no concept has the id \"asthmb\"",
+    ),
+    ("indications", "drug.one|asthma||sure|", "unknown status \"sure\""),
+    (
+        "contraindications",
+        "drug.one|asthma|deadly||cited|",
+        "unknown severity \"deadly\"",
+    ),
+    (
+        "contraindications",
+        "drug.one|||caution||cited|",
+        "7 cells, 6 wanted",
+    ),
+    (
+        "interactions",
+        "drug.one|drug.two|grave||cited|",
+        "unknown severity \"grave\"",
+    ),
+    (
+        "interactions",
+        "drug.one||minor||cited|",
+        "partner: no concept has the id \"\"",
+    ),
+    (
+        "cross_allergies",
+        "allergen.x|drug.one|low||cited|",
+        "allergy: no concept",
+    ),
+    (
+        "cross_allergies",
+        "class.a|drug.one|some||cited|",
+        "unknown likelihood \"some\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|lung|egfr|0|30|avoid||cited|",
+        "unknown organ \"lung\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|renal|gfr|0|30|avoid||cited|",
+        "unknown measure \"gfr\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|renal|child-pugh|A|C|avoid||cited|",
+        "unknown measure \"child-pugh\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|renal|egfr|30|30|avoid||cited|",
+        "from is not less than to",
+    ),
+    (
+        "organ_doses",
+        "drug.one|renal|egfr|x|30|avoid||cited|",
+        "from is no number",
+    ),
+    (
+        "organ_doses",
+        "drug.one|renal|egfr|0|30|halve||cited|",
+        "unknown action \"halve\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|hepatic|child-pugh|D|D|avoid||cited|",
+        "unknown from \"D\"",
+    ),
+    (
+        "organ_doses",
+        "drug.one|hepatic|child-pugh|C|B|avoid||cited|",
+        "from is more severe than to",
+    ),
+    (
+        "pregnancy",
+        "drug.one|birth|avoid||cited|",
+        "unknown situation \"birth\"",
+    ),
+    (
+        "pregnancy",
+        "drug.one|pregnancy|bad||cited|",
+        "unknown level \"bad\"",
+    ),
+    (
+        "adverse",
+        "drug.one|asthma|often|plain||cited|",
+        "unknown frequency \"often\"",
+    ),
+    (
+        "adverse",
+        "drug.one|asthma|rare|bad||cited|",
+        "unknown gravity \"bad\"",
+    ),
+    (
+        "doses",
+        "drug.one|oral|senior|mg|1|2|3||||cited|",
+        "unknown population \"senior\"",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult|mg|2|1|3||||cited|",
+        "usual_low <= usual_high <= max_day",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult|mg|0|0|0||||cited|",
+        "a max_day above 0",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult|mg|1|2|-3||||cited|",
+        "max_day is no number",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult|mg|1|2|3|x|||cited|",
+        "max_single is no number",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult|mg|1|2|3||lb||cited|",
+        "unknown per \"lb\"",
+    ),
+    (
+        "doses",
+        "drug.one|oral|adult||1|2|3||||cited|",
+        "route and unit must be given",
+    ),
+    ("coverage", "drug.one|moon", "unknown kind \"moon\""),
+    ("prescription/roles", "king|asthma|", "unknown role \"king\""),
+    (
+        "prescription/roles",
+        "pregnant|asthmb|",
+        "concept: no concept has the id \"asthmb\"",
+    ),
+    ("prescription/dose_words", "x|often", "unknown says \"often\""),
+];
+
 #[test]
 fn a_bad_row_is_a_mistake_with_its_place_and_is_left_out() {
-    for (folder, cells, message) in [
-        (
-            "indications",
-            "drug.three|asthma||cited|",
-            "drug: no concept has the id \"drug.three\"",
-        ),
-        (
-            "indications",
-            "asthma|asthma||cited|",
-            "drug: \"asthma\" is no drug and no class of drugs",
-        ),
-        (
-            "indications",
-            "drug.one|asthmb||cited|",
-            "condition: no concept has the id \"asthmb\"",
-        ),
-        ("indications", "drug.one|asthma||sure|", "unknown status \"sure\""),
-        (
-            "contraindications",
-            "drug.one|asthma|deadly||cited|",
-            "unknown severity \"deadly\"",
-        ),
-        ("contraindications", "drug.one|||caution||cited|", "9 cells"),
-        (
-            "interactions",
-            "drug.one|drug.two|grave||cited|",
-            "unknown severity \"grave\"",
-        ),
-        (
-            "interactions",
-            "drug.one||minor||cited|",
-            "partner: no concept has the id \"\"",
-        ),
-        (
-            "cross_allergies",
-            "allergen.x|drug.one|low||cited|",
-            "allergy: no concept",
-        ),
-        (
-            "cross_allergies",
-            "class.a|drug.one|some||cited|",
-            "unknown likelihood \"some\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|lung|egfr|0|30|avoid||cited|",
-            "unknown organ \"lung\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|renal|gfr|0|30|avoid||cited|",
-            "unknown measure \"gfr\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|renal|child-pugh|A|C|avoid||cited|",
-            "unknown measure \"child-pugh\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|renal|egfr|30|30|avoid||cited|",
-            "from is not less than to",
-        ),
-        (
-            "organ_doses",
-            "drug.one|renal|egfr|x|30|avoid||cited|",
-            "from is no number",
-        ),
-        (
-            "organ_doses",
-            "drug.one|renal|egfr|0|30|halve||cited|",
-            "unknown action \"halve\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|hepatic|child-pugh|D|D|avoid||cited|",
-            "unknown from \"D\"",
-        ),
-        (
-            "organ_doses",
-            "drug.one|hepatic|child-pugh|C|B|avoid||cited|",
-            "from is more severe than to",
-        ),
-        (
-            "pregnancy",
-            "drug.one|birth|avoid||cited|",
-            "unknown situation \"birth\"",
-        ),
-        (
-            "pregnancy",
-            "drug.one|pregnancy|bad||cited|",
-            "unknown level \"bad\"",
-        ),
-        (
-            "adverse",
-            "drug.one|asthma|often|plain||cited|",
-            "unknown frequency \"often\"",
-        ),
-        (
-            "adverse",
-            "drug.one|asthma|rare|bad||cited|",
-            "unknown gravity \"bad\"",
-        ),
-        (
-            "doses",
-            "drug.one|oral|senior|mg|1|2|3||||cited|",
-            "unknown population \"senior\"",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult|mg|2|1|3||||cited|",
-            "usual_low <= usual_high <= max_day",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult|mg|0|0|0||||cited|",
-            "a max_day above 0",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult|mg|1|2|-3||||cited|",
-            "max_day is no number",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult|mg|1|2|3|x|||cited|",
-            "max_single is no number",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult|mg|1|2|3||lb||cited|",
-            "unknown per \"lb\"",
-        ),
-        (
-            "doses",
-            "drug.one|oral|adult||1|2|3||||cited|",
-            "route and unit must be given",
-        ),
-        ("coverage", "drug.one|moon", "unknown kind \"moon\""),
-        ("prescription/roles", "king|asthma|", "unknown role \"king\""),
-        (
-            "prescription/roles",
-            "pregnant|asthmb|",
-            "concept: no concept has the id \"asthmb\"",
-        ),
-        ("prescription/dose_words", "x|often", "unknown says \"often\""),
-    ] {
-        let cells_of_column = |text: &str| text.matches('|').count();
-        let (_, head) = HEADS.iter().find(|(name, _)| *name == folder).unwrap();
-        let fits = cells_of_column(cells) == head.matches('\t').count();
+    for (folder, cells, message) in BAD_ROWS {
         let (book, mistakes) = book_of(&[(folder, cells)]);
         assert_eq!(mistakes.len(), 1, "{folder} {cells}: {mistakes:?}");
         let place = format!("data/knowledge/{folder}");
         assert!(mistakes[0].starts_with(&place), "{folder} {cells}: {mistakes:?}");
         assert!(mistakes[0].contains(".tsv:2: "), "{folder} {cells}: {mistakes:?}");
-        assert!(
-            !fits || mistakes[0].contains(message),
-            "{folder} {cells}: {mistakes:?} for {message}"
-        );
-        assert!(book.contraindications("drug.one").is_empty(), "{folder} {cells}");
-        assert!(book.usual_doses("drug.one").is_empty(), "{folder} {cells}");
-        assert!(book.organ_doses("drug.one").is_empty(), "{folder} {cells}");
+        assert!(mistakes[0].contains(message), "{mistakes:?} for {message}");
+        let is_empty = book.indications("drug.one").is_empty()
+            && book.contraindications("drug.one").is_empty()
+            && book.interactions("drug.one").is_empty()
+            && book.organ_doses("drug.one").is_empty()
+            && book.reproduction("drug.one").is_empty()
+            && book.adverse_effects("drug.one").is_empty()
+            && book.usual_doses("drug.one").is_empty()
+            && book.coverage("drug.one").is_none();
+        assert!(is_empty, "{folder} {cells}");
     }
 }
 

@@ -14,7 +14,10 @@ pub fn read_terms(text: &str) -> Result<(Terms, Vec<Remark>), Remark> {
     let mut replaced: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     for stanza in stanzas(text) {
         if stanza.line == 1 {
-            terms.edition = stanza.first("data-version").unwrap_or_default().to_owned();
+            stanza
+                .first("data-version")
+                .unwrap_or_default()
+                .clone_into(&mut terms.edition);
             continue;
         }
         let Some(id) = stanza.first("id").filter(|id| id.starts_with("HP:")) else {

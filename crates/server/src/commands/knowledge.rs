@@ -1,6 +1,7 @@
 //! `tsumugi knowledge …`: imports, learns, takes back, compares and shows what the knowledge base holds. Each command ends
 //! with one JSON report.
 
+mod read;
 mod show;
 
 use super::say;
@@ -36,6 +37,18 @@ pub(crate) enum Knowledge {
     Diff(DiffArgs),
     /// Shows what is known of a concept, with its sources.
     Show(ShowArgs),
+    /// Proposes statements from a guideline, an abstract or a package insert; asserts those that a person accepts.
+    Read(read::ReadArgs),
+    /// Prints a guideline as a FHIR R4 `PlanDefinition`.
+    Plan {
+        /// Id of the guideline.
+        guideline: String,
+    },
+    /// Lists the diseases that share a mechanism.
+    Mechanism {
+        /// Name or id of an abnormal state.
+        state: String,
+    },
     /// Counts.
     Stats(Place),
 }
@@ -117,6 +130,9 @@ pub(crate) fn run(what: &Knowledge) -> anyhow::Result<ExitCode> {
         Knowledge::Retract(args) => retract(args),
         Knowledge::Diff(args) => show::diff(&args.place, &args.a, &args.b),
         Knowledge::Show(args) => show::show(&args.place, &args.concept),
+        Knowledge::Read(args) => read::read(args),
+        Knowledge::Plan { guideline } => read::plan(guideline),
+        Knowledge::Mechanism { state } => read::mechanism(state),
         Knowledge::Stats(place) => show::stats(place),
     }
 }

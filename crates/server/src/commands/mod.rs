@@ -7,6 +7,7 @@ mod line;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod structure;
+pub(crate) mod support;
 pub(crate) mod table;
 pub(crate) mod terms;
 

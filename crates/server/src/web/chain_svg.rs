@@ -186,8 +186,12 @@ fn layout(nodes: &[Node], steps: &[Step]) -> BTreeMap<State, (usize, usize)> {
         });
         let mut taken = BTreeSet::new();
         for state in states {
-            let wanted = mean_row_of_causes(state, steps, &places).round() as usize;
-            let row = (wanted..).find(|row| !taken.contains(row)).unwrap_or(wanted);
+            // A mean of rows is never below 0.
+            let wanted = format!("{:.0}", mean_row_of_causes(state, steps, &places));
+            let mut row = wanted.parse().unwrap_or(0);
+            while taken.contains(&row) {
+                row += 1;
+            }
             taken.insert(row);
             places.insert(state.clone(), (at, row));
         }

@@ -98,6 +98,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/search.csv", get(pages::search::csv))
         .route("/terms", get(pages::terms::find))
         .route("/terms/{id}", get(pages::terms::show))
+        .route("/review", get(pages::review::list))
+        .route("/review/{id}", get(pages::review::show).post(pages::review::keep))
         .route("/knowledge", get(pages::knowledge::find))
         .route("/knowledge/{id}", get(pages::knowledge::show))
         .route("/api/concepts", get(api::concepts))

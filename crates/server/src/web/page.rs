@@ -75,6 +75,7 @@ fn top(desk: &Desk, ui: &Ui<'_>) -> Markup {
                 a href="/" aria-current=[current("/")] { (ui.t("nav.patients")) }
                 a href="/search" aria-current=[current("/search")] { (ui.t("nav.search")) }
                 a href="/knowledge" aria-current=[current("/knowledge")] { (ui.t("nav.knowledge")) }
+                a href="/review" aria-current=[current("/review")] { (ui.t("nav.review")) }
                 a href="/terms" aria-current=[current("/terms")] { (ui.t("nav.terms")) }
             }
             div.tools {

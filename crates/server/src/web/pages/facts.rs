@@ -81,7 +81,7 @@ pub(crate) fn marked(text: &str, marks: &[MarkView], facts: &[FactView], lit: Op
             @let class = if is_lit(mark) { format!("{} lit", mark.class) } else { mark.class.clone() };
             @let name = mark.fact.and_then(|fact| facts.get(fact)).map(|fact| fact.name.as_str());
             (cut(from, mark.start))
-            mark class=(class) id=[(first_lit == Some(index)).then_some("lit")] title=[name] { (cut(mark.start, mark.end)) }
+            mark class=(class) id=[(first_lit == Some(index)).then_some("lit")] title=[name] data-at=(format!("{}-{}", mark.start, mark.end)) { (cut(mark.start, mark.end)) }
         }
         (cut(after, chars.len() as u32))
     }

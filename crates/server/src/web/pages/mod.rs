@@ -7,6 +7,7 @@ pub(crate) mod knowledge;
 pub(crate) mod note;
 pub(crate) mod patient;
 pub(crate) mod patients;
+pub(crate) mod review;
 pub(crate) mod search;
 mod search_query;
 pub(crate) mod terms;
