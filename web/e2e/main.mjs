@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { compose, createPatient, fact, factsOf, introduce, percentile, saved, textOf, toEnd } from "./steps.mjs";
 import { Server, freePort } from "./server.mjs";
+import { supportStories } from "./support.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" } },
@@ -374,6 +375,8 @@ try {
       }
     }
   });
+
+  await supportStories(story, page, server.address);
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
     const own = complaints.filter((text) => !/WebSocket connection|ERR_CONNECTION|status of 404/.test(text));

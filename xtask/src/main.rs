@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod bench_ddx;
 mod corpus;
 mod crosscheck;
 mod e2e;
@@ -56,6 +57,8 @@ enum Command {
     Crosscheck(crosscheck::Args),
     /// Measures speed (in a release build of itself).
     Bench,
+    /// Measures the differential over HPO terms on published cases (in a release build of itself; needs Python with pip).
+    BenchDdx(bench_ddx::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -94,6 +97,7 @@ fn main() -> ExitCode {
         Command::Train(args) => finish(train::run(&root(), &args)),
         Command::Crosscheck(args) => finish(crosscheck::run(&root(), &args)),
         Command::Bench => finish(bench::run(&root())),
+        Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),
     }

@@ -257,7 +257,9 @@ fn places_of(formulas: &[Reckoned]) -> Vec<Place> {
 fn points_of(items: &[ItemState]) -> Points {
     let decided = items.iter().filter(|state| state.met != Truth::Unknown);
     Points {
-        sure: sum(decided.filter(|state| state.least >= state.most).map(|state| state.least)),
+        sure: sum(decided
+            .filter(|state| state.least >= state.most)
+            .map(|state| state.least)),
         least: sum(items.iter().map(|state| state.least)),
         most: sum(items.iter().map(|state| state.most)),
     }

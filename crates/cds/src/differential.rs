@@ -93,7 +93,10 @@ impl Findings {
         };
         let mut at: FxHashMap<&str, usize> = FxHashMap::default();
         for fact in &patient.facts {
-            let Some(weight) = weight_of(fact) else { continue };
+            let recent = is_of_this_episode(patient, &fact.place);
+            let Some(weight) = weight_of(fact).filter(|_| recent || is_history(fact)) else {
+                continue;
+            };
             let finding = Finding {
                 state: fact.state.clone(),
                 polarity: fact.polarity,
@@ -117,12 +120,35 @@ impl Findings {
             findings.said.push(Finding {
                 state: State::new(Arc::clone(&usage.drug)),
                 polarity: Polarity::Present,
-                weight: 1.0,
+                weight: DRUG,
                 place: Some(usage.place.clone()),
             });
         }
         findings
     }
+}
+
+/// A drug that is taken is a cause among many: it tells less than a finding.
+const DRUG: f64 = 0.5;
+/// Days after which what an earlier note has found is another episode's.
+const EPISODE: i32 = 14;
+
+/// Whether something was said in this note, or in one of the days before.
+fn is_of_this_episode(patient: &Patient, place: &Place) -> bool {
+    if place.note.is_empty() {
+        return true;
+    }
+    let days = patient
+        .today
+        .zip(patient.notes.get(&place.note))
+        .and_then(|(today, said)| today.since(*said).ok())
+        .map(|span| span.get_days());
+    days.is_none_or(|days| days <= EPISODE)
+}
+
+/// What stays true of a patient: diseases, operations, habits and the family's diseases; a symptom or a value does not.
+fn is_history(fact: &Fact) -> bool {
+    fact.is_lasting && fact.polarity == Polarity::Present
 }
 
 fn weight_of(fact: &Fact) -> Option<f64> {

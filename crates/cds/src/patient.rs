@@ -35,6 +35,8 @@ pub struct Fact {
     pub phase: Phase,
     /// When.
     pub time: Option<ClinicalTime>,
+    /// Whether it stays true: a disease, an operation, a habit, a disease of the family.
+    pub is_lasting: bool,
     /// Where it is said.
     pub place: Place,
 }
@@ -124,7 +126,10 @@ impl Facts<'_> {
             patient.notes.insert(Arc::clone(&note), date);
         }
         for (index, event) in (0u32..).zip(events) {
-            let is_patients = event.experiencer == Experiencer::Patient && event.certainty != Certainty::General;
+            let is_patients =
+                event.experiencer == Experiencer::Patient
+                    // An allergy in a record is the patient's, however its sentence reads.
+                    && (event.certainty != Certainty::General || event.kind == EventKind::Allergy);
             let place = Place {
                 note: Arc::clone(&note),
                 event: index,
@@ -164,7 +169,10 @@ impl Facts<'_> {
             return; // one cool moment does not deny an episode of fever
         }
         let concept = event.concept.as_str();
-        self.push(patient, State::new(concept), event, place.clone());
+        // A denial at one site denies nothing elsewhere.
+        if event.polarity == Polarity::Present || event.site.is_none() {
+            self.push(patient, State::new(concept), event, place.clone());
+        }
         if let Some(site) = &event.site {
             let at = self.at_site(concept, site.concept.as_str());
             if let Some(narrower) = at {
@@ -186,6 +194,8 @@ impl Facts<'_> {
             certainty: event.certainty,
             phase: event.phase,
             time: event.time.clone(),
+            is_lasting: event.experiencer == Experiencer::Family
+                || matches!(event.kind, EventKind::Condition | EventKind::Lifestyle),
             place,
         });
     }
@@ -212,6 +222,7 @@ impl Facts<'_> {
                 certainty: event.certainty,
                 phase: event.phase,
                 time: event.time.clone(),
+                is_lasting: false,
                 place: place.clone(),
             });
         };
@@ -272,6 +283,7 @@ impl Facts<'_> {
                 certainty: event.certainty,
                 phase: Phase::Past,
                 time: event.time.clone(),
+                is_lasting: true,
                 place: place.clone(),
             });
         }

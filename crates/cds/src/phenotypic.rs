@@ -237,7 +237,7 @@ impl Phenotypic {
     /// Divides scores before they become probabilities: naive independence is too sure of itself. Fitted on published
     /// cases, without and with cases learned from other publications.
     const HEAT: f64 = 1.0;
-    const HEAT_LEARNED: f64 = 1.0;
+    const HEAT_LEARNED: f64 = 0.9;
 
     fn odd(&self, score: f64, best: f64) -> f64 {
         let heat = if self.is_learned {

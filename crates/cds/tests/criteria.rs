@@ -123,6 +123,7 @@ impl World {
                 Phase::Current
             },
             time: None,
+            is_lasting: false,
             place,
         }
     }

@@ -122,7 +122,7 @@ impl Share {
 
     /// The mean of the Beta posterior over a weak prior at `base`.
     pub fn mean(self, base: f64) -> f64 {
-        const PRIOR: f64 = 0.5;
+        const PRIOR: f64 = 0.05;
         (self.with + PRIOR * base) / (self.with + self.without + PRIOR)
     }
 }

@@ -2,9 +2,11 @@
 //! what a signed note teaches.
 
 mod learning;
+mod orders;
 mod switches;
 
 pub(crate) use learning::case_of;
+pub(crate) use orders::prescriptions_of;
 pub(crate) use switches::{ALL_KINDS, ALLOWED, Kind, Switches, allow, switch};
 
 use crate::library::{self, Library};
@@ -14,7 +16,7 @@ use tsumugi_cds::{Differential, Facts, Orders, Patient, Temper};
 use tsumugi_clinical::StructuredNote;
 use tsumugi_coding::{Coder, Record};
 use tsumugi_knowledge::snapshot::Origin;
-use tsumugi_knowledge::{Case, Chains, Guidelines, Knowledge, Statement};
+use tsumugi_knowledge::{Case, Chains, CriteriaBook, DrugBook, Guidelines, Knowledge, Statement};
 use tsumugi_records::{DocumentId, PatientRecord, Population, Store};
 use tsumugi_terminology::{Units, embedded_files, knowledge_edition, sources_of};
 
@@ -30,6 +32,8 @@ pub(crate) struct Advice {
     pub(crate) units: Units,
     pub(crate) chains: Chains,
     pub(crate) guidelines: Guidelines,
+    pub(crate) drugs: DrugBook,
+    pub(crate) criteria: CriteriaBook,
     living: RwLock<Arc<Living>>,
 }
 
@@ -73,6 +77,8 @@ impl Advice {
         let mut mistakes = Vec::new();
         let chains = Chains::new(&sources, &tables.levels, &mut mistakes);
         let guidelines = Guidelines::new(&sources, &mut mistakes);
+        let drugs = DrugBook::new(&sources, &mut mistakes);
+        let criteria = CriteriaBook::new(&sources, coder.vocabulary(), &mut mistakes);
         if let Some(first) = mistakes.first() {
             anyhow::bail!("the embedded knowledge is broken: {first}");
         }
@@ -83,6 +89,8 @@ impl Advice {
             coder,
             chains,
             guidelines,
+            drugs,
+            criteria,
         })
     }
 

@@ -262,7 +262,7 @@ fn cards(call: Call<'_>, service: &str, body: &[u8]) -> Result<Vec<Value>, Refus
     if cards.is_empty() && case.leaves_something_out() {
         cards.push(case.not_covered());
     }
-    call.hooks.shown.remember(service, &request, &cards);
+    call.hooks.shown.remember(&request, &cards);
     Ok(cards.iter().map(|card| card.json(&case)).collect())
 }
 
@@ -283,8 +283,9 @@ impl Case<'_> {
         let summary = if count == 0 {
             self.ui.t("hooks.other-person").to_owned()
         } else {
-            self.ui.fill("hooks.not-covered-summary", &[("count", &count.to_string())])
+            self.ui
+                .fill("hooks.not-covered-summary", &[("count", &count.to_string())])
         };
-        Card::info(self, "not-covered", summary)
+        Card::info(self, "not-covered", &summary)
     }
 }

@@ -37,6 +37,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Structures notes: one JSON line (or table, FHIR Bundle, XML) a note.
     Structure(commands::structure::Args),
+    /// Checks prescriptions against a record: JSON lines of encounters. It supports a physician's judgement.
+    Check(commands::check::Args),
     /// Ranks the diagnoses that findings suggest: JSON lines with a text, or with HPO terms. For study, not for care.
     Diagnose(commands::diagnose::Args),
     /// Scores predictions against annotated records: `tsumugi eval PRED.jsonl --corpus corpus/records`.
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Structure(args)) => commands::structure::run(&args),
+        Some(Command::Check(args)) => commands::check::run(&args),
         Some(Command::Diagnose(args)) => commands::diagnose::run(&args),
         Some(Command::Eval(args)) => commands::eval::run(&args),
         Some(Command::Sign(args)) => commands::store::sign(&args),

@@ -348,7 +348,11 @@ fn says_now(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
 /// What is suspected now counts as there; a denial has to be sure.
 fn says_suspected(fact: &Fact, concept: Option<&Concept>) -> Option<bool> {
     let is_suspicion = fact.certainty == Certainty::Suspected && is_affirmed(fact) && is_now(fact);
-    if is_suspicion { Some(true) } else { says_now(fact, concept) }
+    if is_suspicion {
+        Some(true)
+    } else {
+        says_now(fact, concept)
+    }
 }
 
 /// A chronic disease of now is in the history; of other findings the present says nothing about the past.

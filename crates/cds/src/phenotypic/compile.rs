@@ -28,9 +28,7 @@ const MALES: f64 = 0.53;
 
 /// Compiles everything.
 pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
-    let cpu=||std::fs::read_to_string("/proc/thread-self/schedstat").unwrap().split(' ').next().unwrap().parse::<f64>().unwrap()/1e6; let t00=cpu(); let mut t0=cpu(); let mut tick=|n:&str|{let t=cpu(); eprint!("{n} {:.0} ",t-t0);t0=t;};
     let hierarchy = Hierarchy::new(&phenotypes.terms);
-    tick("hier");
     let mut tally = Tally::new(hierarchy.len());
     let mut counting = Counting::new(hierarchy.len());
     let about = phenotypes.diseases.values();
@@ -38,21 +36,15 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
         .clone()
         .map(|about| Described::new(&hierarchy, about, &mut tally))
         .collect();
-    tick("described");
     let learned: Vec<Option<Learned>> = about
         .map(|about| Learned::new(&hierarchy, about, &mut counting))
         .collect();
-    tick("learned");
     let general = General::new(&hierarchy, &described, &learned);
-    tick("general");
     let diseases = described.iter().zip(&learned);
     let shares = diseases.map(|(described, learned)| shares_of(described, learned.as_ref()));
     let columns = Columns::new(&hierarchy, &general, shares);
-    tick("columns");
     let richness = richness(&hierarchy, &general, &columns, described.len() as u32);
-    tick("richness");
     let excluded = exclusions(&hierarchy, &general, &described, &learned);
-    tick("excl");
     let is_learned = learned.iter().any(Option::is_some);
     let about = described
         .into_iter()
@@ -60,7 +52,6 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
         .zip(richness)
         .map(|((described, learned), richness)| about_of(&general, described, learned.as_ref(), richness))
         .collect();
-    tick("about"); eprint!("cpu {:.0} ", cpu()-t00);
     Phenotypic {
         cases: cases(&hierarchy, &general, learned),
         diseases: phenotypes.diseases.keys().cloned().collect(),
@@ -218,7 +209,8 @@ fn onset_weights(own: &Onset, general: &Onset) -> [f64; BINS] {
 
 fn cases(hierarchy: &Hierarchy, general: &General, learned: Vec<Option<Learned>>) -> Cases {
     let mut cases = Cases::default();
-    let (mut with, mut without): (Vec<(u32, u32)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
+    let mut with: Vec<(u32, u32)> = Vec::new();
+    let mut without: Vec<(u32, u32)> = Vec::new();
     for (disease, learned) in (0u32..).zip(learned) {
         let seen = learned.map_or_else(Vec::new, |learned| learned.cases);
         for publication in seen.chunk_by(|a, b| a.source == b.source) {

@@ -110,7 +110,7 @@ impl Hierarchy {
 /// The terms beneath the root with the length of the longest way down to them. Those on a circle are never reached.
 fn depths(terms: &Terms) -> Vec<(u32, &Arc<str>)> {
     let ids: Vec<&Arc<str>> = terms.terms.keys().collect();
-    let numbers: FxHashMap<&str, u32> = ids.iter().map(|id| id.as_ref()).zip(0..).collect();
+    let numbers: FxHashMap<&str, u32> = ids.iter().copied().map(AsRef::as_ref).zip(0..).collect();
     let Some(root) = numbers.get(ROOT).copied() else {
         return Vec::new();
     };

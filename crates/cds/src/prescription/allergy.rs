@@ -80,8 +80,8 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
         Link::SharedClass(_) if is_severe => ("shared-class", Grade::Interruptive, 0),
         Link::SharedClass(_) => ("shared-class", Grade::Passive, 1),
     };
-    let is_same = matches!(link, Link::Same);
-    let grade = if record.is_told && !is_same {
+    let is_near = matches!(link, Link::Same | Link::Class | Link::Family(..));
+    let grade = if record.is_told && !is_near {
         grade.min(Grade::Passive)
     } else {
         grade
@@ -189,14 +189,17 @@ fn link_to<'b>(subject: &Subject<'b>, to: &Arc<str>) -> Option<Link<'b>> {
         .map(Link::SharedClass)
 }
 
-/// The classes that a drug is directly in.
+/// The classes that a drug is directly in; of a class, itself.
 pub(super) fn direct_classes(subject: &Subject<'_>, drug: &str) -> Vec<Arc<str>> {
     let vocabulary = subject.checks.vocabulary;
-    let parents = vocabulary
-        .concept(drug)
-        .map_or(&[][..], |concept| &concept.parents);
-    let concepts = parents.iter().filter_map(|key| vocabulary.get(*key));
-    concepts.map(|concept| concept.id.as_str().into()).collect()
+    let Some(concept) = vocabulary.concept(drug) else {
+        return Vec::new();
+    };
+    if concept.kind == TermKind::DrugClass {
+        return vec![drug.into()];
+    }
+    let classes = concept.parents.iter().filter_map(|key| vocabulary.get(*key));
+    classes.map(|class| class.id.as_str().into()).collect()
 }
 
 /// The last use without harm after the record, with the place that tells it.
@@ -275,7 +278,8 @@ fn records(subject: &Subject<'_>) -> Vec<Record> {
     }
     for (reaction, place, is_past) in severe_reactions(subject) {
         let mut owners = owners(subject, &place, is_past);
-        if owners.is_empty() && is_past {
+        // What an earlier note tells of a drug and its reaction is of the past, however it is written.
+        if owners.is_empty() && (is_past || !place.note.is_empty()) {
             let told = told(subject, &reaction, &place);
             owners.extend(told.iter().map(|record| Arc::clone(&record.to)));
             records.extend(told.filter(|told| !records.iter().any(|record| record.to == told.to)));
@@ -331,12 +335,21 @@ fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str
     owners
 }
 
-/// A drug with a past reaction right behind it, where nobody recorded an allergy.
+/// A drug with a past reaction behind it, where nobody recorded an allergy: the nearest drug before the reaction, with at
+/// most a few symptoms between them.
 fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place) -> Option<Record> {
-    let usage = subject.patient.drugs.iter().find(|usage| {
-        let stands_before = usage.place.note == place.note && usage.place.event + 1 == place.event;
-        stands_before && usage.polarity == Polarity::Present && is_drug(subject, &usage.drug)
-    })?;
+    const BETWEEN: u32 = 4;
+    let mut usages = subject.patient.drugs.iter().filter(|usage| {
+        let stands_before = usage.place.note == place.note
+            && usage.place.event < place.event
+            && place.event - usage.place.event <= BETWEEN;
+        stands_before
+            && usage.polarity == Polarity::Present
+            && is_drug(subject, &usage.drug)
+            && !subject.plays(&usage.drug, Role::Remedy)
+    });
+    let nearest = usages.by_ref().max_by_key(|usage| usage.place.event);
+    let usage = nearest?;
     Some(Record {
         to: Arc::clone(&usage.drug),
         first: subject.patient.notes.get(&place.note).copied(),

@@ -4,7 +4,7 @@
 //! is one that was known while the drug ran. Pregnancy and lactation have their own check.
 
 use super::standing::{Hold, Standing};
-use super::subject::{Finding, Outcome, Subject};
+use super::subject::{Finding, Outcome, Subject, is_earlier};
 use super::{Grade, Kind, Lowered};
 use crate::patient::Place;
 use std::sync::Arc;
@@ -56,7 +56,10 @@ fn met(subject: &Subject<'_>, row: &Contraindication) -> Vec<Met> {
         state: Arc::clone(&standing.state),
         hold: standing.hold,
         places: standing.places.clone(),
-        was_known: standing.places.iter().any(|place| is_earlier(subject, place)),
+        was_known: standing
+            .places
+            .iter()
+            .any(|place| is_earlier(subject.patient, place)),
     });
     let drugs = subject
         .partners
@@ -73,12 +76,6 @@ fn met(subject: &Subject<'_>, row: &Contraindication) -> Vec<Met> {
 
 fn meets(subject: &Subject<'_>, standing: &Standing, row: &Contraindication) -> bool {
     standing.state == row.condition || subject.is_a(&standing.state, &row.condition)
-}
-
-fn is_earlier(subject: &Subject<'_>, place: &Place) -> bool {
-    let day = subject.patient.notes.get(&place.note);
-    let is_of_today = day.is_some() && day == subject.patient.today.as_ref();
-    !place.note.is_empty() && !is_of_today
 }
 
 fn finding(subject: &Subject<'_>, row: &Contraindication, firmest: &Met, all: &[Met]) -> Finding {
@@ -108,6 +105,8 @@ fn finding(subject: &Subject<'_>, row: &Contraindication, firmest: &Met, all: &[
         .because(all.iter().flat_map(|met| met.places.iter().cloned()));
     let lowered = match firmest.hold {
         Hold::Suspected => Some((Lowered::Suspected, "only-suspected")),
+        // Who had it once carries the risk for good.
+        Hold::Before if subject.plays(&firmest.state, Role::LastingRisk) => None,
         Hold::Before => Some((Lowered::Before, "only-before")),
         Hold::Now if is_indicated(subject, row) => Some((Lowered::Indicated, "is-indication")),
         Hold::Now if subject.ran_before && all.iter().all(|met| met.was_known) => {

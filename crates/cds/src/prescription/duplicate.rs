@@ -23,12 +23,17 @@ fn duplicate(subject: &Subject<'_>, partner: &Partner) -> Option<Finding> {
             return Some(finding(subject, partner, "duplicate-ordered", "", 3));
         }
         // What is told today is the order itself, and an order that continues a drug is that drug.
-        let is_running = subject.order.is_new && partner.ran_before;
+        let is_running = subject.order.is_new && partner.is_of_earlier;
         return is_running.then(|| finding(subject, partner, "duplicate-same", &told, 3));
     }
     if let Some(shared) = shared_ingredient(subject, partner) {
         let class = subject.name(&shared);
         return Some(finding(subject, partner, "duplicate-ingredient", &class, 3));
+    }
+    // A class and its member are most often one drug, told twice.
+    let is_within = subject.lineage.contains(&partner.drug) || partner.lineage.contains(&subject.order.drug);
+    if is_within && !(subject.order.is_new && partner.is_of_earlier) {
+        return None;
     }
     shared_class(subject, partner)
         .map(|class| finding(subject, partner, "duplicate-class", &subject.name(&class), 6))

@@ -1,5 +1,6 @@
 //! Other drugs that the order does not go together with: what runs, and what is prescribed with it.
 
+use super::allergy::direct_classes;
 use super::subject::{Finding, Outcome, Partner, Subject, covers};
 use super::{Grade, Kind, Lowered, Missing};
 use std::sync::Arc;
@@ -49,7 +50,14 @@ fn gravest<'b>(subject: &Subject<'b>, meets: impl Fn(&Interaction) -> bool) -> O
 }
 
 fn with_drug(subject: &Subject<'_>, partner: &Partner, row: &Interaction) -> Finding {
-    let finding = plain(subject, &partner.drug, row).because(partner.places.iter().cloned());
+    let mut finding = plain(subject, &partner.drug, row).because(partner.places.iter().cloned());
+    // Two of one class are a duplicate, which is a hint; what the pair does beyond that says the row that forbids it.
+    let is_duplicate = direct_classes(subject, &subject.order.drug)
+        .iter()
+        .any(|class| partner.lineage.contains(class));
+    if is_duplicate && row.severity == Severity::Serious {
+        finding.alert.grade = Grade::Passive;
+    }
     let both_ran = subject.ran_before && partner.ran_before;
     if !both_ran || row.severity == Severity::Minor {
         return finding;
@@ -68,7 +76,8 @@ fn with_drug(subject: &Subject<'_>, partner: &Partner, row: &Interaction) -> Fin
 fn plain(subject: &Subject<'_>, partner: &Arc<str>, row: &Interaction) -> Finding {
     let (word, grade, rank) = match row.severity {
         Severity::Contraindicated => ("interaction-contraindicated", Grade::Interruptive, 0),
-        Severity::Serious => ("interaction-serious", Grade::Passive, 2),
+        // A new pair that can do grave harm is not told in passing; one that runs already is lowered above.
+        Severity::Serious => ("interaction-serious", Grade::Interruptive, 2),
         Severity::Moderate => ("interaction-moderate", Grade::Passive, 5),
         Severity::Minor => ("interaction-minor", Grade::Silent, 7),
     };

@@ -103,10 +103,17 @@ fn hit<'r>(kidneys: &Kidneys, row: &'r OrganDose) -> Option<Hit<'r>> {
     })
 }
 
+/// eGFR below which kidneys have failed (KDIGO 2012, G5), mL/min/1.73 m².
+const KIDNEY_FAILURE: f64 = 15.0;
+
 fn finding(subject: &Subject<'_>, hit: &Hit<'_>) -> super::subject::Finding {
     let number = format!("{:.0}", hit.figure.value);
     let value = subject.say(hit.figure.word, &[("number", &number)]);
-    let (grade, rank) = weight(hit.row.action);
+    let (mut grade, rank) = weight(hit.row.action);
+    // What should be avoided already with impaired kidneys accumulates to harm where they have failed.
+    if hit.row.action == Action::Avoid && hit.figure.value < KIDNEY_FAILURE {
+        grade = Grade::Interruptive;
+    }
     let key = format!("renal-{}", hit.row.action.word());
     let mechanism = subject.say(&key, &[("value", &value)]);
     let finding = subject

@@ -21,6 +21,8 @@ pub(super) struct Partner {
     pub(super) lineage: Vec<Arc<str>>,
     /// Whether it was taken before today.
     pub(super) ran_before: bool,
+    /// Whether a note of an earlier day tells it.
+    pub(super) is_of_earlier: bool,
     /// Whether it is prescribed together with the order.
     pub(super) is_order: bool,
     /// Day on which it was last told.
@@ -36,6 +38,7 @@ impl Partner {
             drug: Arc::clone(&order.drug),
             lineage: checks.book.lineage(checks.vocabulary, &order.drug),
             ran_before: !order.is_new || running.is_some(),
+            is_of_earlier: false,
             is_order: true,
             told: None,
             places: running.map(|usage| usage.place.clone()).into_iter().collect(),
@@ -51,6 +54,7 @@ pub(super) fn running_partners(checks: &Checks<'_>, patient: &Patient) -> Vec<Pa
             drug: Arc::clone(&usage.drug),
             lineage: checks.book.lineage(checks.vocabulary, &usage.drug),
             ran_before: is_before_today(patient, usage),
+            is_of_earlier: is_earlier(patient, &usage.place),
             is_order: false,
             told: patient.notes.get(&usage.place.note).copied(),
             places: vec![usage.place.clone()],
@@ -106,9 +110,14 @@ fn is_before_today(patient: &Patient, usage: &DrugUse) -> bool {
     {
         return true;
     }
-    let is_of_today =
-        patient.today.is_some() && patient.notes.get(&usage.place.note).copied() == patient.today;
-    !usage.place.note.is_empty() && !is_of_today
+    is_earlier(patient, &usage.place)
+}
+
+/// Whether a note of an earlier day says it.
+pub(super) fn is_earlier(patient: &Patient, place: &Place) -> bool {
+    let day = patient.notes.get(&place.note);
+    let is_of_today = day.is_some() && day == patient.today.as_ref();
+    !place.note.is_empty() && !is_of_today
 }
 
 /// The use that shows that a drug ran before today.

@@ -165,6 +165,7 @@ fn state(patient: &mut Patient, statement: &str, recorded: Option<Date>, place: 
             certainty,
             phase,
             time,
+            is_lasting: false,
             place,
         }),
         "drug" | "past-drug" | "stopped-drug" | "no-drug" | "planned-drug" => {

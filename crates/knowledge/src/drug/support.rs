@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 pub enum Role {
     /// A reaction after which no later use makes an allergy less grave.
     SevereReaction,
+    /// A drug that is given against a reaction: told beside one, it did not cause it.
+    Remedy,
+    /// A disease whose risk stays when it is over: a drug that it forbids is forbidden for good.
+    LastingRisk,
     /// A reaction to food: it says nothing of a drug.
     FoodReaction,
     /// Any reaction: a use that it follows was not without harm.
@@ -52,6 +56,8 @@ impl Role {
     /// The words of the table.
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("severe-reaction", Self::SevereReaction),
+        ("lasting-risk", Self::LastingRisk),
+        ("remedy", Self::Remedy),
         ("food-reaction", Self::FoodReaction),
         ("reaction", Self::Reaction),
         ("no-known-allergy", Self::NoKnownAllergy),

@@ -1,8 +1,14 @@
-//! `tsumugi diagnose`: findings in, ranked diseases out, a line each, with the reasons of every score.
+//! `tsumugi diagnose`: findings in, ranked diseases out, a line each, with the reasons of every score. A line tells them
+//! as a text, or in terms of the Human Phenotype Ontology.
+
+mod phenotypic;
 
 use super::line::{BadLine, Line};
 use super::say;
+use super::store::Place;
 use crate::support::Support;
+use anyhow::Context as _;
+use phenotypic::{Question, Site};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
@@ -22,10 +28,20 @@ pub(crate) struct Args {
     /// Prints it for people instead of JSON lines.
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Exit code when some input was bad and the rest was done.
 const SOME_BAD: u8 = 3;
+
+/// What answers, each made when the first line needs it.
+struct Desk<'a> {
+    args: &'a Args,
+    support: Option<Support>,
+    /// The site's ontology, or why there is none.
+    site: Option<Result<Site, String>>,
+}
 
 /// What a line asks.
 struct Asked {
@@ -36,8 +52,16 @@ struct Asked {
 
 /// Ranks for every line of standard input.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.input == "jsonl", "--input {}: only jsonl is read", args.input);
-    let support = Support::embedded()?;
+    anyhow::ensure!(
+        args.input == "jsonl",
+        "--input {}: only jsonl is read",
+        args.input
+    );
+    let mut desk = Desk {
+        args,
+        support: None,
+        site: None,
+    };
     let mut source = BufReader::new(std::io::stdin().lock());
     let (mut number, mut bad) = (0, false);
     let mut line = Vec::new();
@@ -50,19 +74,49 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match Line::read(&line).and_then(|mut line| asked(&support, &mut line)) {
-            Ok(asked) => say(&answer(&support, args, &asked))?,
-            Err(refused) => {
-                bad = true;
-                say(&refused.answer(number).to_string())?
-            }
-        };
+        let answer = desk.answer(&line)?.unwrap_or_else(|refused| {
+            bad = true;
+            refused.answer(number)
+        });
+        say(&answer.to_string())?;
     }
     Ok(if bad {
         ExitCode::from(SOME_BAD)
     } else {
         ExitCode::SUCCESS
     })
+}
+
+impl Desk<'_> {
+    fn answer(&mut self, line: &[u8]) -> anyhow::Result<Result<Value, BadLine>> {
+        let read = Line::read(line).and_then(|mut line| {
+            let question = phenotypic::question(&mut line)?;
+            Ok((line, question))
+        });
+        match read {
+            Err(refused) => Ok(Err(refused)),
+            Ok((line, Some(question))) => self.phenotypic(&line, &question),
+            Ok((mut line, None)) => {
+                let support = embedded(&mut self.support)?;
+                Ok(asked(support, &mut line).map(|asked| answer(support, self.args, &asked)))
+            }
+        }
+    }
+
+    fn phenotypic(&mut self, line: &Line, question: &Question) -> anyhow::Result<Result<Value, BadLine>> {
+        let place = &self.args.place;
+        match self.site.get_or_insert_with(|| Site::open(place)) {
+            Ok(site) => site.answer(question, self.args.top, || embedded(&mut self.support)),
+            Err(message) => Ok(Err(line.bad("no-ontology", message.clone()))),
+        }
+    }
+}
+
+fn embedded(support: &mut Option<Support>) -> anyhow::Result<&Support> {
+    if support.is_none() {
+        *support = Some(Support::embedded()?);
+    }
+    support.as_ref().context("the support was just made")
 }
 
 fn asked(support: &Support, line: &mut Line) -> Result<Asked, BadLine> {
@@ -81,7 +135,7 @@ fn asked(support: &Support, line: &mut Line) -> Result<Asked, BadLine> {
     })
 }
 
-fn answer(support: &Support, args: &Args, asked: &Asked) -> String {
+fn answer(support: &Support, args: &Args, asked: &Asked) -> Value {
     let ranked = if asked.candidates.is_empty() {
         let vocabulary = support.coder.vocabulary();
         let ranked = support.differential.rank(vocabulary, &asked.findings, args.top);
@@ -93,7 +147,7 @@ fn answer(support: &Support, args: &Args, asked: &Asked) -> String {
         .iter()
         .map(|(candidate, ranked)| entry(support, candidate.as_deref(), ranked.as_ref()))
         .collect();
-    json!({"id": asked.id, "ranked": ranked, "ask_next": []}).to_string()
+    json!({"id": asked.id, "ranked": ranked, "ask_next": []})
 }
 
 /// Exactly the candidates, best first, those that the knowledge does not have last.
@@ -116,9 +170,7 @@ fn of_candidates(support: &Support, asked: &Asked) -> Vec<(Option<String>, Optio
                 disease: support.differential.key_of(disease)?,
                 score: score(Some(disease))?,
                 probability: probabilities.next()?,
-                because: support
-                    .differential
-                    .reasons(vocabulary, &asked.findings, disease),
+                because: support.differential.reasons(vocabulary, &asked.findings, disease),
             })
         });
         out.push((asked.candidates.get(index).cloned(), ranked));
@@ -129,23 +181,32 @@ fn of_candidates(support: &Support, asked: &Asked) -> Vec<(Option<String>, Optio
 }
 
 fn entry(support: &Support, candidate: Option<&str>, ranked: Option<&Ranked>) -> Value {
-    let mut entry = json!({});
-    if let Some(candidate) = candidate {
-        entry["candidate"] = json!(candidate);
-    }
     let Some(ranked) = ranked else {
-        entry["disease"] = json!({"name": candidate, "codes": []});
-        entry["unknown"] = json!(true);
-        return entry;
+        return json!({
+            "candidate": candidate, "disease": {"name": candidate, "codes": []}, "unknown": true,
+        });
     };
     let concept = support.coder.vocabulary().concept(&ranked.disease);
     let name = concept.map_or(ranked.disease.as_ref(), |concept| concept.name.as_ref());
     let codes = concept.map_or(&[][..], |concept| &concept.codes);
-    entry["disease"] = json!({"name": name, "codes": codes});
-    entry["score"] = json!(round(ranked.score));
-    entry["probability"] = json!(round(ranked.probability));
-    let because = ranked.because.iter();
-    entry["because"] = because.map(|reason| reason_of(support, ranked, reason)).collect();
+    let reasons = ranked.because.iter();
+    let entry = json!({
+        "disease": {"name": name, "codes": codes},
+        "score": round(ranked.score),
+        "probability": round(ranked.probability),
+        "because": reasons.map(|reason| reason_of(support, ranked, reason)).collect::<Vec<_>>(),
+    });
+    match candidate {
+        Some(candidate) => merged(json!({"candidate": candidate}), entry),
+        None => entry,
+    }
+}
+
+/// Adds the fields of the second object to the first.
+fn merged(mut entry: Value, other: Value) -> Value {
+    if let (Value::Object(entry), Value::Object(other)) = (&mut entry, other) {
+        entry.extend(other);
+    }
     entry
 }
 
@@ -162,19 +223,27 @@ fn reason_of(support: &Support, ranked: &Ranked, reason: &Reason) -> Value {
         "finding": finding,
         "polarity": if reason.polarity == Polarity::Absent { "absent" } else { "present" },
         "weight": round(reason.weight),
-        "match": match reason.met {
-            Met::Exact => "exact",
-            Met::Ancestor => "ancestor",
-            Met::Descendant => "descendant",
-            Met::None => "none",
-            Met::Prior => "prior",
-        },
+        "match": word(reason.met),
         "sources": sources,
     })
 }
 
+fn word(met: Met) -> &'static str {
+    match met {
+        Met::Exact => "exact",
+        Met::Ancestor => "ancestor",
+        Met::Descendant => "descendant",
+        Met::None => "none",
+        Met::Prior => "prior",
+    }
+}
+
 fn source_of(evidence: &Evidence) -> String {
-    let note = if evidence.note.is_empty() { &evidence.source } else { &evidence.note };
+    let note = if evidence.note.is_empty() {
+        &evidence.source
+    } else {
+        &evidence.note
+    };
     let status = evidence.status.word();
     if evidence.of > 0 {
         return format!("{note} {}/{} ({status})", evidence.with, evidence.of);

@@ -96,6 +96,11 @@ impl Line {
 }
 
 impl BadLine {
+    /// A refusal of the line with this id.
+    pub(super) fn new(id: Option<String>, code: &'static str, message: String) -> Self {
+        Self { id, code, message }
+    }
+
     /// The answer to the line of this number, counted from 1.
     pub(super) fn answer(&self, number: u64) -> Value {
         answer(self.id.as_deref(), self.code, &self.message, Some(number))

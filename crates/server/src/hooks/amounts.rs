@@ -37,9 +37,16 @@ const A_DAY: &str = "/day";
 const A_WEEK: &str = "/week";
 
 /// The dosage of a request or statement. `words` is what the drug is called, `read` the dosage in that name.
-pub(super) fn dosage(reader: &Reader<'_>, resource: &Value, words: &str, read: Option<Box<Dosage>>) -> Dosage {
+pub(super) fn dosage(
+    reader: &Reader<'_>,
+    resource: &Value,
+    words: &str,
+    read: Option<Box<Dosage>>,
+) -> Dosage {
     let mut dosage = read.map(|read| *read).unwrap_or_default();
-    let instructions = list(resource, "dosageInstruction").iter().chain(list(resource, "dosage"));
+    let instructions = list(resource, "dosageInstruction")
+        .iter()
+        .chain(list(resource, "dosage"));
     let instructions: Vec<&Value> = instructions.collect();
     // Several instructions are steps or alternatives: the fields of none are those of the whole.
     if let [instruction] = instructions.as_slice() {
@@ -76,7 +83,9 @@ fn instruct(reader: &Reader<'_>, dosage: &mut Dosage, words: &str, instruction: 
     let usage = instruction.pointer("/timing/code/text").and_then(Value::as_str);
     dosage.timing = usage.map(str::to_owned).or(dosage.timing.take());
     let is_needed = instruction.get("asNeededBoolean").and_then(Value::as_bool) == Some(true)
-        || instruction.get("asNeededCodeableConcept").is_some_and(Value::is_object);
+        || instruction
+            .get("asNeededCodeableConcept")
+            .is_some_and(Value::is_object);
     dosage.as_needed |= is_needed;
     dosage.route = route(instruction).or(dosage.route.take());
     for rate in list(instruction, "doseAndRate") {
@@ -84,7 +93,11 @@ fn instruct(reader: &Reader<'_>, dosage: &mut Dosage, words: &str, instruction: 
         let (dose, word) = if let Some(ratio) = whole_day {
             (ratio.get("numerator"), A_DAY)
         } else {
-            (rate.get("doseQuantity").or_else(|| rate.pointer("/doseRange/high")), A_DOSE)
+            (
+                rate.get("doseQuantity")
+                    .or_else(|| rate.pointer("/doseRange/high")),
+                A_DOSE,
+            )
         };
         let Some(amount) = dose.and_then(|dose| amount(reader, words, dose)) else {
             continue;
@@ -109,8 +122,12 @@ fn say(dosage: &mut Dosage, word: &str) {
 
 fn read_words(reader: &Reader<'_>, words: &str) -> Dosage {
     let events = reader.names.read(words).events;
-    let drug = events.into_iter().find(|event| event.kind == EventKind::Medication);
-    drug.and_then(|event| event.dosage).map(|dosage| *dosage).unwrap_or_default()
+    let drug = events
+        .into_iter()
+        .find(|event| event.kind == EventKind::Medication);
+    drug.and_then(|event| event.dosage)
+        .map(|dosage| *dosage)
+        .unwrap_or_default()
 }
 
 /// How often something is taken.
@@ -124,8 +141,15 @@ enum Often {
 }
 
 fn often(repeat: &Value) -> Often {
-    let number = |key: &str| repeat.get(key).and_then(Value::as_f64).filter(|number| *number > 0.0);
-    let times = number("frequencyMax").or_else(|| number("frequency")).unwrap_or(1.0);
+    let number = |key: &str| {
+        repeat
+            .get(key)
+            .and_then(Value::as_f64)
+            .filter(|number| *number > 0.0)
+    };
+    let times = number("frequencyMax")
+        .or_else(|| number("frequency"))
+        .unwrap_or(1.0);
     let hours_in = match text(repeat, "periodUnit") {
         Some("h") => 1.0,
         Some("d") => 24.0,
@@ -144,11 +168,16 @@ fn often(repeat: &Value) -> Often {
     if a_day > MOST {
         return Often::Open;
     }
-    format!("{:.0}", a_day.round()).parse().map_or(Often::Open, Often::ADay)
+    format!("{:.0}", a_day.round())
+        .parse()
+        .map_or(Often::Open, Often::ADay)
 }
 
 fn days(duration: &Value) -> Option<u32> {
-    let value = duration.get("value").and_then(Value::as_f64).filter(|value| *value > 0.0)?;
+    let value = duration
+        .get("value")
+        .and_then(Value::as_f64)
+        .filter(|value| *value > 0.0)?;
     let unit = text(duration, "code").or_else(|| text(duration, "unit"))?;
     let days = match unit {
         "d" | "day" | "days" => value,
@@ -161,7 +190,9 @@ fn days(duration: &Value) -> Option<u32> {
 
 fn is_a_day(ratio: &Value) -> bool {
     let denominator = ratio.get("denominator");
-    let value = denominator.and_then(|own| own.get("value")).and_then(Value::as_f64);
+    let value = denominator
+        .and_then(|own| own.get("value"))
+        .and_then(Value::as_f64);
     let unit = denominator.and_then(|own| text(own, "code").or_else(|| text(own, "unit")));
     value.is_none_or(|value| (value - 1.0).abs() < 1e-9) && unit == Some("d")
 }
@@ -183,7 +214,10 @@ fn route(instruction: &Value) -> Option<String> {
 /// An amount, its unit as the tables write it: UCUM where the sender gives it, else as the engine reads the word behind
 /// the number.
 fn amount(reader: &Reader<'_>, words: &str, quantity: &Value) -> Option<Quantity> {
-    let number = quantity.get("value").filter(|value| value.is_number())?.to_string();
+    let number = quantity
+        .get("value")
+        .filter(|value| value.is_number())?
+        .to_string();
     let code = text(quantity, "code").filter(|_| text(quantity, "system").is_none_or(is_ucum));
     let unit = text(quantity, "unit");
     if let Some(known) = code.or(unit).and_then(weighed) {
@@ -194,7 +228,9 @@ fn amount(reader: &Reader<'_>, words: &str, quantity: &Value) -> Option<Quantity
         });
     }
     let read = read_words(reader, &format!("{words} {number}{}", unit.or(code)?));
-    let amount = read.amount.filter(|amount| amount.number.as_deref() == Some(number.as_str()));
+    let amount = read
+        .amount
+        .filter(|amount| amount.number.as_deref() == Some(number.as_str()));
     amount.filter(|amount| amount.unit.is_some())
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tsumugi_clinical::{Note, StructuredNote};
 use tsumugi_coding::Coder;
 use tsumugi_tables::TermKind;
-use tsumugi_terminology::{MatchedBy, Vocabulary, system};
+use tsumugi_terminology::{Vocabulary, system};
 
 /// Longest words that are read, in characters; names of drugs and orders are a tenth of it.
 const LONGEST_WORDS: usize = 500;
@@ -35,30 +35,41 @@ const ADDRESSES: [(&str, &str); 12] = [
     ("urn:oid:2.16.840.1.113883.6.73", system::ATC),
 ];
 
-/// Concepts by system and code.
+/// Concepts by system and code, and by English name.
 #[derive(Debug, Default)]
-pub(crate) struct CodeIndex(BTreeMap<(&'static str, String), Vec<u32>>);
+pub(crate) struct CodeIndex {
+    codes: BTreeMap<(&'static str, String), Vec<u32>>,
+    english: BTreeMap<String, Vec<u32>>,
+}
 
 impl CodeIndex {
-    /// Indexes all codes of a vocabulary.
+    /// Indexes all codes and English names of a vocabulary.
     pub(crate) fn new(vocabulary: &Vocabulary) -> Self {
-        let mut index: BTreeMap<(&'static str, String), Vec<u32>> = BTreeMap::new();
+        let mut index = Self::default();
         for (key, concept) in vocabulary.iter() {
             for code in concept.codes.iter() {
                 if let Some(system) = system_at(&code.system) {
-                    let keys = index.entry((system, folded(system, &code.code))).or_default();
-                    keys.push(key);
+                    let code = folded(system, &code.code);
+                    index.codes.entry((system, code)).or_default().push(key);
                 }
             }
+            if !concept.english.is_empty() {
+                let english = concept.english.to_lowercase();
+                index.english.entry(english).or_default().push(key);
+            }
         }
-        Self(index)
+        index
+    }
+
+    fn in_english(&self, words: &str) -> &[u32] {
+        self.english.get(&words.to_lowercase()).map_or(&[], Vec::as_slice)
     }
 
     /// The concepts of a code; of the nearest broader code where an ICD-10 code is finer than ours.
     fn of(&self, system: &'static str, code: &str) -> &[u32] {
         let mut code = folded(system, code);
         loop {
-            if let Some(keys) = self.0.get(&(system, code.clone())) {
+            if let Some(keys) = self.codes.get(&(system, code.clone())) {
                 return keys;
             }
             let is_broader_left = system == system::ICD10 && code.chars().count() > CATEGORY;
@@ -80,7 +91,11 @@ fn folded(system: &str, code: &str) -> String {
     match system {
         system::TSUMUGI => code.to_owned(),
         system::ICD10 => code.replace('.', "").to_ascii_uppercase(),
-        system::JLAC10 => code.chars().take(ANALYTE).collect::<String>().to_ascii_uppercase(),
+        system::JLAC10 => code
+            .chars()
+            .take(ANALYTE)
+            .collect::<String>()
+            .to_ascii_uppercase(),
         _ => code.to_ascii_uppercase(),
     }
 }
@@ -110,21 +125,17 @@ impl Names<'_> {
         by_code.or_else(|| words.iter().find_map(|words| self.named(words, kinds)))
     }
 
-    /// The concept with exactly this name.
+    /// The concept with exactly this name, Japanese or English.
     pub(crate) fn named(&self, words: &str, kinds: &[TermKind]) -> Option<u32> {
-        const MOST: usize = 16;
         let vocabulary = self.coder.vocabulary();
-        let is_wanted = |key: u32| vocabulary.get(key).is_some_and(|own| kinds.contains(&own.kind));
-        let hits = vocabulary.search().named(words, MOST);
-        let by_name = hits
-            .iter()
-            .filter(|hit| matches!(hit.by, MatchedBy::Name | MatchedBy::English))
-            .map(|hit| hit.key)
-            .find(|key| is_wanted(*key));
-        by_name.or_else(|| {
-            let named = self.coder.reader().concepts_named(words);
-            named.into_iter().map(|(_, key)| key).find(|key| is_wanted(*key))
-        })
+        let is_wanted = |key: &u32| vocabulary.get(*key).is_some_and(|own| kinds.contains(&own.kind));
+        let named = self.coder.reader().concepts_named(words);
+        let in_english = self.codes.in_english(words).iter().copied();
+        named
+            .into_iter()
+            .map(|(_, key)| key)
+            .chain(in_english)
+            .find(is_wanted)
     }
 
     /// The words as the engine reads a note.
@@ -185,5 +196,7 @@ pub(crate) fn code_of<'v>(resource: &'v Value, key: &str) -> Option<&'v str> {
         return Some(code);
     }
     let concept = list(resource, key).first()?;
-    list(concept, "coding").iter().find_map(|coding| text(coding, "code"))
+    list(concept, "coding")
+        .iter()
+        .find_map(|coding| text(coding, "code"))
 }

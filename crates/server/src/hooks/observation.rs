@@ -26,7 +26,12 @@ pub(super) fn read(reader: &Reader<'_>, resource: &Value, name: &str, reading: &
     if matches!(text(resource, "status"), Some("entered-in-error" | "cancelled")) {
         return;
     }
-    let fields = ["effectiveDateTime", "effectiveInstant", "effectivePeriod", "issued"];
+    let fields = [
+        "effectiveDateTime",
+        "effectiveInstant",
+        "effectivePeriod",
+        "issued",
+    ];
     let date = reader::day_of(resource, &fields);
     let components = list(resource, "component");
     let has_value = answer(resource).is_some();
@@ -80,9 +85,9 @@ fn observed(reader: &Reader<'_>, part: &Value, date: Option<Date>) -> Result<Eve
         return Ok(measured(reader, concept, event, quantity, flag, date));
     }
     let words = value.and_then(|value| value.as_str().map(str::to_owned).or_else(|| codes::label(value)));
-    let level = flag.or_else(|| of_polarity(is_there(part)?));
+    let level = flag.or_else(|| is_there(part).map(level_of));
     match (words, level) {
-        (Some(words), None) => in_words(reader, concept, event, &words, date).ok_or(Why::Value),
+        (Some(words), None) => Ok(in_words(reader, concept, event, &words, date)),
         (words, Some(level)) => {
             event.value = Some(Quantity {
                 text: words,
@@ -95,17 +100,19 @@ fn observed(reader: &Reader<'_>, part: &Value, date: Option<Date>) -> Result<Eve
     }
 }
 
-fn of_polarity(polarity: Polarity) -> Option<Interpretation> {
-    Some(match polarity {
+fn level_of(polarity: Polarity) -> Interpretation {
+    match polarity {
         Polarity::Present => Interpretation::Positive,
         Polarity::Absent => Interpretation::Negative,
-    })
+    }
 }
 
 /// A number with its unit, converted where that can be done.
 fn number(reader: &Reader<'_>, concept: &Concept, quantity: &Value) -> Result<Quantity, Why> {
     let plain = quantity.is_number().then_some(quantity);
-    let number = plain.or_else(|| quantity.get("value")).filter(|value| value.is_number());
+    let number = plain
+        .or_else(|| quantity.get("value"))
+        .filter(|value| value.is_number());
     let number = number.ok_or(Why::Value)?.to_string();
     let code = text(quantity, "code").filter(|_| text(quantity, "system").is_none_or(is_ucum));
     let comparator = match text(quantity, "comparator") {
@@ -125,11 +132,18 @@ fn number(reader: &Reader<'_>, concept: &Concept, quantity: &Value) -> Result<Qu
         let usual = reader.call.app.advice.units.in_usual_unit(concept, &mut value)?;
         usual.is_finite().then_some(value)
     };
-    let units: Vec<&str> = code.into_iter().chain(text(quantity, "unit")).map(usual_spelling).collect();
+    let units: Vec<&str> = code
+        .into_iter()
+        .chain(text(quantity, "unit"))
+        .map(usual_spelling)
+        .collect();
     if units.is_empty() {
         return in_unit(None).ok_or(Why::Unit);
     }
-    units.into_iter().find_map(|unit| in_unit(Some(unit))).ok_or(Why::Unit)
+    units
+        .into_iter()
+        .find_map(|unit| in_unit(Some(unit)))
+        .ok_or(Why::Unit)
 }
 
 /// Spellings of UCUM that mean a unit of the tables.
@@ -162,14 +176,21 @@ fn measured(
     let usual = units.in_usual_unit(concept, &mut value.clone());
     let told = |value: &Quantity| {
         let number = value.number.as_deref().unwrap_or_default();
-        format!("{} {number}{}", concept.name, value.unit.as_deref().unwrap_or_default())
+        format!(
+            "{} {number}{}",
+            concept.name,
+            value.unit.as_deref().unwrap_or_default()
+        )
     };
     let is_plain = value.comparator.is_none() && flag.is_none();
-    let derived = is_plain.then(|| read_back(reader, concept, &told(&value), date)).flatten();
+    let derived = is_plain
+        .then(|| read_back(reader, concept, &told(&value), date))
+        .flatten();
     if let Some(derived) = derived
         && derived.value.as_ref().is_some_and(|own| {
             let own = units.in_usual_unit(concept, &mut own.clone());
-            own.zip(usual).is_some_and(|(own, usual)| (own - usual).abs() <= 1e-9 * usual.abs().max(1.0))
+            own.zip(usual)
+                .is_some_and(|(own, usual)| (own - usual).abs() <= 1e-9 * usual.abs().max(1.0))
         })
     {
         return derived;
@@ -222,54 +243,63 @@ fn in_words(
     mut event: Event,
     words: &str,
     date: Option<Date>,
-) -> Option<Event> {
+) -> Event {
     if let Some(read) = read_back(reader, concept, &format!("{} {words}", concept.name), date)
         && read.value.is_some()
     {
-        return Some(read);
+        return read;
     }
     event.value = Some(Quantity {
         text: Some(words.to_owned()),
         ..Quantity::default()
     });
-    Some(event)
+    event
 }
 
 /// The sender's own judgement, HL7 `ObservationInterpretation`.
 fn flag(part: &Value) -> Option<Interpretation> {
     let concepts = list(part, "interpretation").iter();
-    let codes = concepts.flat_map(|concept| list(concept, "coding")).filter_map(|coding| text(coding, "code"));
-    codes
-        .filter_map(|code| {
-            Some(match code {
-                "H" | "HH" | "HU" | "HX" | ">" => Interpretation::High,
-                "L" | "LL" | "LU" | "LX" | "<" => Interpretation::Low,
-                "N" => Interpretation::Normal,
-                "POS" | "DET" | "RR" => Interpretation::Positive,
-                "NEG" | "ND" | "NR" => Interpretation::Negative,
-                _ => return None,
-            })
+    let mut codes = concepts
+        .flat_map(|concept| list(concept, "coding"))
+        .filter_map(|coding| text(coding, "code"));
+    codes.find_map(|code| {
+        Some(match code {
+            "H" | "HH" | "HU" | "HX" | ">" => Interpretation::High,
+            "L" | "LL" | "LU" | "LX" | "<" => Interpretation::Low,
+            "N" => Interpretation::Normal,
+            "POS" | "DET" | "RR" => Interpretation::Positive,
+            "NEG" | "ND" | "NR" => Interpretation::Negative,
+            _ => return None,
         })
-        .next()
+    })
 }
 
 /// Whether a finding is there: yes or no, positive or negative, present or absent, as HL7, LOINC and SNOMED CT code them.
 fn is_there(part: &Value) -> Option<Polarity> {
     if let Some(answer) = part.get("valueBoolean").and_then(Value::as_bool) {
-        return Some(if answer { Polarity::Present } else { Polarity::Absent });
+        return Some(if answer {
+            Polarity::Present
+        } else {
+            Polarity::Absent
+        });
     }
-    let coded = part.get("valueCodeableConcept").map(|value| list(value, "coding"));
-    let by_code = coded.into_iter().flatten().filter_map(|coding| text(coding, "code")).find_map(|code| {
-        Some(match code {
-            "Y" | "POS" | "LA33-6" | "LA9633-4" | "LA6576-8" | "10828004" | "52101004" | "373066001" => {
-                Polarity::Present
-            }
-            "N" | "NEG" | "LA32-8" | "LA9634-2" | "LA6577-6" | "260385009" | "2667000" | "373067005" => {
-                Polarity::Absent
-            }
-            _ => return None,
-        })
-    });
+    let coded = part
+        .get("valueCodeableConcept")
+        .map(|value| list(value, "coding"));
+    let by_code =
+        coded
+            .into_iter()
+            .flatten()
+            .filter_map(|coding| text(coding, "code"))
+            .find_map(|code| {
+                Some(match code {
+                    "Y" | "POS" | "LA33-6" | "LA9633-4" | "LA6576-8" | "10828004" | "52101004"
+                    | "373066001" => Polarity::Present,
+                    "N" | "NEG" | "LA32-8" | "LA9634-2" | "LA6577-6" | "260385009" | "2667000"
+                    | "373067005" => Polarity::Absent,
+                    _ => return None,
+                })
+            });
     by_code.or_else(|| match flag(part) {
         Some(Interpretation::Positive) => Some(Polarity::Present),
         Some(Interpretation::Negative) => Some(Polarity::Absent),

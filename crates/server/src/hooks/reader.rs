@@ -1,18 +1,19 @@
 //! Reads the FHIR R4 resources of a request into events, as a note's events stand in a record: every resource is a note
 //! of its own, named `Type/id`, so that an answer can say which resource it rests on.
 
+use super::Call;
 use super::amounts;
 use super::codes::{self, Names};
+use super::drafts::{self, Draft};
 use super::observation;
 use super::refusal::Refusal;
 use super::request::{Given, Request, list, text};
-use super::Call;
 use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use tsumugi_clinical::{
-    Certainty, ClinicalTime, Event, EventKind, Experiencer, FactKey, Patient, Phase, Polarity, Precision, Sex,
-    TimeFrame,
+    Because, Certainty, ClinicalTime, Event, EventKind, Experiencer, FactKey, Patient, Phase, Polarity,
+    Precision, Sex, TimeFrame,
 };
 use tsumugi_coding::RecordNote;
 use tsumugi_tables::TermKind;
@@ -102,6 +103,8 @@ pub(crate) struct Reading {
     pub(crate) person: Option<Patient>,
     /// The resources.
     pub(crate) notes: Vec<Told>,
+    /// Orders that are not signed yet.
+    pub(crate) drafts: Vec<Draft>,
     /// What of the allergies the checks do not look at, by the name of the resource: criticality and reactions.
     pub(crate) reactions: BTreeMap<String, Vec<Reaction>>,
     /// What could not be read, sorted, each once.
@@ -142,11 +145,7 @@ pub(crate) fn read(call: Call<'_>, request: &Request<'_>) -> Result<Reading, Ref
             .unwrap_or_else(|| format!("{}/#{}", given.kind(), index + 1));
         reader.resource(given, &name, &mut reading);
     }
-    for given in &request.drafts {
-        if !matches!(given.kind(), "MedicationRequest" | "ServiceRequest" | "Medication") {
-            reading.leave_out(given.kind(), given.name(), Why::Kind);
-        }
-    }
+    drafts::read(&reader, request, &mut reading);
     reading.uncovered.sort();
     reading.uncovered.dedup();
     Ok(reading)
@@ -268,20 +267,31 @@ impl<'a> Reader<'a> {
         let code = resource.get("code").unwrap_or(&none);
         let mut events = self.states(code);
         if events.is_empty() {
-            reading.leave_out("Condition", codes::label(code).or_else(|| Some(name.to_owned())), Why::Unknown);
+            reading.leave_out(
+                "Condition",
+                codes::label(code).or_else(|| Some(name.to_owned())),
+                Why::Unknown,
+            );
             return;
         }
         let status = codes::code_of(resource, "clinicalStatus");
         let is_over = status == Some("resolved")
-            || ["abatementDateTime", "abatementPeriod", "abatementAge", "abatementString"]
-                .iter()
-                .any(|field| resource.get(*field).is_some_and(|value| !value.is_null()));
+            || [
+                "abatementDateTime",
+                "abatementPeriod",
+                "abatementAge",
+                "abatementString",
+            ]
+            .iter()
+            .any(|field| resource.get(*field).is_some_and(|value| !value.is_null()));
         let has_ended = is_over || matches!(status, Some("inactive" | "remission"));
         let onset = day_of(resource, &["onsetDateTime", "onsetPeriod"]);
         for event in &mut events {
             match verification {
                 Some("refuted") => event.polarity = Polarity::Absent,
-                Some("unconfirmed" | "provisional" | "differential") => event.certainty = Certainty::Suspected,
+                Some("unconfirmed" | "provisional" | "differential") => {
+                    event.certainty = Certainty::Suspected;
+                }
                 _ => {}
             }
             if has_ended {
@@ -403,6 +413,8 @@ impl<'a> Reader<'a> {
             Some("completed") => Phase::Past,
             Some("stopped" | "on-hold") => Phase::Stopped,
             Some("intended") => Phase::Planned,
+            // A plan is no prescription.
+            _ if matches!(text(resource, "intent"), Some("proposal" | "plan" | "option")) => Phase::Planned,
             _ => Phase::Current,
         };
         let mut event = match self.drug(resource) {
@@ -418,12 +430,24 @@ impl<'a> Reader<'a> {
             event.polarity = Polarity::Absent;
         }
         event.phase = phase;
-        let began = day_of(resource, &["authoredOn", "effectiveDateTime", "effectivePeriod", "dateAsserted"]);
+        let began = day_of(
+            resource,
+            &[
+                "authoredOn",
+                "effectiveDateTime",
+                "effectivePeriod",
+                "dateAsserted",
+            ],
+        );
         let is_current = phase == Phase::Current;
         // What runs holds now: by the day of its writing it would count as lapsed. What began today did not run before.
         let date = began.filter(|began| !is_current || *began == self.today);
         event.time = began.filter(|_| is_current).map(since);
-        let standing = if is_current { Standing::Now } else { Standing::Dated };
+        let standing = if is_current {
+            Standing::Now
+        } else {
+            Standing::Dated
+        };
         reading.tell(name, date, standing, vec![event]);
     }
 
@@ -431,16 +455,21 @@ impl<'a> Reader<'a> {
     pub(crate) fn drug(&self, resource: &Value) -> Result<Event, (Option<String>, Why)> {
         let contained = |reference: &str| {
             let id = reference.strip_prefix('#')?;
-            list(resource, "contained").iter().find(|own| text(own, "id") == Some(id))
+            list(resource, "contained")
+                .iter()
+                .find(|own| text(own, "id") == Some(id))
         };
         let code = if let Some(code) = resource.get("medicationCodeableConcept") {
             code
         } else {
-            let reference = resource.pointer("/medicationReference/reference").and_then(Value::as_str);
-            let drug = reference.and_then(|reference| {
-                contained(reference).or_else(|| self.drugs.get(reference).copied())
-            });
-            let words = resource.pointer("/medicationReference/display").and_then(Value::as_str);
+            let reference = resource
+                .pointer("/medicationReference/reference")
+                .and_then(Value::as_str);
+            let drug = reference
+                .and_then(|reference| contained(reference).or_else(|| self.drugs.get(reference).copied()));
+            let words = resource
+                .pointer("/medicationReference/display")
+                .and_then(Value::as_str);
             match drug.and_then(|drug| drug.get("code")) {
                 Some(code) => code,
                 None => return Err((words.or(reference).map(str::to_owned), Why::Reference)),
@@ -448,7 +477,9 @@ impl<'a> Reader<'a> {
         };
         let read = codes::words(code).into_iter().find_map(|words| {
             let events = self.names.read(words).events;
-            events.into_iter().find(|event| event.kind == EventKind::Medication)
+            events
+                .into_iter()
+                .find(|event| event.kind == EventKind::Medication)
         });
         let by_code = self.names.find(code, &DRUGS).and_then(|key| self.event(key));
         // The words beside a code still tell the strength and the form.
@@ -462,8 +493,15 @@ impl<'a> Reader<'a> {
         let mut event = event.ok_or_else(|| (codes::label(code), Why::Unknown))?;
         event.polarity = Polarity::Present;
         event.certainty = Certainty::Asserted;
-        let words = codes::words(code).first().map_or_else(|| event.name.to_string(), |words| (*words).to_owned());
-        event.dosage = Some(Box::new(amounts::dosage(self, resource, &words, event.dosage.take())));
+        let words = codes::words(code)
+            .first()
+            .map_or_else(|| event.name.to_string(), |words| (*words).to_owned());
+        event.dosage = Some(Box::new(amounts::dosage(
+            self,
+            resource,
+            &words,
+            event.dosage.take(),
+        )));
         Ok(event)
     }
 }
@@ -499,7 +537,8 @@ fn event(concept: &Concept) -> Event {
         time: None,
         measured: None,
         item: None,
-        because: Vec::new(),
+        // The resource itself says it: without a reason a denial counts as derived.
+        because: vec![Because::Entity { entity: 0 }],
         supersedes: None,
     }
 }

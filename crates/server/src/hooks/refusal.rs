@@ -38,13 +38,23 @@ impl Refusal {
 
     /// The body is no JSON.
     pub(crate) fn not_json(error: &serde_json::Error) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "structure", "", format!("the body is no JSON: {error}"))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "structure",
+            "",
+            format!("the body is no JSON: {error}"),
+        )
     }
 
     /// No service has this id.
     pub(crate) fn unknown_service(id: &str) -> Self {
         let id: String = id.chars().take(80).collect();
-        Self::new(StatusCode::NOT_FOUND, "not-found", "", format!("there is no service \"{id}\""))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "",
+            format!("there is no service \"{id}\""),
+        )
     }
 
     /// Neither the prefetch nor the store knows the patient.
@@ -59,7 +69,12 @@ impl Refusal {
 
     /// The body is longer than is read, or holds more than is read.
     pub(crate) fn too_long() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", "", "the request is too large")
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-long",
+            "",
+            "the request is too large",
+        )
     }
 
     /// The body did not come whole.
@@ -98,7 +113,10 @@ impl Refusal {
         {
             fields.insert("expression".to_owned(), json!([self.field]));
         }
-        (self.status, json!({"resourceType": "OperationOutcome", "issue": [issue]}))
+        (
+            self.status,
+            json!({"resourceType": "OperationOutcome", "issue": [issue]}),
+        )
     }
 }
 
@@ -112,9 +130,12 @@ impl From<StoreError> for Refusal {
                 "",
                 "the record is locked; try again",
             ),
-            StoreError::Full { .. } => {
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "no-store", "", "the disk is full")
-            }
+            StoreError::Full { .. } => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "no-store",
+                "",
+                "the disk is full",
+            ),
             _ => Self::failed(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::refusal::Refusal;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// Longest id that is taken, in characters; those of FHIR have 64.
 const LONGEST_ID: usize = 256;
@@ -14,7 +14,10 @@ const KEYS: [(&str, &[&str]); 6] = [
     ("patient", &["Patient"]),
     ("conditions", &["Condition"]),
     ("allergies", &["AllergyIntolerance"]),
-    ("medications", &["MedicationRequest", "MedicationStatement", "Medication"]),
+    (
+        "medications",
+        &["MedicationRequest", "MedicationStatement", "Medication"],
+    ),
     ("laboratory", &["Observation"]),
     ("vitals", &["Observation"]),
 ];
@@ -70,7 +73,10 @@ impl<'v> Request<'v> {
     pub(crate) fn read(service: Service, body: &'v Value) -> Result<Self, Refusal> {
         let hook = needed(body, "", "hook")?;
         if hook != service.hook() {
-            return Err(Refusal::wrong("hook", format!("this service is for {}", service.hook())));
+            return Err(Refusal::wrong(
+                "hook",
+                format!("this service is for {}", service.hook()),
+            ));
         }
         let instance = needed(body, "", "hookInstance")?;
         if !is_uuid(instance) {
@@ -108,15 +114,14 @@ impl<'v> Request<'v> {
     }
 
     fn read_prefetch(&mut self, prefetch: Option<&'v Value>) -> Result<(), Refusal> {
-        let empty = Map::new();
         let prefetch = match prefetch {
-            None | Some(Value::Null) => &empty,
-            Some(Value::Object(fields)) => fields,
+            None | Some(Value::Null) => None,
+            Some(Value::Object(fields)) => Some(fields),
             Some(_) => return Err(Refusal::wrong("prefetch", "is no object")),
         };
         for (key, kinds) in KEYS {
             let field = format!("prefetch.{key}");
-            let Some(value) = prefetch.get(key) else {
+            let Some(value) = prefetch.and_then(|fields| fields.get(key)) else {
                 self.unsent.push(key);
                 continue;
             };
@@ -126,7 +131,11 @@ impl<'v> Request<'v> {
                 continue;
             }
             // Null says that the client looked and has nothing.
-            let found = if value.is_null() { Vec::new() } else { resources(value, &field)? };
+            let found = if value.is_null() {
+                Vec::new()
+            } else {
+                resources(value, &field)?
+            };
             for (at, given) in found {
                 match given.kind() {
                     "OperationOutcome" => {}
@@ -263,7 +272,10 @@ fn selections<'v>(context: &'v Value, drafts: &[Given<'_>]) -> Result<Vec<&'v st
         let Some(selected) = entry.as_str() else {
             return Err(Refusal::wrong(&field, "is no text"));
         };
-        if !drafts.iter().any(|given| given.name().as_deref() == Some(selected)) {
+        if !drafts
+            .iter()
+            .any(|given| given.name().as_deref() == Some(selected))
+        {
             return Err(Refusal::wrong(&field, "names none of context.draftOrders"));
         }
         selections.push(selected);

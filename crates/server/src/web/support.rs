@@ -1,6 +1,8 @@
 //! The panel of decision support on the note screen: what may be considered, what to ask next, criteria and guidelines,
 //! each with its reasons and sources. It stands below the text, never moves it, and says what it is.
 
+mod checks;
+
 use crate::advice::{ALL_KINDS, Advice, Kind, Living, Switches};
 use crate::web::notes::escape;
 use crate::web::ui_text::{Language, Ui};
@@ -36,8 +38,10 @@ impl Panel<'_> {
         let ui = self.ui;
         let findings = Findings::of(self.patient);
         html! {
+            @if self.switches.is_on(Kind::Prescription) { (checks::prescriptions(self)) }
             @if self.switches.is_on(Kind::Differential) { (self.differential(&findings)) }
             @if self.switches.is_on(Kind::Next) { (self.next(&findings)) }
+            @if self.switches.is_on(Kind::Criteria) { (checks::criteria(self)) }
             @if self.switches.is_on(Kind::Guideline) { (self.guidelines()) }
             p.support-foot {
                 (ui.t("support.says")) " "
@@ -250,7 +254,10 @@ pub(crate) fn source(ui: &Ui<'_>, evidence: &Evidence) -> Markup {
     let status = ui.of("status", evidence.status.word());
     let name = if evidence.note.is_empty() { &evidence.source } else { &evidence.note };
     let text = if evidence.of == 0 {
-        let percent = format!("{:.0}", f64::from(evidence.frequency) * 100.0);
+        let percent = match f64::from(evidence.frequency) * 100.0 {
+            percent if percent > 0.0 && percent < 1.0 => format!("{percent:.1}"),
+            percent => format!("{percent:.0}"),
+        };
         ui.fill("support.share", &[("percent", &percent), ("status", &status)])
     } else if is_local && evidence.of < SMALL {
         ui.t("support.few").to_owned()

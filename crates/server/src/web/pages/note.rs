@@ -160,6 +160,7 @@ fn screen(
                     }
                     (foot(&ui, &place.link))
                 }
+                (support::frame(&ui, &Switches::of(&app.store, desk.author()?, place.patient.population)?))
             }
             aside.side {
                 section #open-items aria-labelledby="open-head" tabindex="-1" hidden[view.phrases.is_empty() && view.questions.is_empty()] {
@@ -173,7 +174,6 @@ fn screen(
                     h2 #facts-head { (ui.t("facts.title")) " " span.count #facts-count { (view.facts.len()) } kbd { "F6" } }
                     div #facts-list { (facts::list(&ui, &view.facts, None)) }
                 }
-                (support::frame(&ui, &Switches::of(&app.store, desk.author()?, place.patient.population)?))
             }
             div #live.hidden role="status" aria-live="polite" {}
         }

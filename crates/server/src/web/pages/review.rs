@@ -255,7 +255,7 @@ fn fact_row(desk: &Desk, index: usize, fact: &FactView) -> Markup {
                 @if fact.absent { span.sign { (ui.t("fact.absent")) } }
                 b { (fact.name) } " " span.value { (fact.value) } " " span.fact-code { (fact.code) }
                 @for remark in &fact.remarks { " " span.remark { (remark) } }
-                " " q { (fact.surface) }
+                @if !fact.surface.is_empty() { " " q { (fact.surface) } }
             }
             div.verdicts {
                 label { input type="radio" name=(field) value="right" required; kbd { "A" } (ui.t("review.right")) }

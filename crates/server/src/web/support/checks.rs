@@ -1,0 +1,140 @@
+//! The parts of the panel that check: prescriptions of the note against the record, and published criteria against its
+//! facts.
+
+use super::{Panel, state_name};
+use crate::advice::prescriptions_of;
+use maud::{Markup, html};
+use std::sync::Arc;
+use tsumugi_cds::criteria::{Evaluation, evaluate};
+use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Lowered, Report, check_all, visible};
+use tsumugi_knowledge::State;
+
+/// Criteria that are shown.
+const CRITERIA: usize = 4;
+/// Things that are missing, of one set.
+const MISSING: usize = 4;
+
+/// Alerts and hints on what the note prescribes, and what could not be looked into.
+pub(super) fn prescriptions(panel: &Panel<'_>) -> Markup {
+    let ui = panel.ui;
+    let (patient, orders) = prescriptions_of(panel.patient);
+    if orders.is_empty() {
+        return html! {};
+    }
+    let checks = Checks {
+        vocabulary: panel.advice.coder.vocabulary(),
+        book: &panel.advice.drugs,
+    };
+    let reports = check_all(&checks, &patient, &orders);
+    let shown = visible(&reports);
+    html! {
+        section.support-part {
+            h3 { (ui.t("support.prescription")) }
+            @for alert in &shown { (alert_of(panel, alert)) }
+            ul.steps { @for report in &reports { li { (coverage(panel, report)) } } }
+        }
+    }
+}
+
+fn named(panel: &Panel<'_>, concept: &Arc<str>) -> String {
+    state_name(&panel.ui, panel.advice, &State::new(Arc::clone(concept)))
+}
+
+fn alert_of(panel: &Panel<'_>, alert: &Alert) -> Markup {
+    let ui = panel.ui;
+    let is_loud = alert.grade == Grade::Interruptive;
+    let against = alert.against.as_ref().map(|concept| named(panel, concept));
+    let lowered = match &alert.lowered {
+        Some(Lowered::TakenSince { recorded, taken }) => Some(ui.fill(
+            "support.taken-since",
+            &[("recorded", &recorded.to_string()), ("taken", &taken.to_string())],
+        )),
+        _ => None,
+    };
+    html! {
+        div.alert.passive[!is_loud] role=[is_loud.then_some("alert")] {
+            strong {
+                (ui.of("check", alert.kind.word())) ": " (named(panel, &alert.drug))
+                @if let Some(against) = against { " \u{00d7} " (against) }
+            }
+            (alert.mechanism)
+            @if let Some(lowered) = lowered { " " span.hint { (lowered) } }
+            @if let Some(basis) = &alert.basis { " " span.source { (ui.of("status", basis.status.word())) } }
+        }
+    }
+}
+
+/// What was looked into, what is known of it, and what was not covered: silence is not safety.
+fn coverage(panel: &Panel<'_>, report: &Report) -> Markup {
+    let ui = panel.ui;
+    let of = |wanted: fn(&Answer) -> bool| -> String {
+        let kinds: Vec<String> = report
+            .checks
+            .iter()
+            .filter(|check| wanted(&check.answer))
+            .map(|check| ui.of("check", check.kind.word()))
+            .collect();
+        kinds.join(" ")
+    };
+    let clear = of(|answer| matches!(answer, Answer::CheckedNothingKnown));
+    let open = of(|answer| matches!(answer, Answer::NotCovered));
+    html! {
+        b { (named(panel, &report.drug)) } " "
+        @if !clear.is_empty() { span.hint { (ui.fill("support.checked", &[("kinds", &clear)])) } " " }
+        @if !open.is_empty() { span.hint { (ui.fill("support.not-covered", &[("kinds", &open)])) } }
+    }
+}
+
+/// Criteria that are decided, or nearly, with what is missing.
+pub(super) fn criteria(panel: &Panel<'_>) -> Markup {
+    let ui = panel.ui;
+    let book = &panel.advice.criteria;
+    let mut found = evaluate(book, panel.advice.coder.vocabulary(), panel.patient);
+    found.retain(|evaluation| evaluation.items.iter().any(|item| !item.places.is_empty()));
+    found.sort_by_key(|evaluation| (evaluation.decided().is_none(), evaluation.missing.len()));
+    found.truncate(CRITERIA);
+    html! {
+        @if !found.is_empty() {
+            section.support-part {
+                h3 { (ui.t("support.criteria")) }
+                ul.criteria { @for evaluation in &found { li { (criterion(panel, evaluation)) } } }
+            }
+        }
+    }
+}
+
+fn criterion(panel: &Panel<'_>, evaluation: &Evaluation) -> Markup {
+    let ui = panel.ui;
+    let Some(set) = panel.advice.criteria.criterion(&evaluation.criterion) else {
+        return html! {};
+    };
+    let outcomes: Vec<&str> = evaluation
+        .outcomes
+        .iter()
+        .filter_map(|index| set.outcomes.get(*index as usize))
+        .map(|outcome| outcome.name.as_ref())
+        .collect();
+    let meaning = evaluation
+        .decided()
+        .and_then(|index| set.outcomes.get(index as usize))
+        .map(|outcome| outcome.meaning.as_ref());
+    let missing: Vec<&str> = evaluation
+        .missing
+        .iter()
+        .take(MISSING)
+        .map(|missing| missing.name.as_ref())
+        .collect();
+    html! {
+        details {
+            summary {
+                (set.name) ": " (outcomes.join(" / "))
+                @if let Some(points) = &evaluation.points {
+                    " (" (points.least) @if points.least < points.most { "\u{2013}" (points.most) } ")"
+                }
+            }
+            @if let Some(meaning) = meaning { p { (meaning) } }
+            @if !missing.is_empty() { p { (ui.t("support.missing")) " " (missing.join(", ")) } }
+            p.hint { (set.source) " " (set.edition) " \u{2013} " (ui.of("status", set.status.word())) }
+        }
+    }
+}
