@@ -109,14 +109,17 @@ impl Findings {
                 continue;
             };
             // Once seen in this episode, a finding does not unsay itself by getting better.
-            let is_news = |said: &Finding| {
-                said.polarity == Polarity::Absent || finding.polarity == Polarity::Present
-            };
+            let is_news =
+                |said: &Finding| said.polarity == Polarity::Absent || finding.polarity == Polarity::Present;
             if let Some(said) = findings.said.get_mut(*index).filter(|said| is_news(said)) {
                 *said = finding;
             }
         }
-        for usage in patient.drugs.iter().filter(|usage| usage.polarity == Polarity::Present) {
+        for usage in patient
+            .drugs
+            .iter()
+            .filter(|usage| usage.polarity == Polarity::Present)
+        {
             findings.said.push(Finding {
                 state: State::new(Arc::clone(&usage.drug)),
                 polarity: Polarity::Present,
@@ -284,7 +287,9 @@ impl Differential {
 
     /// The score of every disease, in the order of the space.
     pub fn scores(&self, vocabulary: &Vocabulary, findings: &Findings) -> Vec<f64> {
-        let mut scores: Vec<f64> = (0..self.len()).map(|disease| self.prior(disease, findings)).collect();
+        let mut scores: Vec<f64> = (0..self.len())
+            .map(|disease| self.prior(disease, findings))
+            .collect();
         for finding in self.telling(vocabulary, findings) {
             let weights = self.weights(vocabulary, &finding);
             let own = self.index_of(finding.state.as_str());
@@ -383,7 +388,9 @@ impl Differential {
         let is_known = |finding: &Finding, broader: &[State]| {
             self.matrix.column(finding.state.as_str()).is_some()
                 || (finding.polarity == Polarity::Present
-                    && broader.iter().any(|state| self.matrix.column(state.as_str()).is_some()))
+                    && broader
+                        .iter()
+                        .any(|state| self.matrix.column(state.as_str()).is_some()))
         };
         let said = findings.said.iter().zip(&broader);
         let implied: FxHashSet<&State> = said
@@ -437,12 +444,20 @@ impl Differential {
         let exponent = self.temper.present * finding.weight;
         // That a result is normal speaks against the diseases that change it, not against all others.
         let is_normal = matches!(finding.state.level(), Some("normal" | "negative"));
-        let other = if is_normal { 0.0 } else { exponent * self.temper.unlisted.ln() };
+        let other = if is_normal {
+            0.0
+        } else {
+            exponent * self.temper.unlisted.ln()
+        };
         let mut best: FxHashMap<u32, (f64, Met, u32)> = FxHashMap::default();
         if let Some((index, column)) = self.matrix.column(finding.state.as_str()) {
             for entry in &column.entries {
                 let ratio = f64::from(entry.share / column.general).ln();
-                let met = if entry.from == index { Met::Exact } else { Met::Descendant };
+                let met = if entry.from == index {
+                    Met::Exact
+                } else {
+                    Met::Descendant
+                };
                 best.insert(entry.disease, (exponent * ratio, met, entry.from));
             }
         }
@@ -453,7 +468,9 @@ impl Differential {
             for entry in column.entries.iter().filter(|entry| entry.from == index) {
                 let ratio = self.temper.broader * f64::from(entry.share / column.general).ln();
                 let weight = exponent * ratio.max(0.0);
-                let known = best.entry(entry.disease).or_insert((weight, Met::Ancestor, index));
+                let known = best
+                    .entry(entry.disease)
+                    .or_insert((weight, Met::Ancestor, index));
                 if known.1 == Met::Ancestor && weight > known.0 {
                     *known = (weight, Met::Ancestor, index);
                 }
@@ -478,7 +495,11 @@ impl Differential {
         let general = f64::from(column.general);
         let ratio = |share: f64| exponent * ((1.0 - share.min(0.97)) / (1.0 - general)).ln();
         let entries = column.entries.iter().map(|entry| {
-            let met = if entry.from == index { Met::Exact } else { Met::Descendant };
+            let met = if entry.from == index {
+                Met::Exact
+            } else {
+                Met::Descendant
+            };
             (entry.disease, ratio(f64::from(entry.share)), met, entry.from)
         });
         Weights {

@@ -106,11 +106,7 @@ pub fn next(
             weigh(differential, &likely, state, step)
         })
         .collect();
-    steps.sort_by(|a, b| {
-        b.worth
-            .total_cmp(&a.worth)
-            .then_with(|| a.state.cmp(&b.state))
-    });
+    steps.sort_by(|a, b| b.worth.total_cmp(&a.worth).then_with(|| a.state.cmp(&b.state)));
     one_a_test(steps, top)
 }
 
@@ -148,7 +144,11 @@ fn weigh(differential: &Differential, likely: &[Likely], state: State, step: Ste
         .iter()
         .map(|likely| differential.share(likely.disease, state.as_str()))
         .collect();
-    let yes: f64 = likely.iter().zip(&shares).map(|(l, share)| l.probability * share).sum();
+    let yes: f64 = likely
+        .iter()
+        .zip(&shares)
+        .map(|(l, share)| l.probability * share)
+        .sum();
     let no = 1.0 - yes;
     if yes <= 0.0 || no <= 0.0 {
         return None;

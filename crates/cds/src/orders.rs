@@ -83,7 +83,11 @@ impl Orders {
         let drugs = patient.drugs.iter().map(|usage| (&usage.drug, &usage.place));
         let orders = patient.orders.iter().map(|(order, place)| (order, place));
         for (order, place) in orders.chain(drugs) {
-            if findings.said.iter().all(|said| said.state.as_str() != order.as_ref()) {
+            if findings
+                .said
+                .iter()
+                .all(|said| said.state.as_str() != order.as_ref())
+            {
                 findings.said.push(Finding {
                     state: State::new(Arc::clone(order)),
                     polarity: Polarity::Present,
@@ -95,9 +99,7 @@ impl Orders {
         if findings.said.is_empty() {
             return Considered::default();
         }
-        let ranked = self
-            .differential
-            .rank(vocabulary, &findings, top.max(CONSIDERED));
+        let ranked = self.differential.rank(vocabulary, &findings, top.max(CONSIDERED));
         let missing = self.missing(vocabulary, &findings, &ranked);
         Considered {
             ranked: ranked.into_iter().take(top).collect(),
@@ -121,7 +123,11 @@ impl Orders {
         let considered: f64 = ranked.iter().take(CONSIDERED).map(|r| r.probability).sum();
         let mut shares: BTreeMap<&Arc<str>, (f64, f64)> = BTreeMap::new();
         for disease in ranked.iter().take(CONSIDERED) {
-            let care = if self.feared.get(&disease.disease) == Some(&true) { 2.0 } else { 1.0 };
+            let care = if self.feared.get(&disease.disease) == Some(&true) {
+                2.0
+            } else {
+                1.0
+            };
             for (rank, test) in (1u32..).zip(self.tests.get(&disease.disease).into_iter().flatten()) {
                 let share = disease.probability / considered;
                 let entry = shares.entry(test).or_default();

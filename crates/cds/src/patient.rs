@@ -126,8 +126,7 @@ impl Facts<'_> {
             patient.notes.insert(Arc::clone(&note), date);
         }
         for (index, event) in (0u32..).zip(events) {
-            let is_patients =
-                event.experiencer == Experiencer::Patient
+            let is_patients = event.experiencer == Experiencer::Patient
                     // An allergy in a record is the patient's, however its sentence reads.
                     && (event.certainty != Certainty::General || event.kind == EventKind::Allergy);
             let place = Place {

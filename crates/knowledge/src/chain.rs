@@ -297,7 +297,9 @@ fn state_of(row: &Row<'_, '_>, levels: &Levels) -> AbnormalState {
         name: row.get("name").into(),
         kana: row.get("kana").into(),
         english: row.get("en").into(),
-        entity: Some(row.get("entity")).filter(|id| !id.is_empty()).map(Into::into),
+        entity: Some(row.get("entity"))
+            .filter(|id| !id.is_empty())
+            .map(Into::into),
         attribute: row.get("attribute").into(),
         value: row.get("value").into(),
         findings: row
@@ -331,7 +333,11 @@ fn edge_of(row: &Row<'_, '_>, path: &str, levels: &Levels) -> Result<Edge, Strin
         },
         delay: row.get("delay").into(),
         status: Status::parse(status).ok_or_else(|| format!("unknown status \"{status}\""))?,
-        source: if source.is_empty() { path.into() } else { source.into() },
+        source: if source.is_empty() {
+            path.into()
+        } else {
+            source.into()
+        },
     })
 }
 
@@ -390,7 +396,11 @@ mod tests {
         let (chains, mistakes) = chains(&rows);
         assert_eq!(mistakes.len(), 1);
         assert_eq!(mistakes[0].line, 4);
-        assert!(mistakes[0].message.contains("a > b > c"), "{}", mistakes[0].message);
+        assert!(
+            mistakes[0].message.contains("a > b > c"),
+            "{}",
+            mistakes[0].message
+        );
         assert_eq!(chains.of("d").count(), 2);
         assert_eq!(chains.of("e").count(), 1);
     }

@@ -89,10 +89,7 @@ impl Evidence {
         }
         let of = f64::from(self.of);
         let scale = (Self::MOST / of).min(1.0);
-        (
-            f64::from(self.with) * scale,
-            (of - f64::from(self.with)) * scale,
-        )
+        (f64::from(self.with) * scale, (of - f64::from(self.with)) * scale)
     }
 }
 

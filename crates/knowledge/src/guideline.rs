@@ -202,7 +202,11 @@ pub fn plan_definition(
             action
         })
         .collect();
-    let status = if guideline.superseded_by.is_empty() { "active" } else { "retired" };
+    let status = if guideline.superseded_by.is_empty() {
+        "active"
+    } else {
+        "retired"
+    };
     json!({
         "resourceType": "PlanDefinition",
         "id": guideline.id.replace('.', "-"),
@@ -219,9 +223,7 @@ pub fn plan_definition(
 }
 
 fn graded(recommendation: &Recommendation) -> Vec<Value> {
-    let concept = |url: &str, system: &str, code: &str| {
-        json!({"url": url, "valueCodeableConcept": {"coding": [{"system": system, "code": code}]}})
-    };
+    let concept = |url: &str, system: &str, code: &str| json!({"url": url, "valueCodeableConcept": {"coding": [{"system": system, "code": code}]}});
     let mut extensions = Vec::new();
     let strength = match recommendation.strength {
         Advice::Strong => Some("strong"),
@@ -297,8 +299,14 @@ status = "editorial-estimate"
         let plan = plan_definition(guidelines.get("guideline.x").unwrap(), "urn:x", |_| None);
         assert_eq!(plan["status"], "active");
         let extensions = &plan["action"][0]["extension"];
-        assert_eq!(extensions[0]["valueCodeableConcept"]["coding"][0]["code"], "strong");
-        assert_eq!(extensions[1]["valueCodeableConcept"]["coding"][0]["code"], "very-low");
+        assert_eq!(
+            extensions[0]["valueCodeableConcept"]["coding"][0]["code"],
+            "strong"
+        );
+        assert_eq!(
+            extensions[1]["valueCodeableConcept"]["coding"][0]["code"],
+            "very-low"
+        );
         assert_eq!(plan["action"][0]["code"][0]["coding"][0]["code"], "proc.c");
     }
 

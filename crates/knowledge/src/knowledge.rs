@@ -119,7 +119,11 @@ impl Knowledge {
             self.own.add(&counted(source, case));
             return;
         }
-        let disease = self.phenotypes.diseases.entry(Arc::clone(&case.disease)).or_default();
+        let disease = self
+            .phenotypes
+            .diseases
+            .entry(Arc::clone(&case.disease))
+            .or_default();
         let key = (Arc::clone(source), Arc::clone(&case.id));
         disease.cases.insert(key, case.clone());
     }

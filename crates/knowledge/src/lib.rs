@@ -5,8 +5,8 @@ mod chain;
 mod criteria;
 pub mod drug;
 mod evidence;
-pub mod hpo;
 mod guideline;
+pub mod hpo;
 mod knowledge;
 mod log;
 mod packed;
@@ -17,8 +17,8 @@ mod state;
 
 pub use chain::{AbnormalState, ChainError, Chains, Edge, Role, Shared, Strength};
 pub use criteria::{
-    Asked, Band, Comparator, CriteriaBook, Criterion, CriterionKind, Expression, Formula, Function, How, Item, Marks,
-    Number, Of, Operator, Outcome,
+    Asked, Band, Comparator, CriteriaBook, Criterion, CriterionKind, Expression, Formula, Function, How,
+    Item, Marks, Number, Of, Operator, Outcome,
 };
 pub use drug::DrugBook;
 pub use evidence::{Evidence, Share, Status};

@@ -136,13 +136,11 @@ impl Profiles {
 }
 
 fn folder_of(path: &str) -> Option<&'static str> {
-    ["profiles", "findings", "treatments"]
-        .into_iter()
-        .find(|folder| {
-            path.strip_prefix("knowledge/")
-                .and_then(|rest| rest.strip_prefix(folder))
-                .is_some_and(|rest| rest.starts_with('/'))
-        })
+    ["profiles", "findings", "treatments"].into_iter().find(|folder| {
+        path.strip_prefix("knowledge/")
+            .and_then(|rest| rest.strip_prefix(folder))
+            .is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 fn status(row: &Row<'_, '_>) -> Result<Status, String> {

@@ -57,7 +57,11 @@ impl Space {
         let mut space = Self::default();
         for row in tables.findings {
             let disease = space.diseases.entry(row.disease).or_default();
-            disease.findings.entry(row.finding).or_default().push(row.evidence);
+            disease
+                .findings
+                .entry(row.finding)
+                .or_default()
+                .push(row.evidence);
         }
         for treatment in tables.treatments {
             let disease = space.diseases.entry(Arc::clone(&treatment.disease)).or_default();

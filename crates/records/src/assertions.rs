@@ -150,9 +150,7 @@ impl Store {
 }
 
 fn head(conn: &rusqlite::Connection) -> Result<u64, StoreError> {
-    let head: i64 = conn.query_row("SELECT coalesce(max(id), 0) FROM assertion", [], |row| {
-        row.get(0)
-    })?;
+    let head: i64 = conn.query_row("SELECT coalesce(max(id), 0) FROM assertion", [], |row| row.get(0))?;
     Ok(u64::try_from(head).unwrap_or(0))
 }
 

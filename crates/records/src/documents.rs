@@ -133,9 +133,7 @@ impl Store {
     pub fn newest_documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         self.read("newest documents", |conn| {
             let mut list = conn.prepare_cached("SELECT id FROM document ORDER BY id DESC")?;
-            Ok(list
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?)
+            Ok(list.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
         })
     }
 

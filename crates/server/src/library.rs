@@ -58,7 +58,10 @@ impl Library {
         let draft = file.with_extension("snapshot.new");
         let written = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, &file));
         if let Err(error) = written {
-            tracing::warn!("{}: {error}; the knowledge is compiled at the next start", file.display());
+            tracing::warn!(
+                "{}: {error}; the knowledge is compiled at the next start",
+                file.display()
+            );
         }
     }
 }

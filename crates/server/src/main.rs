@@ -9,6 +9,7 @@ mod chart;
 mod commands;
 mod encoding;
 mod fhir;
+mod hooks;
 mod library;
 mod proposals;
 mod seed;

@@ -77,7 +77,10 @@ impl ReadingRules {
 
     fn element(&self, name: &str) -> Option<&str> {
         let name = format!("<{}", name.to_ascii_lowercase());
-        let found = self.parts.iter().find(|(form, _)| name.starts_with(form.as_str()));
+        let found = self
+            .parts
+            .iter()
+            .find(|(form, _)| name.starts_with(form.as_str()));
         found.map(|(_, kind)| kind.as_str())
     }
 
@@ -113,7 +116,7 @@ pub(crate) fn text_of(rules: &ReadingRules, contents: &str) -> Result<String, St
 
 fn write_element(rules: &ReadingRules, node: roxmltree::Node<'_, '_>, text: &mut String) {
     if let Some(kind) = rules.element(node.tag_name().name()) {
-        text.push_str(&format!("\n[{kind}]\n"));
+        text.extend(["\n[", kind, "]\n"]);
     }
     for child in node.children() {
         if child.is_element() {
@@ -217,8 +220,8 @@ pub(crate) fn propose(
     proposals
 }
 
-fn is_frequency(word: &&&str) -> bool {
-    matches!(**word, "very-common" | "common" | "uncommon" | "rare" | "unknown")
+fn is_frequency(word: &str) -> bool {
+    matches!(word, "very-common" | "common" | "uncommon" | "rare" | "unknown")
 }
 
 /// A sentence with what its place and its words say.
@@ -240,7 +243,12 @@ fn statements(support: &Support, stated: &Stated<'_>, events: &[&Event]) -> Vec<
     let conditions = of(&[EventKind::Condition, EventKind::Finding]);
     let medicines = of(&[EventKind::Medication]);
     let about = |kind: &str, fields: Fields<'_>, sure: f64| (accepted(kind, fields, stated.quote), sure);
-    let drug = || ("drug", stated.subject.map(ToString::to_string).unwrap_or_default());
+    let drug = || {
+        (
+            "drug",
+            stated.subject.map(ToString::to_string).unwrap_or_default(),
+        )
+    };
     let has_subject = stated.subject.is_some();
     match stated.part {
         "contraindication" if has_subject => conditions
@@ -252,10 +260,18 @@ fn statements(support: &Support, stated: &Stated<'_>, events: &[&Event]) -> Vec<
             .map(|event| about("indication", vec![drug(), ("condition", id(event))], 0.8))
             .collect(),
         "contraindicated-combination" | "combination" if has_subject => {
-            let severity = if stated.part == "combination" { "moderate" } else { "contraindicated" };
+            let severity = if stated.part == "combination" {
+                "moderate"
+            } else {
+                "contraindicated"
+            };
             medicines
                 .iter()
-                .filter(|event| stated.subject.is_none_or(|own| own.as_ref() != event.concept.as_str()))
+                .filter(|event| {
+                    stated
+                        .subject
+                        .is_none_or(|own| own.as_ref() != event.concept.as_str())
+                })
                 .map(|event| {
                     let fields = vec![drug(), ("partner", id(event)), ("severity", severity.to_owned())];
                     about("interaction", fields, 0.8)
@@ -265,8 +281,16 @@ fn statements(support: &Support, stated: &Stated<'_>, events: &[&Event]) -> Vec<
         "adverse-effect" | "serious-adverse-effect" if has_subject => conditions
             .iter()
             .map(|event| {
-                let gravity = if stated.part == "adverse-effect" { "plain" } else { "serious" };
-                let frequency = if stated.frequency.is_empty() { "unknown" } else { stated.frequency };
+                let gravity = if stated.part == "adverse-effect" {
+                    "plain"
+                } else {
+                    "serious"
+                };
+                let frequency = if stated.frequency.is_empty() {
+                    "unknown"
+                } else {
+                    stated.frequency
+                };
                 let fields = vec![
                     drug(),
                     ("effect", id(event)),
@@ -316,7 +340,10 @@ fn recommendation(stated: &Stated<'_>, events: &[&Event], conditions: &[&Event])
     let fields = vec![
         ("applies", applies),
         ("certainty", certainty.to_owned()),
-        ("direction", if direction == "against" { "against" } else { "for" }.to_owned()),
+        (
+            "direction",
+            if direction == "against" { "against" } else { "for" }.to_owned(),
+        ),
         ("strength", strength.to_owned()),
         ("what", what),
     ];
@@ -356,7 +383,12 @@ fn share_in(text: &str) -> Option<String> {
         let before = text.get(..end)?;
         let start = before
             .rfind(|c: char| !c.is_ascii_digit() && c != '.')
-            .map_or(0, |at| at + before.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
+            .map_or(0, |at| {
+                at + before
+                    .get(at..)
+                    .and_then(|rest| rest.chars().next())
+                    .map_or(1, char::len_utf8)
+            });
         before.get(start..).filter(|digits| !digits.is_empty())
     };
     if let Some(at) = text.find('%') {
@@ -401,7 +433,10 @@ fn id(event: &Event) -> String {
 }
 
 fn drugs(note: &StructuredNote) -> impl Iterator<Item = Arc<str>> {
-    let drugs = note.events.iter().filter(|event| event.kind == EventKind::Medication);
+    let drugs = note
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Medication);
     drugs.map(|event| event.concept.as_str().into())
 }
 
@@ -419,7 +454,7 @@ fn sentences(text: &str) -> Vec<(u32, &str)> {
 }
 
 /// Events whose words stand in a stretch.
-fn events_in<'n>(note: &'n StructuredNote, span: Span) -> Vec<&'n Event> {
+fn events_in(note: &StructuredNote, span: Span) -> Vec<&Event> {
     let is_inside = |event: &&Event| {
         event.because.iter().any(|reason| match reason {
             Because::Entity { entity } => note
@@ -464,7 +499,11 @@ mod tests {
         assert_eq!(
             all,
             [
-                vec!["contraindication", "condition=myasthenia-gravis", "drug=drug.telithromycin"],
+                vec![
+                    "contraindication",
+                    "condition=myasthenia-gravis",
+                    "drug=drug.telithromycin"
+                ],
                 vec![
                     "interaction",
                     "drug=drug.telithromycin",
@@ -494,7 +533,10 @@ mod tests {
         let proposals = read("guideline", None, text);
         assert_eq!(proposals.len(), 1);
         let said = fields(&proposals[0]);
-        assert!(said.contains(&"applies=acute-cholecystitis".to_owned()), "{said:?}");
+        assert!(
+            said.contains(&"applies=acute-cholecystitis".to_owned()),
+            "{said:?}"
+        );
         assert!(said.contains(&"strength=strong".to_owned()), "{said:?}");
         assert!(said.contains(&"certainty=moderate".to_owned()), "{said:?}");
         assert_eq!(read("guideline", None, "この章では背景を述べる。"), []);

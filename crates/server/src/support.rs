@@ -14,8 +14,6 @@ pub(crate) struct Support {
     pub(crate) knowledge: Knowledge,
     pub(crate) differential: Differential,
     pub(crate) units: Units,
-    /// Edition of the embedded knowledge.
-    pub(crate) edition: String,
 }
 
 impl Support {
@@ -40,7 +38,6 @@ impl Support {
         );
         Ok(Self {
             units: Units::new(&sources, &mut Vec::new()),
-            edition: knowledge_edition(&files),
             coder,
             knowledge,
             differential,
@@ -66,8 +63,7 @@ impl Support {
             today: note.date,
             ..Patient::default()
         };
-        self.facts()
-            .add(&mut patient, "", note.date, &structured.events);
+        self.facts().add(&mut patient, "", note.date, &structured.events);
         patient
     }
 

@@ -37,7 +37,10 @@ fn referenced<'a>(column: &ColumnSpec, cell: &'a str, wrong: &mut impl FnMut(Str
     let is_state = matches!(column.kind, ColumnType::State | ColumnType::States);
     let (id, level) = cell.split_once('=').unwrap_or((cell, "high"));
     if !LEVELS.contains(&level) || (!is_state && id != cell) {
-        wrong(format!("{cell}: \"{level}\" is no level of a test ({})", LEVELS.join(", ")));
+        wrong(format!(
+            "{cell}: \"{level}\" is no level of a test ({})",
+            LEVELS.join(", ")
+        ));
     }
     if !column.of.is_empty() && !column.of.iter().any(|prefix| id.starts_with(prefix.as_str())) {
         wrong(format!("{id} is not one of {:?}", column.of));

@@ -123,11 +123,7 @@ impl Matrix {
                 }
                 last.share = larger + 0.5 * (1.0 - larger) * smaller;
             }
-            None => column.entries.push(Entry {
-                disease,
-                share,
-                from,
-            }),
+            None => column.entries.push(Entry { disease, share, from }),
         }
     }
 

@@ -66,21 +66,23 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
 
 /// The terms that a disease lists, with their frequency as annotated and their share with the cases counted in.
 fn shares_of(described: &Described, learned: Option<&Learned>) -> Vec<(u32, f32, f64)> {
-    let cases = learned.map_or(0.0, |learned| learned.sum);
-    let (with, without) = learned.map_or((&[][..], &[][..]), |learned| {
-        (learned.with.as_slice(), learned.without.as_slice())
-    });
-    let annotated = described.frequencies.iter().copied();
-    let annotated = annotated.map(|(term, frequency)| (term, [f64::from(frequency), 0.0, 0.0]));
-    let with = with.iter().map(|(term, count)| (*term, [0.0, *count, 0.0]));
-    let without = without.iter().map(|(term, count)| (*term, [0.0, 0.0, *count]));
-    let merged = merged(annotated.chain(with).chain(without).collect());
-    let listed = merged
+    let annotated = described.frequencies.iter();
+    let Some(learned) = learned else {
+        let alone = annotated.map(|(term, frequency)| (*term, *frequency, f64::from(*frequency)));
+        return alone.collect();
+    };
+    let annotated = annotated.map(|(term, frequency)| (*term, [f64::from(*frequency), 0.0, 0.0]));
+    let with = learned
+        .with
+        .iter()
+        .map(|(term, count)| (*term, [0.0, *count, 0.0]));
+    let without = learned.without.iter();
+    let without = without.map(|(term, count)| (*term, [0.0, 0.0, *count]));
+    merged(annotated.chain(with).chain(without).collect())
         .into_iter()
-        .filter(|(_, [frequency, with, _])| *frequency > 0.0 || *with > 0.0);
-    listed
+        .filter(|(_, [frequency, with, _])| *frequency > 0.0 || *with > 0.0)
         .map(|(term, [frequency, with, without])| {
-            let share = ratio::share(frequency, with, without, cases);
+            let share = ratio::share(frequency, with, without, learned.sum);
             (term, frequency as f32, share)
         })
         .collect()
@@ -164,7 +166,8 @@ fn exclusions(
                     .map(|(term, without)| (*term, [0.0, *without])),
             );
         }
-        for (term, [with, without]) in merged(rows) {
+        let rows = if learned.is_some() { merged(rows) } else { rows };
+        for (term, [with, without]) in rows {
             let general = general.looked_for.get(term as usize).copied().unwrap_or(0.0);
             let share = (with + PRIOR_EXCLUDED * general) / (with + without + PRIOR_EXCLUDED);
             let lacking = |share: f64| 1.0 - share.min(MOST_EXCLUDED);

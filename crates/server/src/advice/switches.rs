@@ -131,7 +131,13 @@ pub(crate) fn switch(store: &Store, stamp: Stamp, kind: &str, on: bool) -> Resul
 }
 
 /// Records that the site allows a kind, or withdraws it, and why.
-pub(crate) fn allow(store: &Store, stamp: Stamp, kind: Kind, on: bool, reason: &str) -> Result<(), StoreError> {
+pub(crate) fn allow(
+    store: &Store,
+    stamp: Stamp,
+    kind: Kind,
+    on: bool,
+    reason: &str,
+) -> Result<(), StoreError> {
     store.decide(Decision {
         topic: ALLOWED.to_owned(),
         subject: kind.word().to_owned(),

@@ -93,7 +93,9 @@ fn encounter(advice: &Advice, mut line: Line) -> Result<Value, BadLine> {
         let note = note(number.to_string(), &earlier.text, earlier.date);
         advice.coder.structure_in(&mut record, &note);
     }
-    let today = advice.coder.structure_in(&mut record.clone(), &note(String::new(), &text, date));
+    let today = advice
+        .coder
+        .structure_in(&mut record.clone(), &note(String::new(), &text, date));
     let living = advice.living();
     let mut state = advice.patient(&living, &record, Some(&today));
     state.age = patient.age_at(date).or(state.age);
@@ -120,9 +122,9 @@ fn encounter(advice: &Advice, mut line: Line) -> Result<Value, BadLine> {
 }
 
 fn without_todays(state: &mut Patient, orders: &[Order]) {
-    state.drugs.retain(|usage| {
-        !usage.place.note.is_empty() || orders.iter().all(|order| order.drug != usage.drug)
-    });
+    state
+        .drugs
+        .retain(|usage| !usage.place.note.is_empty() || orders.iter().all(|order| order.drug != usage.drug));
 }
 
 /// The order as its words say it; the name alone where they cannot be read.
@@ -146,7 +148,11 @@ fn order_of(advice: &Advice, ordered: &Ordered) -> Order {
         .map(|concept| Arc::from(concept.id.as_str()));
     let event = read(&ordered.text);
     let dosage = event.as_ref().and_then(|event| event.dosage.as_deref().cloned());
-    let by_words = || event.or_else(|| read(&ordered.drug)).map(|event| event.concept.as_str().into());
+    let by_words = || {
+        event
+            .or_else(|| read(&ordered.drug))
+            .map(|event| event.concept.as_str().into())
+    };
     Order {
         drug: named
             .or_else(by_words)

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tsumugi_clinical::Sex;
-use tsumugi_knowledge::hpo::{read_annotations, read_labels, read_terms};
+use tsumugi_knowledge::hpo::{Terms, read_annotations, read_labels, read_terms};
 use tsumugi_knowledge::{Case, State, Statement, View};
 use tsumugi_records::Store;
 
@@ -202,10 +202,8 @@ fn import_hpo(args: &HpoArgs) -> anyhow::Result<ExitCode> {
     }
     let source: Arc<str> = format!("HPO {edition}").into();
     let store = args.place.open()?;
-    let mut statements: Vec<(Arc<str>, Statement)> = vec![(
-        Arc::clone(&source),
-        Statement::RetractSource(Arc::clone(&source)),
-    )];
+    let mut statements: Vec<(Arc<str>, Statement)> =
+        vec![(Arc::clone(&source), Statement::RetractSource(Arc::clone(&source)))];
     let term = |term| (Arc::clone(&source), Statement::Term(term));
     statements.extend(terms.terms.into_values().map(term));
     let wanted = diseases.into_iter().filter(|disease| {
@@ -215,7 +213,11 @@ fn import_hpo(args: &HpoArgs) -> anyhow::Result<ExitCode> {
     statements.extend(wanted.map(|disease| (Arc::clone(&source), Statement::Annotated(disease))));
     report.read = statements.len() as u64 - 1;
     report.added = report.read;
-    library::append(&store, concat!("import hpo ", env!("CARGO_PKG_VERSION")), &statements)?;
+    library::append(
+        &store,
+        concat!("import hpo ", env!("CARGO_PKG_VERSION")),
+        &statements,
+    )?;
     recompile(&store)?;
     report.edition = edition;
     report.print()
@@ -251,6 +253,7 @@ fn learn(args: &LearnArgs) -> anyhow::Result<ExitCode> {
     let store = args.place.open()?;
     let (tables, edition) = Support::tables()?;
     let known = Library::open(&store, tables, &edition)?.knowledge;
+    let also = also(&known.phenotypes.terms);
     let mut statements: Vec<(Arc<str>, Statement)> = Vec::new();
     for (number, line) in (1u64..).zip(text.lines()) {
         if line.trim().is_empty() {
@@ -259,7 +262,7 @@ fn learn(args: &LearnArgs) -> anyhow::Result<ExitCode> {
         report.read += 1;
         match read_case(line) {
             Ok((source, mut case)) => {
-                for unknown in leave_out_unknown(&known, &mut case) {
+                for unknown in leave_out_unknown(&known.phenotypes.terms, &also, &mut case) {
                     report.diagnostics.push(json!({
                         "file": name, "line": number, "severity": "warning",
                         "message": format!("{unknown} is not known here; left out"),
@@ -360,33 +363,30 @@ fn years(duration: &str) -> Option<f64> {
     )
 }
 
+/// The ids that mean a term beside its own.
+fn also(terms: &Terms) -> BTreeMap<&str, &Arc<str>> {
+    let all = terms.terms.values();
+    all.flat_map(|term| term.also.iter().map(|old| (old.as_ref(), &term.id)))
+        .collect()
+}
+
 /// Replaces ids that mean a term by its own id, and takes out those that no imported ontology has.
-fn leave_out_unknown(known: &tsumugi_knowledge::Knowledge, case: &mut Case) -> Vec<State> {
-    let terms = &known.phenotypes.terms;
+fn leave_out_unknown(terms: &Terms, also: &BTreeMap<&str, &Arc<str>>, case: &mut Case) -> Vec<State> {
     if terms.terms.is_empty() {
         return Vec::new();
     }
-    let also: BTreeMap<&str, &Arc<str>> = terms
-        .terms
-        .values()
-        .flat_map(|term| term.also.iter().map(|old| (old.as_ref(), &term.id)))
-        .collect();
     let mut unknown = Vec::new();
     for list in [&mut case.observed, &mut case.excluded] {
         list.retain_mut(|state| {
             if !state.as_str().starts_with("HP:") || terms.terms.contains_key(state.as_str()) {
                 return true;
             }
-            match also.get(state.as_str()) {
-                Some(id) => {
-                    *state = State::new(Arc::clone(id));
-                    true
-                }
-                None => {
-                    unknown.push(state.clone());
-                    false
-                }
-            }
+            let Some(id) = also.get(state.as_str()) else {
+                unknown.push(state.clone());
+                return false;
+            };
+            *state = State::new(Arc::clone(id));
+            true
         });
     }
     unknown

@@ -52,7 +52,9 @@ fn list(place: &Place) -> anyhow::Result<ExitCode> {
             let body: Value = serde_json::from_str(&decision.body).unwrap_or_default();
             json!({"by": decision.stamp.author, "at": decision.stamp.at, "decision": body})
         });
-        say(&json!({"kind": kind.word(), "needs_decision": kind.needs_decision(), "last": last}).to_string())?;
+        say(
+            &json!({"kind": kind.word(), "needs_decision": kind.needs_decision(), "last": last}).to_string(),
+        )?;
     }
     Ok(ExitCode::SUCCESS)
 }

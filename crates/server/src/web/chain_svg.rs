@@ -104,7 +104,7 @@ fn arrow(step: &Step, places: &BTreeMap<State, (usize, usize)>) -> Markup {
             @let (x1, y1) = corner(*from);
             @let (x2, y2) = corner(*to);
             @let (x1, y1, y2) = (x1 + BOX_WIDTH, y1 + ROW / 2.0 - 6.0, y2 + ROW / 2.0 - 6.0);
-            @let middle = (x1 + x2) / 2.0;
+            @let middle = f64::midpoint(x1, x2);
             path class=(format!("step {class}{}", if step.is_core { " core" } else { "" }))
                 d=(format!("M{x1},{y1} C{middle},{y1} {middle},{y2} {x2},{y2}")) marker-end="url(#tip)" {}
         }
@@ -164,7 +164,10 @@ fn layout(nodes: &[Node], steps: &[Step]) -> BTreeMap<State, (usize, usize)> {
         let mut moved = false;
         for step in steps {
             let after = column.get(&step.from).map_or(0, |from| from + 1);
-            if let Some(to) = column.get_mut(&step.to).filter(|to| **to < after && after < nodes.len()) {
+            if let Some(to) = column
+                .get_mut(&step.to)
+                .filter(|to| **to < after && after < nodes.len())
+            {
                 *to = after;
                 moved = true;
             }

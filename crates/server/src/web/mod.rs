@@ -20,10 +20,15 @@ mod ui_text;
 mod view;
 mod ws;
 
+pub(crate) use error::WebError;
+pub(crate) use notes::escape;
+pub(crate) use state::App;
+pub(crate) use support::{band, state_name};
+pub(crate) use ui_text::{Language, Ui};
+
 use crate::advice::Advice;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
-use crate::web::state::App;
 use crate::web::ui_text::Texts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -104,6 +109,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/knowledge/{id}", get(pages::knowledge::show))
         .route("/api/concepts", get(api::concepts))
         .route("/api/draft", post(api::draft))
+        .merge(crate::hooks::routes())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             ANSWER_TIMEOUT,

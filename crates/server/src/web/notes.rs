@@ -278,7 +278,10 @@ impl App {
     fn teach(&self, patient: &PatientRecord, author: &str, document: DocumentId, note: &StructuredNote) {
         let learned = chart::record_of(&self.store, patient, Some(document))
             .map_err(anyhow::Error::from)
-            .and_then(|record| self.advice.teach(&self.store, author, patient, &record, document, note));
+            .and_then(|record| {
+                self.advice
+                    .teach(&self.store, author, patient, &record, document, note)
+            });
         if let Err(error) = learned {
             tracing::error!("the case of document {document} was not learned: {error:#}");
         }

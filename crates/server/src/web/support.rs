@@ -63,7 +63,11 @@ impl Panel<'_> {
         } else {
             self.living.differential.rank(vocabulary, findings, DISEASES)
         };
-        let title = if is_from_orders { "support.considered" } else { "support.differential" };
+        let title = if is_from_orders {
+            "support.considered"
+        } else {
+            "support.differential"
+        };
         html! {
             @if !ranked.is_empty() && ranked.iter().any(|disease| disease.because.len() > 1) {
                 section.support-part {
@@ -77,7 +81,11 @@ impl Panel<'_> {
     fn disease(&self, ranked: &Ranked) -> Markup {
         let state = State::new(std::sync::Arc::clone(&ranked.disease));
         let (band, bars) = band(ranked.probability);
-        let page = format!("/knowledge/{}?patient={}", escape(&ranked.disease), escape(self.number));
+        let page = format!(
+            "/knowledge/{}?patient={}",
+            escape(&ranked.disease),
+            escape(self.number)
+        );
         html! {
             li {
                 details {
@@ -169,8 +177,7 @@ impl Panel<'_> {
                         .is_some_and(|own| vocabulary.is_a(own, wanted))
             })
         };
-        let mut found: Vec<(&Guideline, &Recommendation)> =
-            self.advice.guidelines.for_patient(has).collect();
+        let mut found: Vec<(&Guideline, &Recommendation)> = self.advice.guidelines.for_patient(has).collect();
         found.sort_by_key(|(_, recommendation)| {
             let rank = match recommendation.strength {
                 Strength::Strong => 0,
@@ -250,9 +257,16 @@ const SMALL: u32 = 10;
 
 /// A source as the screen shows it: counts as counts, estimates as estimates, few local cases as fewer than ten.
 pub(crate) fn source(ui: &Ui<'_>, evidence: &Evidence) -> Markup {
-    let is_local = matches!(evidence.source.as_ref(), crate::advice::SITE | crate::advice::DUMMIES);
+    let is_local = matches!(
+        evidence.source.as_ref(),
+        crate::advice::SITE | crate::advice::DUMMIES
+    );
     let status = ui.of("status", evidence.status.word());
-    let name = if evidence.note.is_empty() { &evidence.source } else { &evidence.note };
+    let name = if evidence.note.is_empty() {
+        &evidence.source
+    } else {
+        &evidence.note
+    };
     let text = if evidence.of == 0 {
         let percent = match f64::from(evidence.frequency) * 100.0 {
             percent if percent > 0.0 && percent < 1.0 => format!("{percent:.1}"),
@@ -263,7 +277,10 @@ pub(crate) fn source(ui: &Ui<'_>, evidence: &Evidence) -> Markup {
         ui.t("support.few").to_owned()
     } else {
         let (with, of) = (evidence.with.to_string(), evidence.of.to_string());
-        ui.fill("support.counted", &[("with", &with), ("of", &of), ("source", name)])
+        ui.fill(
+            "support.counted",
+            &[("with", &with), ("of", &of), ("source", name)],
+        )
     };
     html! { span.source title=(name) { (text) } }
 }
@@ -282,7 +299,10 @@ pub(crate) fn state_name(ui: &Ui<'_>, advice: &Advice, state: &State) -> String 
         };
     }
     let id = state.concept();
-    let concept = advice.coder.vocabulary().concept(id.strip_prefix("family:").unwrap_or(id));
+    let concept = advice
+        .coder
+        .vocabulary()
+        .concept(id.strip_prefix("family:").unwrap_or(id));
     let name = concept.map_or(id, |concept| match ui.language {
         Language::English if !concept.english.is_empty() => &concept.english,
         _ => &concept.name,

@@ -223,7 +223,9 @@ impl Live {
         let living = app.advice.living();
         let record = crate::chart::record_of(&app.store, patient, None)?;
         let mut state = app.advice.patient(&living, &record, Some(&note));
-        state.age = crate::chart::engine_patient(patient).age_at(Some(today())).or(state.age);
+        state.age = crate::chart::engine_patient(patient)
+            .age_at(Some(today()))
+            .or(state.age);
         state.today = Some(today());
         let panel = Panel {
             ui: self.desk.ui(),

@@ -112,7 +112,11 @@ pub(super) fn mechanism(words: &str) -> anyhow::Result<ExitCode> {
     let support = Support::embedded()?;
     let by_name = chains
         .states()
-        .find(|state| [&state.id, &state.name, &state.english].iter().any(|name| name.as_ref() == words))
+        .find(|state| {
+            [&state.id, &state.name, &state.english]
+                .iter()
+                .any(|name| name.as_ref() == words)
+        })
         .map(|state| State::new(Arc::clone(&state.id)));
     let concept = || {
         let index = support.coder.vocabulary().search().named(words, 1);

@@ -110,7 +110,11 @@ fn compare(before: &Knowledge, after: &Knowledge, changes: &mut Vec<Value>) {
 
 fn phenotypic(knowledge: &Knowledge) -> impl Iterator<Item = (String, String)> {
     knowledge.phenotypes.diseases.iter().map(|(disease, about)| {
-        let said = format!("{} annotations, {} cases", about.annotations.len(), about.cases.len());
+        let said = format!(
+            "{} annotations, {} cases",
+            about.annotations.len(),
+            about.cases.len()
+        );
         (disease.to_string(), said)
     })
 }

@@ -149,7 +149,9 @@ fn hits(ui: &Ui<'_>, advice: &Advice, living: &Living, words: &str) -> Markup {
         .map(|concept| concept.id.as_str().into())
         .collect();
     let states = advice.chains.states().filter(|state| {
-        state.name.contains(words) || state.kana.contains(words) || state.english.to_lowercase().contains(&words.to_lowercase())
+        state.name.contains(words)
+            || state.kana.contains(words)
+            || state.english.to_lowercase().contains(&words.to_lowercase())
     });
     let mechanisms: Vec<(String, BTreeMap<Arc<str>, State>)> = states
         .map(|state| {
@@ -186,7 +188,11 @@ fn head(ui: &Ui<'_>, advice: &Advice, profile: &Profile) -> Markup {
     };
     let women = format!("{:.0}", profile.female * 100.0);
     let rate = format!("{}", profile.rate);
-    let tests: Vec<State> = profile.key_tests.iter().map(|test| State::new(Arc::clone(test))).collect();
+    let tests: Vec<State> = profile
+        .key_tests
+        .iter()
+        .map(|test| State::new(Arc::clone(test)))
+        .collect();
     html! {
         p.definition { (profile.definition) }
         @if let Some(danger) = danger { p.danger { (danger) } }
@@ -227,7 +233,10 @@ fn chain(ui: &Ui<'_>, advice: &Advice, id: &str, name: &str, patient: Option<&Pa
         .map(|state| Node {
             name: state_name(ui, advice, &state),
             known: patient.map_or(Known::Open, |patient| known(advice, patient, &state)),
-            link: Some(format!("/knowledge?q={}", escape(&state_name(ui, advice, &state)))),
+            link: Some(format!(
+                "/knowledge?q={}",
+                escape(&state_name(ui, advice, &state))
+            )),
             state,
         })
         .collect();
@@ -358,10 +367,10 @@ fn dummies(desk: &Desk, id: &str) -> Result<Markup, WebError> {
         after: None,
         limit: 20,
     };
-    let found =
-        desk.app
-            .store
-            .search_events(Population::Dummy, &concepts, &EventFilter::default(), page)?;
+    let found = desk
+        .app
+        .store
+        .search_events(Population::Dummy, &concepts, &EventFilter::default(), page)?;
     let mut patients = Vec::new();
     for hit in &found.list {
         if patients.len() < MOST_PATIENTS && !patients.contains(&hit.patient) {

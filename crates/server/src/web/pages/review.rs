@@ -191,14 +191,25 @@ fn doubt(desk: &Desk, text: &str, note: &StructuredNote, event: &Event) -> f64 {
     let concept = vocabulary.concept(event.concept.as_str());
     let is_name = concept.is_some_and(|concept| {
         words.contains(concept.name.as_ref())
-            || concept.synonyms.iter().any(|(name, _)| words.contains(name.as_ref()))
+            || concept
+                .synonyms
+                .iter()
+                .any(|(name, _)| words.contains(name.as_ref()))
     });
     let is_short = words.is_ascii() && words.len() <= SHORT;
     let mut doubt = 0.2;
     doubt += if is_name { 0.0 } else { 1.0 };
     doubt += if is_short { 0.8 } else { 0.0 };
-    doubt += if event.certainty == Certainty::Asserted { 0.0 } else { 0.6 };
-    doubt += if event.experiencer == Experiencer::Patient { 0.0 } else { 0.5 };
+    doubt += if event.certainty == Certainty::Asserted {
+        0.0
+    } else {
+        0.6
+    };
+    doubt += if event.experiencer == Experiencer::Patient {
+        0.0
+    } else {
+        0.5
+    };
     doubt += if event.phase == Phase::Current { 0.0 } else { 0.3 };
     doubt
 }
@@ -247,7 +258,12 @@ fn report(desk: &Desk, document: &DocumentVersion) -> Result<Response, WebError>
 
 fn fact_row(desk: &Desk, index: usize, fact: &FactView) -> Markup {
     let ui = desk.ui();
-    let others = candidates(&desk.app.coder, &fact.surface, Some(&fact.concept), MOST_CANDIDATES);
+    let others = candidates(
+        &desk.app.coder,
+        &fact.surface,
+        Some(&fact.concept),
+        MOST_CANDIDATES,
+    );
     let field = format!("fact-{index}");
     html! {
         li.review-fact tabindex="0" data-places=(places(fact)) {

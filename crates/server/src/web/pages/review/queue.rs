@@ -78,8 +78,9 @@ fn items(space: &Space) -> Vec<Item> {
     let mut items = Vec::new();
     for (disease, about) in &space.diseases {
         for (finding, evidence) in &about.findings {
-            let is_local =
-                |row: &&Evidence| matches!(row.source.as_ref(), SITE | DUMMIES) || row.source.starts_with("PMID");
+            let is_local = |row: &&Evidence| {
+                matches!(row.source.as_ref(), SITE | DUMMIES) || row.source.starts_with("PMID")
+            };
             let local: Vec<&Evidence> = evidence.iter().filter(is_local).collect();
             let (with, of) = local
                 .iter()

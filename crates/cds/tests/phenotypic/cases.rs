@@ -11,11 +11,11 @@ use tsumugi_clinical::Sex;
 use tsumugi_knowledge::hpo::{Frequency, read_annotations, read_terms};
 use tsumugi_knowledge::{Assertion, Case, Knowledge, Phenotyped, Phenotypes, State, Statement, View};
 
-const TERMS: &str = include_str!("phenotypic/terms.obo");
-const ANNOTATIONS: &str = include_str!("phenotypic/annotations.hpoa");
-const CASES: &str = include_str!("phenotypic/cases.jsonl");
-const QUERIES: &str = include_str!("phenotypic/queries.jsonl");
-const SCORES: &str = include_str!("phenotypic/scores.tsv");
+const TERMS: &str = include_str!("terms.obo");
+const ANNOTATIONS: &str = include_str!("annotations.hpoa");
+const CASES: &str = include_str!("cases.jsonl");
+const QUERIES: &str = include_str!("queries.jsonl");
+const SCORES: &str = include_str!("scores.tsv");
 
 /// Ids that a drawn question may hold: phenotypic terms, an alternative, a replaced, an unknown one, and an onset.
 const IDS: [&str; 15] = [
@@ -87,7 +87,7 @@ fn asked(line: &Value) -> Asked {
     }
 }
 
-fn assertion(number: usize, source: &str, said: Statement) -> Assertion {
+fn assertion_of(number: usize, source: &str, said: Statement) -> Assertion {
     Assertion {
         id: number as u64 + 1,
         source: source.into(),
@@ -110,7 +110,7 @@ fn learned_cases() -> Vec<Assertion> {
             onset: line["onset"].as_str().map(State::new),
         };
         let said = Statement::Case(case.checked().unwrap());
-        assertion(number, line["pmid"][0].as_str().unwrap(), said)
+        assertion_of(number, line["pmid"][0].as_str().unwrap(), said)
     });
     cases.collect()
 }
@@ -346,7 +346,7 @@ proptest! {
                 continue;
             }
             let retraction = Statement::RetractCase(Arc::clone(&case.id));
-            log.push(crate::assertion(log.len(), "site", retraction));
+            log.push(assertion_of(log.len(), "site", retraction));
             stepwise.forget(&assertion.source, case);
         }
         let bits = |knowledge: &Knowledge| -> Vec<u64> {

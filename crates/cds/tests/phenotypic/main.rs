@@ -1,0 +1,4 @@
+//! The differential over the Human Phenotype Ontology.
+
+#[cfg(test)]
+mod cases;
