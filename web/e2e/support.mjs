@@ -41,8 +41,10 @@ export async function supportStories(story, page, address) {
       socket.on("framesent", (frame) => frames.push(String(frame.payload)));
       socket.on("framereceived", (frame) => frames.push(String(frame.payload)));
     });
+    await page.locator(".cm-content").click();
     await page.keyboard.press("Alt+Digit0");
     await page.waitForSelector('#support[data-on="false"]');
+    await page.waitForTimeout(1000);
     await page.reload();
     await page.waitForSelector('.cm-content');
     await page.waitForSelector('#support[data-on="false"]');

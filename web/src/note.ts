@@ -394,7 +394,8 @@ document.addEventListener(
     } else if (alt && !event.shiftKey && digit > 0 && open.active) {
       const candidate = open.active.candidates[digit - 1];
       if (candidate) settle(open.active, candidate.concept, true);
-    } else if (alt && event.code === "KeyY" && open.active) settle(open.active, "", false);
+    } else if (alt && !event.shiftKey && event.code === "Digit0") support.toggleAll();
+    else if (alt && event.code === "KeyY" && open.active) settle(open.active, "", false);
     else if (alt && event.code === "KeyN" && open.active) settle(open.active, "", true);
     else if (alt && event.key === "Enter" && editor.view.hasFocus) correctAtCaret();
     else return;

@@ -36,7 +36,14 @@ impl Panel<'_> {
     /// Draws the panel. What is off is not computed.
     pub(crate) fn draw(&self) -> Markup {
         let ui = self.ui;
-        let findings = Findings::of(self.patient);
+        let mut findings = Findings::of(self.patient);
+        // Before the note has said a finding, the record alone suggests nothing.
+        let is_of_note = |finding: &tsumugi_cds::Finding| {
+            finding.place.as_ref().is_some_and(|place| place.note.is_empty())
+        };
+        if !findings.said.iter().any(is_of_note) {
+            findings.said.clear();
+        }
         html! {
             @if self.switches.is_on(Kind::Prescription) { (checks::prescriptions(self)) }
             @if self.switches.is_on(Kind::Differential) { (self.differential(&findings)) }
@@ -58,8 +65,13 @@ impl Panel<'_> {
         let vocabulary = self.advice.coder.vocabulary();
         let is_from_orders = findings.said.is_empty();
         let ranked = if is_from_orders {
-            let considered = self.living.orders.considered(vocabulary, self.patient, DISEASES);
-            considered.ranked
+            let mut patient = self.patient.clone();
+            patient.orders.retain(|(_, place)| place.note.is_empty());
+            patient.drugs.retain(|usage| usage.place.note.is_empty());
+            self.living
+                .orders
+                .considered(vocabulary, &patient, DISEASES)
+                .ranked
         } else {
             self.living.differential.rank(vocabulary, findings, DISEASES)
         };

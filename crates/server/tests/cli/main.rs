@@ -9,6 +9,8 @@ mod large;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod phenotypes;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod stores;
