@@ -6,7 +6,8 @@
 
 mod matrix;
 
-use crate::patient::{Fact, Patient, Place};
+use crate::patient::{DrugUse, Fact, Patient, Place};
+use crate::standing::{DISEASE_STAYS, FINDING_STAYS};
 use matrix::{Column, Matrix};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -115,11 +116,15 @@ impl Findings {
                 *said = finding;
             }
         }
+        let mut named: FxHashSet<&str> = FxHashSet::default();
         for usage in patient
             .drugs
             .iter()
-            .filter(|usage| usage.polarity == Polarity::Present)
+            .filter(|usage| may_have_caused(patient, usage))
         {
+            if !named.insert(&usage.drug) {
+                continue;
+            }
             findings.said.push(Finding {
                 state: State::new(Arc::clone(&usage.drug)),
                 polarity: Polarity::Present,
@@ -131,22 +136,21 @@ impl Findings {
     }
 }
 
-/// A drug that is taken is a cause among many: it tells less than a finding.
-const DRUG: f64 = 0.5;
-/// Days after which what an earlier note has found is another episode's.
-const EPISODE: i32 = 14;
+/// A drug that is taken is a cause among many: it tells much less than a finding.
+const DRUG: f64 = 0.3;
 
 /// Whether something was said in this note, or in one of the days before.
 fn is_of_this_episode(patient: &Patient, place: &Place) -> bool {
-    if place.note.is_empty() {
-        return true;
-    }
-    let days = patient
-        .today
-        .zip(patient.notes.get(&place.note))
-        .and_then(|(today, said)| today.since(*said).ok())
-        .map(|span| span.get_days());
-    days.is_none_or(|days| days <= EPISODE)
+    patient.days_since(place).is_none_or(|days| days <= FINDING_STAYS)
+}
+
+/// Whether a drug may have caused what is there: it is named in this note, or was taken lately.
+fn may_have_caused(patient: &Patient, usage: &DrugUse) -> bool {
+    let is_taken = usage.polarity == Polarity::Present && usage.phase != Phase::Planned;
+    let lately = patient
+        .days_since(&usage.place)
+        .is_none_or(|days| days <= DISEASE_STAYS);
+    is_taken && (usage.place.note.is_empty() || (lately && usage.phase == Phase::Current))
 }
 
 /// What stays true of a patient: diseases, operations, habits and the family's diseases; a symptom or a value does not.

@@ -8,6 +8,7 @@ mod orders;
 mod patient;
 pub mod phenotypic;
 pub mod prescription;
+pub mod standing;
 
 pub use differential::{Differential, Finding, Findings, Met, Ranked, Reason, Temper};
 pub use next::{Next, Step, next};

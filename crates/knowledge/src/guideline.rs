@@ -3,6 +3,7 @@
 use crate::evidence::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_tables::{Mistake, Source};
@@ -17,8 +18,8 @@ pub enum Direction {
     Against,
 }
 
-/// How strongly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How strongly, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Advice {
     /// Strong.
@@ -141,12 +142,11 @@ impl Guidelines {
         self.0.values()
     }
 
-    /// Recommendations of editions that hold for a patient who `has` what they ask and nothing that they exclude.
-    pub fn for_patient<'g>(
-        &'g self,
-        has: impl Fn(&str) -> bool + 'g,
-    ) -> impl Iterator<Item = (&'g Guideline, &'g Recommendation)> {
-        self.0
+    /// Recommendations of editions that hold for a patient who `has` what they ask and nothing that they exclude: strong
+    /// ones first, then those that ask most of the patient.
+    pub fn for_patient(&self, has: impl Fn(&str) -> bool) -> Vec<(&Guideline, &Recommendation)> {
+        let mut found: Vec<_> = self
+            .0
             .values()
             .filter(|guideline| guideline.superseded_by.is_empty())
             .flat_map(|guideline| {
@@ -155,11 +155,16 @@ impl Guidelines {
                     .iter()
                     .map(move |recommendation| (guideline, recommendation))
             })
-            .filter(move |(_, recommendation)| {
+            .filter(|(_, recommendation)| {
                 !recommendation.applies.is_empty()
                     && recommendation.applies.iter().all(|concept| has(concept))
                     && !recommendation.excludes.iter().any(|concept| has(concept))
             })
+            .collect();
+        found.sort_by_key(|(_, recommendation)| {
+            (recommendation.strength, Reverse(recommendation.applies.len()))
+        });
+        found
     }
 }
 
@@ -285,7 +290,7 @@ status = "editorial-estimate"
         let (guidelines, mistakes) = read(FILE);
         assert_eq!(mistakes, []);
         let check = |has: &[&str], wanted: usize| {
-            let found = guidelines.for_patient(|concept| has.contains(&concept)).count();
+            let found = guidelines.for_patient(|concept| has.contains(&concept)).len();
             assert_eq!(found, wanted, "{has:?}");
         };
         check(&["a"], 1);

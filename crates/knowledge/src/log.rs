@@ -203,13 +203,30 @@ pub fn active<'l>(log: &'l [Assertion], view: &View) -> Vec<&'l Assertion> {
             _ => {}
         }
     }
+    // A case that is told again under the same id replaces what was told before.
+    let mut newest: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for assertion in &seen {
+        if let Statement::Case(case) = &assertion.said
+            && !by_id.contains(&assertion.id)
+        {
+            newest.insert((&assertion.source, &case.id), assertion.id);
+        }
+    }
+    let is_replaced = |assertion: &Assertion| match &assertion.said {
+        Statement::Case(case) => {
+            newest.get(&(assertion.source.as_ref(), case.id.as_ref())) != Some(&assertion.id)
+        }
+        _ => false,
+    };
     let is_taken_back = |assertion: &Assertion| {
         let before = |at: Option<&u64>| at.is_some_and(|at| assertion.id < *at);
         let case = match &assertion.said {
             Statement::Case(case) => before(cases.get(case.id.as_ref())),
             _ => false,
         };
-        case || by_id.contains(&assertion.id) || before(sources.get(assertion.source.as_ref()))
+        case || is_replaced(assertion)
+            || by_id.contains(&assertion.id)
+            || before(sources.get(assertion.source.as_ref()))
     };
     seen.into_iter()
         .filter(|assertion| assertion.said.kind() != "retraction")

@@ -85,6 +85,28 @@ impl Space {
         self.diseases.get(key)
     }
 
+    /// Whether cases of a source were counted.
+    pub fn has_cases_of(&self, source: &str) -> bool {
+        self.diseases
+            .values()
+            .any(|disease| disease.cases.contains_key(source))
+    }
+
+    /// The same as if the cases of a source had never been counted.
+    #[must_use]
+    pub fn without(&self, source: &str) -> Self {
+        let mut rest = self.clone();
+        for disease in rest.diseases.values_mut() {
+            disease.cases.remove(source);
+            for rows in disease.findings.values_mut() {
+                rows.retain(|row| row.source.as_ref() != source);
+            }
+            disease.findings.retain(|_, rows| !rows.is_empty());
+        }
+        rest.diseases.retain(|_, disease| !disease.is_empty());
+        rest
+    }
+
     /// Adds a case that was counted: a finding counts only where it was really looked for.
     pub fn add(&mut self, case: &Counted<'_>) {
         let disease = self.diseases.entry(case.disease.into()).or_default();

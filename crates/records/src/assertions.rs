@@ -97,6 +97,21 @@ impl Store {
         })
     }
 
+    /// The cases that a source has told, and all retractions, in order.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn cases_of(&self, source: &str) -> Result<Vec<AssertionRecord>, StoreError> {
+        self.read("cases of a source", |conn| {
+            let mut list = conn.prepare_cached(
+                "SELECT id, kind, subject, source, author, at, body FROM assertion
+                 WHERE (kind = 'case' AND source = ?1) OR kind = 'retraction' ORDER BY id",
+            )?;
+            let rows = list.query_map([source], assertion)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Remembers a decision.
     ///
     /// # Errors

@@ -38,9 +38,7 @@ use serde_json::{Value, json};
 use shown::Shown;
 use std::sync::{Arc, OnceLock};
 use subject::Subject;
-use tsumugi_knowledge::{CriteriaBook, DrugBook};
 use tsumugi_records::Moment;
-use tsumugi_terminology::{embedded_files, sources_of};
 
 /// Longest body of a request, in bytes.
 const LONGEST_BODY: usize = 4 << 20;
@@ -101,31 +99,8 @@ impl Service {
 /// What the services keep between requests.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
-    tables: OnceLock<Tables>,
+    codes: OnceLock<CodeIndex>,
     shown: Shown,
-}
-
-/// What answers are made from beside the app's own knowledge.
-#[derive(Debug)]
-struct Tables {
-    codes: CodeIndex,
-    drugs: DrugBook,
-    criteria: CriteriaBook,
-}
-
-impl Tables {
-    fn new(app: &App) -> Self {
-        let files = embedded_files();
-        let sources = sources_of(&files);
-        let vocabulary = app.coder.vocabulary();
-        // Mistakes of the tables are found by the tests of the knowledge; a wrong row is left out.
-        let mut mistakes = Vec::new();
-        Self {
-            codes: CodeIndex::new(vocabulary),
-            drugs: DrugBook::new(&sources, &mut mistakes),
-            criteria: CriteriaBook::new(&sources, vocabulary, &mut mistakes),
-        }
-    }
 }
 
 /// One call of the services.
@@ -146,8 +121,10 @@ impl<'a> Call<'a> {
         self.app.texts.of(self.language)
     }
 
-    fn tables(self) -> &'a Tables {
-        self.hooks.tables.get_or_init(|| Tables::new(self.app))
+    fn codes(self) -> &'a CodeIndex {
+        self.hooks
+            .codes
+            .get_or_init(|| CodeIndex::new(self.app.coder.vocabulary()))
     }
 
     /// Address of our own pages.
@@ -161,7 +138,6 @@ impl<'a> Call<'a> {
 struct Case<'a> {
     call: Call<'a>,
     ui: Ui<'a>,
-    tables: &'a Tables,
     living: Arc<Living>,
     request: &'a Request<'a>,
     reading: &'a Reading,
@@ -237,13 +213,12 @@ fn cards(call: Call<'_>, service: &str, body: &[u8]) -> Result<Vec<Value>, Refus
     if !service.kinds().iter().any(|kind| switches.is_on(*kind)) {
         return Ok(Vec::new());
     }
-    let living = call.app.advice.living();
+    let living = call.app.advice.living(population);
     let reading = reader::read(call, &request)?;
-    let subject = Subject::new(call, &living, record.as_ref(), is_other, &reading)?;
+    let subject = Subject::new(call, record.as_ref(), is_other, &reading)?;
     let case = Case {
         call,
         ui: call.ui(),
-        tables: call.tables(),
         living,
         request: &request,
         reading: &reading,

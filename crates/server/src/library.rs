@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tsumugi_knowledge::snapshot::{self, Origin, SnapshotError};
-use tsumugi_knowledge::{Assertion, Knowledge, Statement, View};
+use tsumugi_knowledge::{Assertion, Case, Knowledge, Statement, View, active};
 use tsumugi_records::{AssertionRecord, NewAssertion, Stamp, Store};
+use tsumugi_terminology::{embedded_files, knowledge_edition, sources_of};
 
 /// File of the snapshot, beside the store. It can be deleted at any time: it is made again.
 const SNAPSHOT: &str = "knowledge.snapshot";
@@ -31,17 +32,16 @@ impl Library {
                 origin,
             });
         }
-        let file = snapshot_file(store);
-        if let Some(bytes) = file.as_deref().and_then(|file| std::fs::read(file).ok()) {
-            match snapshot::from_bytes(&bytes, &origin) {
-                Ok(mut knowledge) => {
-                    knowledge.levels = tables.levels;
-                    knowledge.implied = tables.implied;
-                    return Ok(Self { knowledge, origin });
-                }
-                Err(SnapshotError::Stale { .. }) => {}
-                Err(error) => tracing::warn!("{SNAPSHOT}: {error}"),
+        let kept = snapshot_file(store).and_then(|file| std::fs::read(file).ok());
+        match kept.map(|bytes| snapshot::from_bytes(&bytes, &origin)) {
+            Some(Ok(mut knowledge)) => {
+                knowledge.levels = tables.levels;
+                knowledge.implied = tables.implied;
+                return Ok(Self { knowledge, origin });
             }
+            // The log has gone on, or the program is another: nothing to remark.
+            Some(Err(SnapshotError::Stale { .. })) | None => {}
+            Some(Err(error)) => tracing::warn!("{SNAPSHOT}: {error}"),
         }
         let library = Self {
             knowledge: tables.with(&log_of(store)?, &View::default()),
@@ -49,6 +49,11 @@ impl Library {
         };
         library.keep(store);
         Ok(library)
+    }
+
+    /// Edition of the tables, and how far the log was read.
+    pub(crate) fn edition(&self) -> String {
+        edition(&self.origin.edition, self.origin.head)
     }
 
     /// Writes the snapshot; where that fails the next start compiles again.
@@ -66,6 +71,18 @@ impl Library {
     }
 }
 
+/// The embedded knowledge, compiled, with its edition.
+pub(crate) fn tables() -> anyhow::Result<(Knowledge, String)> {
+    let files = embedded_files();
+    let knowledge = Knowledge::new(&sources_of(&files)).context("the embedded knowledge is broken")?;
+    Ok((knowledge, knowledge_edition(&files)))
+}
+
+/// Edition of the tables, and the number of the newest assertion.
+pub(crate) fn edition(tables: &str, head: u64) -> String {
+    format!("{tables}+{head}")
+}
+
 fn snapshot_file(store: &Store) -> Option<PathBuf> {
     if !store.is_writable() {
         return None;
@@ -77,6 +94,20 @@ fn snapshot_file(store: &Store) -> Option<PathBuf> {
 /// The whole log of a store.
 pub(crate) fn log_of(store: &Store) -> anyhow::Result<Vec<Assertion>> {
     store.assertions(0)?.into_iter().map(assertion_of).collect()
+}
+
+/// The case that a source still holds under an id.
+pub(crate) fn case_held(store: &Store, source: &str, id: &str) -> anyhow::Result<Option<Case>> {
+    let log: anyhow::Result<Vec<Assertion>> = store.cases_of(source)?.into_iter().map(assertion_of).collect();
+    let log = log?;
+    let held = active(&log, &View::default());
+    Ok(held
+        .into_iter()
+        .rev()
+        .find_map(|assertion| match &assertion.said {
+            Statement::Case(case) if *case.id == *id => Some(case.clone()),
+            _ => None,
+        }))
 }
 
 fn assertion_of(record: AssertionRecord) -> anyhow::Result<Assertion> {

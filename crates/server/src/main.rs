@@ -13,7 +13,6 @@ mod hooks;
 mod library;
 mod proposals;
 mod seed;
-mod support;
 mod web;
 
 use clap::{Parser, Subcommand};

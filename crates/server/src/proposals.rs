@@ -4,7 +4,7 @@
 //! Which heading opens what, and which words say how strongly, are tables (`knowledge/reading`). The names of drugs,
 //! diseases and findings are those that the engine reads in any note.
 
-use crate::support::Support;
+use crate::advice::{Advice, Living};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,7 +170,8 @@ fn parts<'t>(rules: &ReadingRules, kind: &str, text: &'t str) -> Vec<Part<'t>> {
 
 /// Reads a text; `subject` is the drug of an insert where the text does not name it.
 pub(crate) fn propose(
-    support: &Support,
+    advice: &Advice,
+    living: &Living,
     rules: &ReadingRules,
     kind: &str,
     subject: Option<&str>,
@@ -184,7 +185,7 @@ pub(crate) fn propose(
             text: part.text.to_owned(),
             ..Note::default()
         };
-        let structured = support.coder.structure(&note);
+        let structured = advice.coder.structure(&note);
         if part.kind == "subject" {
             subject = drugs(&structured).next().or(subject);
             continue;
@@ -206,11 +207,11 @@ pub(crate) fn propose(
                 quote: sentence.trim(),
             };
             let inside = events_in(&structured, span);
-            for said in statements(support, &stated, &inside) {
+            for said in statements(living, &stated, &inside) {
                 proposals.push(Proposal {
                     start: part.start + span.start,
                     end: part.start + span.end,
-                    names: names(support, &said.0),
+                    names: names(advice, &said.0),
                     said: said.0,
                     sure: said.1,
                 });
@@ -235,7 +236,7 @@ struct Stated<'a> {
 
 type Fields<'a> = Vec<(&'a str, String)>;
 
-fn statements(support: &Support, stated: &Stated<'_>, events: &[&Event]) -> Vec<(Accepted, f64)> {
+fn statements(living: &Living, stated: &Stated<'_>, events: &[&Event]) -> Vec<(Accepted, f64)> {
     let of = |kinds: &[EventKind]| -> Vec<&Event> {
         let wanted = events.iter().filter(|event| kinds.contains(&event.kind));
         wanted.copied().collect()
@@ -301,7 +302,7 @@ fn statements(support: &Support, stated: &Stated<'_>, events: &[&Event]) -> Vec<
             })
             .collect(),
         "recommendation" => recommendation(stated, events, &conditions).into_iter().collect(),
-        "result" => shares(support, stated, &conditions),
+        "result" => shares(living, stated, &conditions),
         _ => Vec::new(),
     }
 }
@@ -351,12 +352,12 @@ fn recommendation(stated: &Stated<'_>, events: &[&Event], conditions: &[&Event])
 }
 
 /// 「発熱は45例中30例」, 「80%」 in tables of results: the share of patients with a finding.
-fn shares(support: &Support, stated: &Stated<'_>, conditions: &[&Event]) -> Vec<(Accepted, f64)> {
+fn shares(living: &Living, stated: &Stated<'_>, conditions: &[&Event]) -> Vec<(Accepted, f64)> {
     let Some(share) = share_in(&folded(stated.quote)) else {
         return Vec::new();
     };
     let disease = conditions.iter().find(|event| {
-        let index = support.differential.index_of(event.concept.as_str());
+        let index = living.differential.index_of(event.concept.as_str());
         event.kind == EventKind::Condition && index.is_some()
     });
     let Some(disease) = disease else {
@@ -416,8 +417,8 @@ fn accepted(kind: &str, fields: Fields<'_>, quote: &str) -> Accepted {
     }
 }
 
-fn names(support: &Support, said: &Accepted) -> BTreeMap<Arc<str>, String> {
-    let vocabulary = support.coder.vocabulary();
+fn names(advice: &Advice, said: &Accepted) -> BTreeMap<Arc<str>, String> {
+    let vocabulary = advice.coder.vocabulary();
     let name = |id: &str| vocabulary.concept(id).map(|concept| concept.name.to_string());
     said.fields
         .iter()
@@ -479,9 +480,10 @@ mod tests {
     fn read(kind: &str, subject: Option<&str>, text: &str) -> Vec<Proposal> {
         let files = embedded_files();
         let rules = ReadingRules::new(&sources_of(&files));
-        let support = Support::embedded().unwrap();
+        let advice = Advice::embedded().unwrap();
+        let living = advice.living(tsumugi_records::Population::Real);
         let text = text_of(&rules, text).unwrap();
-        propose(&support, &rules, kind, subject, &text)
+        propose(&advice, &living, &rules, kind, subject, &text)
     }
 
     fn fields(proposal: &Proposal) -> Vec<String> {

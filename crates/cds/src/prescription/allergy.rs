@@ -3,9 +3,10 @@
 //! An allergy whose reaction nobody recorded counts as grave for the drug itself. A use without harm after the record
 //! makes it a hint; a use before it says nothing, and after a reaction that threatened life no use does.
 
-use super::subject::{Finding, Outcome, Subject, days_between};
+use super::subject::{Finding, Outcome, Subject};
 use super::{Grade, Kind, Lowered, Missing};
 use crate::patient::{DrugUse, Place};
+use crate::standing::days_between;
 use jiff::civil::{Date, DateTime};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity, TimeFrame};
@@ -13,7 +14,7 @@ use tsumugi_knowledge::drug::{Basis, Likelihood, Role};
 use tsumugi_tables::TermKind;
 
 /// Days after a use within which a reaction counts as its harm.
-const HARM_WITHIN: i64 = 30;
+const HARM_WITHIN: i32 = 30;
 
 /// An allergy of the patient: all that the notes say of one allergen.
 struct Record {

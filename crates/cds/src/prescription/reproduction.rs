@@ -2,18 +2,19 @@
 
 use super::condition::is_of_reproduction;
 use super::standing::Hold;
-use super::subject::{Outcome, Subject, days_between};
+use super::subject::{Outcome, Subject};
 use super::{Grade, Kind, Lowered, Missing};
 use crate::patient::{Fact, Place};
+use crate::standing::days_between;
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Interpretation, Phase, Polarity, Sex};
 use tsumugi_knowledge::State;
 use tsumugi_knowledge::drug::{Aspect, Basis, Objection, Role, Safety, Situation};
 
 /// Days after which a pregnancy that was once told is over.
-const PREGNANCY: i64 = 300;
+const PREGNANCY: i32 = 300;
 /// Days after which a lactation that was once told is over (estimate).
-const LACTATION: i64 = 550;
+const LACTATION: i32 = 550;
 /// Ages in years at which an unknown state is named as missing.
 const FERTILE: std::ops::RangeInclusive<f64> = 12.0..=55.0;
 
@@ -150,7 +151,7 @@ fn told(fact: &Fact) -> Told {
 }
 
 /// The last fact of a role, where it says that it is so, and is so still.
-fn last<'s>(subject: &'s Subject<'_>, role: Role, days: i64) -> Option<(usize, &'s Fact)> {
+fn last<'s>(subject: &'s Subject<'_>, role: Role, days: i32) -> Option<(usize, &'s Fact)> {
     let facts = subject.patient.facts.iter().enumerate().rev();
     let mut of_role = facts.filter(|(_, fact)| {
         fact.certainty != Certainty::General

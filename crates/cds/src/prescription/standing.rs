@@ -1,17 +1,12 @@
 //! What holds of a patient: every state once, with how firmly it stands.
 
 use super::Checks;
-use super::subject::days_between;
 use crate::patient::{Fact, Patient, Place};
+use crate::standing::lasts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity};
 use tsumugi_tables::TermKind;
-
-/// A disease that is not chronic counts as of now for this many days after it was told (estimate).
-const DISEASE_STAYS: i64 = 90;
-/// A sign or an abnormal value counts as of now for this many days after it was told (estimate).
-const FINDING_STAYS: i64 = 7;
 
 /// How firmly a state stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,36 +74,9 @@ fn hold(checks: Checks<'_>, patient: &Patient, fact: &Fact) -> Option<Hold> {
     if fact.certainty == Certainty::Suspected {
         return Some(Hold::Suspected);
     }
-    let lasts = checks
-        .vocabulary
-        .concept(fact.state.concept())
-        .is_some_and(|concept| {
-            // A value is of its day, however chronic what it measures.
-            fact.state.level().is_none()
-                && (concept.has("chronic")
-                    || concept.has("congenital")
-                    || concept.kind == TermKind::Procedure)
-        });
-    if lasts && fact.phase != Phase::Stopped {
+    if lasts(checks.vocabulary, fact) && fact.phase != Phase::Stopped {
         return Some(Hold::Now);
     }
-    let is_of_now = fact.phase == Phase::Current && !is_old(checks, patient, fact);
+    let is_of_now = fact.phase == Phase::Current && !patient.is_old(checks.vocabulary, fact);
     Some(if is_of_now { Hold::Now } else { Hold::Before })
-}
-
-fn is_old(checks: Checks<'_>, patient: &Patient, fact: &Fact) -> bool {
-    let kind = checks
-        .vocabulary
-        .concept(fact.state.concept())
-        .map(|concept| concept.kind);
-    let stays = match kind {
-        Some(TermKind::Circumstance) => return false,
-        Some(TermKind::Finding | TermKind::Test) => FINDING_STAYS,
-        _ => DISEASE_STAYS,
-    };
-    let told = patient.notes.get(&fact.place.note).copied();
-    let days = told
-        .zip(patient.today)
-        .and_then(|(told, today)| days_between(told, today));
-    days.is_some_and(|days| days > stays)
 }

@@ -3,6 +3,7 @@
 use super::standing::Standing;
 use super::{Alert, Checks, Grade, Kind, Lowered, Missing, Order};
 use crate::patient::{DrugUse, Patient, Place};
+use crate::standing::days_between;
 use jiff::civil::{Date, DateTime};
 use std::sync::Arc;
 use tsumugi_clinical::{Phase, Polarity};
@@ -10,9 +11,9 @@ use tsumugi_knowledge::drug::{Aspect, Basis, Role};
 use tsumugi_tables::TermKind;
 
 /// A drug without a written supply counts as running for this many days after it was last told (estimate).
-const RUNS_ON: i64 = 365;
+const RUNS_ON: i32 = 365;
 /// Days after the end of a written supply during which a drug still counts as running (estimate).
-const GRACE: i64 = 30;
+const GRACE: i32 = 30;
 
 /// A drug beside the order.
 #[derive(Debug, Clone)]
@@ -94,13 +95,10 @@ fn has_lapsed(patient: &Patient, usage: &DrugUse) -> bool {
         return false;
     };
     let supply = usage.dosage.as_ref().and_then(|dosage| dosage.days);
-    let lasts = supply.map_or(RUNS_ON, |supply| i64::from(supply) + GRACE);
+    let lasts = supply.map_or(RUNS_ON, |supply| {
+        i32::try_from(supply).unwrap_or(RUNS_ON).saturating_add(GRACE)
+    });
     days > lasts
-}
-
-/// Days from one date to a later one; negative where it is earlier.
-pub(super) fn days_between(from: Date, to: Date) -> Option<i64> {
-    from.until(to).ok().map(|span| i64::from(span.get_days()))
 }
 
 fn is_before_today(patient: &Patient, usage: &DrugUse) -> bool {

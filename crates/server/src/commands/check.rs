@@ -1,21 +1,18 @@
 //! `tsumugi check`: prescriptions held against a record, a line an encounter: `id, patient, date, record: [{date, text}],
 //! note, orders: [{drug, text}]`. For study and for other systems; it supports a physician's judgement.
 
-use super::line::{BadLine, Line};
-use super::say;
+use super::line::{BadLine, Line, answer_lines};
 use crate::advice::Advice;
-use anyhow::Context as _;
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tsumugi_cds::Patient;
 use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Order, Report, check_all, visible};
 use tsumugi_clinical::{EventKind, Note};
-use tsumugi_coding::{Coder, Record};
-use tsumugi_records::Store;
+use tsumugi_coding::Record;
+use tsumugi_records::Population;
 
 /// Options of `check`.
 #[derive(clap::Args)]
@@ -38,41 +35,14 @@ struct Ordered {
     text: String,
 }
 
-/// Exit code when some input was bad and the rest was done.
-const SOME_BAD: u8 = 3;
-
 /// Checks the orders of every line.
 pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
-    let advice = Advice::open(coder, &Store::open_in_memory()?)?;
-    let mut source = BufReader::new(std::io::stdin().lock());
-    let (mut number, mut bad) = (0, false);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if source.by_ref().read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        number += 1;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let answer = Line::read(&line)
-            .and_then(|line| encounter(&advice, line))
-            .unwrap_or_else(|refused| {
-                bad = true;
-                refused.answer(number)
-            });
-        say(&answer.to_string())?;
-    }
-    Ok(if bad {
-        ExitCode::from(SOME_BAD)
-    } else {
-        ExitCode::SUCCESS
-    })
+    let advice = Advice::embedded()?;
+    let edition = advice.living(Population::Real).edition.clone();
+    answer_lines(|line| Ok(encounter(&advice, &edition, line)))
 }
 
-fn encounter(advice: &Advice, mut line: Line) -> Result<Value, BadLine> {
+fn encounter(advice: &Advice, edition: &str, mut line: Line) -> Result<Value, BadLine> {
     let id = line.id.clone();
     let patient: tsumugi_clinical::Patient = line.field("patient")?.unwrap_or_default();
     let date: Option<Date> = line.field("date")?;
@@ -96,8 +66,7 @@ fn encounter(advice: &Advice, mut line: Line) -> Result<Value, BadLine> {
     let today = advice
         .coder
         .structure_in(&mut record.clone(), &note(String::new(), &text, date));
-    let living = advice.living();
-    let mut state = advice.patient(&living, &record, Some(&today));
+    let mut state = advice.patient(&record, Some(&today));
     state.age = patient.age_at(date).or(state.age);
     state.sex = patient.sex.or(state.sex);
     state.today = date;
@@ -117,7 +86,7 @@ fn encounter(advice: &Advice, mut line: Line) -> Result<Value, BadLine> {
     let all: Vec<Value> = reports.iter().map(|report| report_json(advice, report)).collect();
     Ok(json!({
         "id": id, "interruptive": interruptive, "visible": shown.len(), "orders": all,
-        "edition": living.edition(),
+        "edition": edition,
     }))
 }
 

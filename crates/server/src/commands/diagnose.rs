@@ -1,26 +1,28 @@
 //! `tsumugi diagnose`: findings in, ranked diseases out, a line each, with the reasons of every score. A line tells them
-//! as a text, or in terms of the Human Phenotype Ontology.
+//! as a text, as orders alone, or in terms of the Human Phenotype Ontology.
 
+mod explain;
 mod phenotypic;
 
-use super::line::{BadLine, Line};
-use super::say;
+use super::line::{BadLine, Line, answer_lines};
 use super::store::Place;
-use crate::support::Support;
+use crate::advice::{Advice, Living};
 use anyhow::Context as _;
 use phenotypic::{Question, Site};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read};
 use std::process::ExitCode;
-use tsumugi_cds::{Findings, Met, Ranked, Reason};
+use std::sync::Arc;
+use tsumugi_cds::{Differential, Findings, Met, Missing, Patient, Ranked, Reason, Step, next};
 use tsumugi_clinical::{Note, Polarity};
+use tsumugi_coding::Coder;
 use tsumugi_knowledge::{Evidence, State};
+use tsumugi_records::{Population, Store};
 
 /// Options of `diagnose`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How standard input is read.
-    #[arg(long, default_value = "jsonl")]
+    #[arg(long, default_value = "jsonl", value_parser = ["jsonl"])]
     input: String,
     /// How many diseases are printed.
     #[arg(long, default_value_t = 10)]
@@ -32,73 +34,61 @@ pub(crate) struct Args {
     place: Place,
 }
 
-/// Exit code when some input was bad and the rest was done.
-const SOME_BAD: u8 = 3;
+/// Steps that are named.
+const STEPS: usize = 5;
 
 /// What answers, each made when the first line needs it.
 struct Desk<'a> {
     args: &'a Args,
-    support: Option<Support>,
+    advice: Option<Advice>,
     /// The site's ontology, or why there is none.
     site: Option<Result<Site, String>>,
+}
+
+/// What a line is answered from.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    advice: &'a Advice,
+    living: &'a Living,
+    top: usize,
 }
 
 /// What a line asks.
 struct Asked {
     id: Option<String>,
-    findings: Findings,
+    patient: Patient,
     candidates: Vec<String>,
+    /// Only orders are told: what is being considered is asked.
+    is_of_orders: bool,
 }
 
 /// Ranks for every line of standard input.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        args.input == "jsonl",
-        "--input {}: only jsonl is read",
-        args.input
-    );
     let mut desk = Desk {
         args,
-        support: None,
+        advice: None,
         site: None,
     };
-    let mut source = BufReader::new(std::io::stdin().lock());
-    let (mut number, mut bad) = (0, false);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if source.by_ref().read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        number += 1;
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let answer = desk.answer(&line)?.unwrap_or_else(|refused| {
-            bad = true;
-            refused.answer(number)
-        });
-        say(&answer.to_string())?;
+    if args.explain {
+        return explain::lines(|line| desk.answer(line));
     }
-    Ok(if bad {
-        ExitCode::from(SOME_BAD)
-    } else {
-        ExitCode::SUCCESS
-    })
+    answer_lines(|line| desk.answer(line))
 }
 
 impl Desk<'_> {
-    fn answer(&mut self, line: &[u8]) -> anyhow::Result<Result<Value, BadLine>> {
-        let read = Line::read(line).and_then(|mut line| {
-            let question = phenotypic::question(&mut line)?;
-            Ok((line, question))
-        });
-        match read {
+    fn answer(&mut self, mut line: Line) -> anyhow::Result<Result<Value, BadLine>> {
+        match phenotypic::question(&mut line) {
             Err(refused) => Ok(Err(refused)),
-            Ok((line, Some(question))) => self.phenotypic(&line, &question),
-            Ok((mut line, None)) => {
-                let support = embedded(&mut self.support)?;
-                Ok(asked(support, &mut line).map(|asked| answer(support, self.args, &asked)))
+            Ok(Some(question)) => self.phenotypic(&line, &question),
+            Ok(None) => {
+                let advice = opened(&mut self.advice, &self.args.place)?;
+                let living = advice.living(Population::Real);
+                let desk = Asking {
+                    advice,
+                    living: &living,
+                    top: self.args.top,
+                };
+                Ok(asked(advice, &mut line).map(|asked| desk.answer(&asked)))
             }
         }
     }
@@ -106,99 +96,154 @@ impl Desk<'_> {
     fn phenotypic(&mut self, line: &Line, question: &Question) -> anyhow::Result<Result<Value, BadLine>> {
         let place = &self.args.place;
         match self.site.get_or_insert_with(|| Site::open(place)) {
-            Ok(site) => site.answer(question, self.args.top, || embedded(&mut self.support)),
+            Ok(site) => site.answer(question, self.args.top, || opened(&mut self.advice, place)),
             Err(message) => Ok(Err(line.bad("no-ontology", message.clone()))),
         }
     }
 }
 
-fn embedded(support: &mut Option<Support>) -> anyhow::Result<&Support> {
-    if support.is_none() {
-        *support = Some(Support::embedded()?);
+/// The engine, with what the site's store has learned where there is a store.
+fn opened<'d>(advice: &'d mut Option<Advice>, place: &Place) -> anyhow::Result<&'d Advice> {
+    if advice.is_none() {
+        let coder = Coder::embedded().context("the embedded tables are broken")?;
+        let store = match place.open_reading() {
+            Ok(store) => store,
+            Err(_) => Store::open_in_memory()?,
+        };
+        *advice = Some(Advice::open(Arc::new(coder), &store)?);
     }
-    support.as_ref().context("the support was just made")
+    advice.as_ref().context("the engine was just made")
 }
 
-fn asked(support: &Support, line: &mut Line) -> Result<Asked, BadLine> {
+fn asked(advice: &Advice, line: &mut Line) -> Result<Asked, BadLine> {
     let id = line.id.clone();
     let candidates = line.field::<Vec<String>>("candidates")?.unwrap_or_default();
+    let orders = line.field::<Vec<String>>("orders")?;
+    let is_of_orders = orders.is_some();
     let note = Note {
         id: id.clone().unwrap_or_default(),
-        text: line.text()?,
+        text: if is_of_orders { String::new() } else { line.text()? },
         date: line.field("date")?,
         patient: line.field("patient")?,
     };
+    let mut patient = advice.patient_of(&note);
+    if let Some(sex) = line.field::<String>("sex")? {
+        patient.sex = super::knowledge::sex(&sex).or(patient.sex);
+    }
+    patient.age = line.field("age")?.or(patient.age);
+    for order in orders.into_iter().flatten() {
+        let named = advice.order_named(&order);
+        let named = named.ok_or_else(|| {
+            line.bad(
+                "unknown-order",
+                format!("{order}: no test, drug or procedure has this name"),
+            )
+        })?;
+        patient.orders.push((named, tsumugi_cds::Place::default()));
+    }
     Ok(Asked {
         id,
-        findings: support.findings_of(&note),
+        patient,
         candidates,
+        is_of_orders,
     })
 }
 
-fn answer(support: &Support, args: &Args, asked: &Asked) -> Value {
-    let ranked = if asked.candidates.is_empty() {
-        let vocabulary = support.coder.vocabulary();
-        let ranked = support.differential.rank(vocabulary, &asked.findings, args.top);
-        ranked.into_iter().map(|ranked| (None, Some(ranked))).collect()
-    } else {
-        of_candidates(support, asked)
-    };
-    let ranked: Vec<Value> = ranked
-        .iter()
-        .map(|(candidate, ranked)| entry(support, candidate.as_deref(), ranked.as_ref()))
-        .collect();
-    json!({"id": asked.id, "ranked": ranked, "ask_next": []})
-}
-
-/// Exactly the candidates, best first, those that the knowledge does not have last.
-fn of_candidates(support: &Support, asked: &Asked) -> Vec<(Option<String>, Option<Ranked>)> {
-    let vocabulary = support.coder.vocabulary();
-    let scores = support.differential.scores(vocabulary, &asked.findings);
-    let found: Vec<(usize, Option<usize>)> = asked
-        .candidates
-        .iter()
-        .map(|name| support.disease_named(name))
-        .enumerate()
-        .collect();
-    let score = |disease: Option<usize>| disease.and_then(|disease| scores.get(disease)).copied();
-    let known: Vec<f64> = found.iter().filter_map(|(_, disease)| score(*disease)).collect();
-    let mut probabilities = support.differential.probabilities(&known).into_iter();
-    let mut out: Vec<(Option<String>, Option<Ranked>)> = Vec::new();
-    for (index, disease) in found {
-        let ranked = disease.and_then(|disease| {
-            Some(Ranked {
-                disease: support.differential.key_of(disease)?,
-                score: score(Some(disease))?,
-                probability: probabilities.next()?,
-                because: support.differential.reasons(vocabulary, &asked.findings, disease),
-            })
+impl Asking<'_> {
+    fn answer(&self, asked: &Asked) -> Value {
+        if asked.is_of_orders {
+            return self.considered(asked);
+        }
+        let findings = Findings::of(&asked.patient);
+        let vocabulary = self.advice.coder.vocabulary();
+        let ranked: Vec<Value> = if asked.candidates.is_empty() {
+            let ranked = self.living.differential.rank(vocabulary, &findings, self.top);
+            ranked.iter().map(|ranked| self.entry(ranked)).collect()
+        } else {
+            self.of_candidates(&findings, &asked.candidates)
+        };
+        let steps = next(
+            &self.living.differential,
+            &self.living.own,
+            vocabulary,
+            &findings,
+            STEPS,
+        );
+        let steps = steps.iter().map(|step| {
+            let kind = if step.step == Step::Laboratory { "test" } else { "finding" };
+            json!({kind: name_of(self.advice, &step.state), "step": step.step.word(), "gain_bits": round(step.gain)})
         });
-        out.push((asked.candidates.get(index).cloned(), ranked));
+        json!({"id": asked.id, "ranked": ranked, "ask_next": steps.collect::<Vec<_>>()})
     }
-    let score_of = |ranked: &Option<Ranked>| ranked.as_ref().map_or(f64::NEG_INFINITY, |ranked| ranked.score);
-    out.sort_by(|a, b| score_of(&b.1).total_cmp(&score_of(&a.1)));
-    out
-}
 
-fn entry(support: &Support, candidate: Option<&str>, ranked: Option<&Ranked>) -> Value {
-    let Some(ranked) = ranked else {
-        return json!({
-            "candidate": candidate, "disease": {"name": candidate, "codes": []}, "unknown": true,
-        });
-    };
-    let concept = support.coder.vocabulary().concept(&ranked.disease);
-    let name = concept.map_or(ranked.disease.as_ref(), |concept| concept.name.as_ref());
-    let codes = concept.map_or(&[][..], |concept| &concept.codes);
-    let reasons = ranked.because.iter();
-    let entry = json!({
-        "disease": {"name": name, "codes": codes},
-        "score": round(ranked.score),
-        "probability": round(ranked.probability),
-        "because": reasons.map(|reason| reason_of(support, ranked, reason)).collect::<Vec<_>>(),
-    });
-    match candidate {
-        Some(candidate) => merged(json!({"candidate": candidate}), entry),
-        None => entry,
+    /// What the orders ask for, and the test that would tell.
+    fn considered(&self, asked: &Asked) -> Value {
+        let vocabulary = self.advice.coder.vocabulary();
+        let found = self
+            .living
+            .orders
+            .considered(vocabulary, &asked.patient, self.top);
+        let ranked: Vec<Value> = found.ranked.iter().map(|ranked| self.entry(ranked)).collect();
+        let missing = |missing: &Missing| {
+            let test = State::new(Arc::clone(&missing.test));
+            json!({"test": name_of(self.advice, &test), "share": round(missing.share), "worth": round(missing.worth)})
+        };
+        let missing: Vec<Value> = found.missing.iter().map(missing).collect();
+        json!({"id": asked.id, "ranked": ranked, "ask_next": missing})
+    }
+
+    /// Exactly the candidates, best first, those that the knowledge does not have last.
+    fn of_candidates(&self, findings: &Findings, candidates: &[String]) -> Vec<Value> {
+        let vocabulary = self.advice.coder.vocabulary();
+        let differential: &Differential = &self.living.differential;
+        let scores = differential.scores(vocabulary, findings);
+        let score = |disease: usize| scores.get(disease).copied();
+        let mut found: Vec<(&String, Option<(usize, f64)>)> = candidates
+            .iter()
+            .map(|name| {
+                let disease = self.advice.disease_named(self.living, name);
+                (name, disease.and_then(|disease| Some((disease, score(disease)?))))
+            })
+            .collect();
+        let of = |found: &Option<(usize, f64)>| found.map_or(f64::NEG_INFINITY, |(_, score)| score);
+        found.sort_by(|a, b| of(&b.1).total_cmp(&of(&a.1)));
+        let known: Vec<f64> = found
+            .iter()
+            .filter_map(|(_, known)| Some(known.as_ref()?.1))
+            .collect();
+        let mut probabilities = differential.probabilities(&known).into_iter();
+        let entry = |(candidate, known): (&String, Option<(usize, f64)>)| {
+            let ranked = known.and_then(|(disease, score)| {
+                Some(Ranked {
+                    disease: differential.key_of(disease)?,
+                    score,
+                    probability: probabilities.next()?,
+                    because: differential.reasons(vocabulary, findings, disease),
+                })
+            });
+            let given = json!({"candidate": candidate});
+            match ranked {
+                Some(ranked) => merged(given, self.entry(&ranked)),
+                None => merged(
+                    given,
+                    json!({"disease": {"name": candidate, "codes": []}, "unknown": true}),
+                ),
+            }
+        };
+        found.into_iter().map(entry).collect()
+    }
+
+    fn entry(&self, ranked: &Ranked) -> Value {
+        let concept = self.advice.coder.vocabulary().concept(&ranked.disease);
+        let name = concept.map_or(ranked.disease.as_ref(), |concept| concept.name.as_ref());
+        let codes = concept.map_or(&[][..], |concept| &concept.codes);
+        let reasons = ranked.because.iter();
+        json!({
+            "disease": {"name": name, "codes": codes},
+            "score": round(ranked.score),
+            "probability": round(ranked.probability),
+            "because": reasons.map(|reason| reason_of(self, ranked, reason)).collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -210,9 +255,9 @@ fn merged(mut entry: Value, other: Value) -> Value {
     entry
 }
 
-fn reason_of(support: &Support, ranked: &Ranked, reason: &Reason) -> Value {
-    let finding = reason.state.as_ref().map(|state| name_of(support, state));
-    let disease = support.knowledge.own.disease(&ranked.disease);
+fn reason_of(desk: &Asking<'_>, ranked: &Ranked, reason: &Reason) -> Value {
+    let finding = reason.state.as_ref().map(|state| name_of(desk.advice, state));
+    let disease = desk.living.own.disease(&ranked.disease);
     let evidence = reason
         .row
         .as_ref()
@@ -252,8 +297,8 @@ fn source_of(evidence: &Evidence) -> String {
 }
 
 /// The name of a state: the concept's, with the level of a test behind it.
-fn name_of(support: &Support, state: &State) -> String {
-    let concept = support.coder.vocabulary().concept(state.concept());
+fn name_of(advice: &Advice, state: &State) -> String {
+    let concept = advice.coder.vocabulary().concept(state.concept());
     let name = concept.map_or(state.concept(), |concept| concept.name.as_ref());
     match state.level() {
         Some(level) => format!("{name}={level}"),

@@ -7,7 +7,6 @@ mod show;
 use super::say;
 use super::store::Place;
 use crate::library::{self, Library};
-use crate::support::Support;
 use anyhow::Context as _;
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -172,7 +171,7 @@ impl Report {
 
 /// Compiles anew and keeps the snapshot; gives the edition of what is now known.
 fn recompile(store: &Store) -> anyhow::Result<String> {
-    let (tables, edition) = Support::tables()?;
+    let (tables, edition) = library::tables()?;
     let library = Library::open(store, tables, &edition)?;
     Ok(format!("{}+{}", library.origin.edition, library.origin.head))
 }
@@ -251,7 +250,7 @@ fn learn(args: &LearnArgs) -> anyhow::Result<ExitCode> {
     let name = args.file.display().to_string();
     let text = library::read_text(&args.file)?;
     let store = args.place.open()?;
-    let (tables, edition) = Support::tables()?;
+    let (tables, edition) = library::tables()?;
     let known = Library::open(&store, tables, &edition)?.knowledge;
     let also = also(&known.phenotypes.terms);
     let mut statements: Vec<(Arc<str>, Statement)> = Vec::new();

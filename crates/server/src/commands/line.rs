@@ -3,6 +3,8 @@
 use crate::encoding::decode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use std::io::{BufRead as _, Write as _};
+use std::process::ExitCode;
 
 /// Longest line, in bytes: no clinical note is longer, and the answer would choke what reads it.
 pub(super) const LONGEST_NOTE: usize = 64 << 20;
@@ -105,6 +107,53 @@ impl BadLine {
     pub(super) fn answer(&self, number: u64) -> Value {
         answer(self.id.as_deref(), self.code, &self.message, Some(number))
     }
+}
+
+/// Exit code when some input was bad and the rest was done.
+const SOME_BAD: u8 = 3;
+
+/// Answers every line of standard input with one of standard output, which is flushed before the next line is read. A
+/// line that is refused gets an answer of its own, and the run goes on.
+pub(super) fn answer_lines(
+    answer: impl FnMut(Line) -> anyhow::Result<Result<Value, BadLine>>,
+) -> anyhow::Result<ExitCode> {
+    answer_lines_as(answer, |value| format!("{value}\n"))
+}
+
+/// The same with the form in which an answer is printed; a refusal is JSON always.
+pub(super) fn answer_lines_as(
+    mut answer: impl FnMut(Line) -> anyhow::Result<Result<Value, BadLine>>,
+    print: impl Fn(&Value) -> String,
+) -> anyhow::Result<ExitCode> {
+    let (mut input, mut out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut bad = false;
+    let mut bytes = Vec::new();
+    for number in 1u64.. {
+        bytes.clear();
+        if input.read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let answered = match Line::read(&bytes) {
+            Ok(line) => answer(line)?,
+            Err(refused) => Err(refused),
+        };
+        match answered {
+            Ok(value) => out.write_all(print(&value).as_bytes())?,
+            Err(refused) => {
+                bad = true;
+                writeln!(out, "{}", refused.answer(number))?;
+            }
+        }
+        out.flush()?;
+    }
+    Ok(if bad {
+        ExitCode::from(SOME_BAD)
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// What is printed for input that was not taken.

@@ -1,17 +1,21 @@
 //! The commands that work on a store without a server: sign, search, export, backup, restore, doctor, dummies.
 
-use super::line::{BadLine, Line};
+use super::line::{BadLine, Line, answer_lines};
 use super::say;
+use crate::advice::Advice;
 use crate::chart::{self, Signing};
 use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::{Date, DateTime};
 use serde_json::json;
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use tsumugi_clinical::{Patient, Sex};
 use tsumugi_coding::Coder;
-use tsumugi_records::{Page, PatientDetails, PatientId, PatientRecord, Population, Stamp, Store, StoreError};
+use tsumugi_records::{
+    Page, PatientDetails, PatientId, PatientRecord, Population, SignReceipt, Stamp, Store, StoreError,
+};
 
 /// Where the store is.
 #[derive(clap::Args)]
@@ -73,31 +77,11 @@ pub(crate) struct SignArgs {
 pub(crate) fn sign(args: &SignArgs) -> anyhow::Result<ExitCode> {
     let store = args.place.open()?;
     let coder = Coder::embedded().context("the embedded tables are broken")?;
-    let mut out = std::io::stdout().lock();
-    let mut bad = false;
-    let mut input = std::io::stdin().lock();
-    let mut line = Vec::new();
-    for number in 1u64.. {
-        line.clear();
-        if input.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let answer = Line::read(&line)
-            .and_then(|line| sign_line(&coder, &store, line))
-            .unwrap_or_else(|refused| {
-                bad = true;
-                refused.answer(number)
-            });
-        writeln!(out, "{answer}")?;
-        out.flush()?;
-    }
-    Ok(if bad { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    let advice = Advice::open(Arc::new(coder), &store)?;
+    answer_lines(|line| Ok(sign_line(&advice, &store, line)))
 }
 
-fn sign_line(coder: &Coder, store: &Store, mut line: Line) -> Result<serde_json::Value, BadLine> {
+fn sign_line(advice: &Advice, store: &Store, mut line: Line) -> Result<serde_json::Value, BadLine> {
     // The id keeps a note from being signed twice, and the author answers for it.
     let Some(id) = line.id.clone().filter(|id| !id.is_empty()) else {
         return Err(line.bad("bad-field", "id: is missing".to_owned()));
@@ -111,23 +95,28 @@ fn sign_line(coder: &Coder, store: &Store, mut line: Line) -> Result<serde_json:
     let date: String = line.required("date")?;
     let written_at = parse_time(&date).map_err(|error| line.bad("bad-field", format!("date: {error:#}")))?;
     let kind: Option<String> = line.field("kind")?;
-    let sign = || {
+    let sign = || -> anyhow::Result<SignReceipt> {
         let stamp = Stamp {
             author: author.clone(),
             at: chart::moment(chart::now()),
         };
         let patient = patient_of(store, &patient, &stamp)?;
+        let coder = &advice.coder;
+        let record = chart::record_of(store, &patient, None)?;
+        let structured = chart::structure(coder, &record, &patient, written_at.date(), &text);
         let signing = Signing {
             target: chart::new_note(patient.id, None, kind.as_deref().unwrap_or("note")),
-            author,
-            text,
+            author: author.clone(),
+            text: text.clone(),
             written_at,
             signed_at: chart::now(),
             key: Some(id.clone()),
             draft: None,
-            structured: None,
+            structured: Some(structured.clone()),
         };
-        chart::sign(coder, store, &patient, signing)
+        let receipt = chart::sign(coder, store, &patient, signing)?;
+        advice.note_down(store, &author, &patient, receipt.document, &structured)?;
+        Ok(receipt)
     };
     let receipt = sign().map_err(|error| line.bad("not-signed", format!("{error:#}")))?;
     Ok(json!({"id": id, "document": receipt.document.get(), "version": receipt.version}))

@@ -103,7 +103,7 @@ impl Card {
     /// Adds the link to the page of a disease that we have one of.
     pub(crate) fn link_disease(&mut self, case: &Case<'_>, disease: &str) {
         const MOST: usize = 5;
-        if self.links.len() >= MOST || case.living.knowledge.own.disease(disease).is_none() {
+        if self.links.len() >= MOST || case.living.own.disease(disease).is_none() {
             return;
         }
         let patient = case.subject.number.as_deref();
@@ -164,13 +164,13 @@ impl Card {
         let ui = case.ui;
         let mut detail = self.detail.clone();
         detail.extend(left_out(case));
-        let edition = case.living.edition();
+        let edition = case.living.edition.as_str();
         detail.push(format!(
             "{} {}",
             ui.t("support.says"),
-            ui.fill("support.edition", &[("edition", &edition)])
+            ui.fill("support.edition", &[("edition", edition)])
         ));
-        let own_label = ui.fill("hooks.source", &[("edition", &edition)]);
+        let own_label = ui.fill("hooks.source", &[("edition", edition)]);
         let label = if self.source.is_empty() {
             own_label
         } else {

@@ -29,7 +29,7 @@ const KEY_TESTS: usize = 3;
 /// A record is opened.
 pub(super) fn on_opening(case: &Case<'_>) -> Vec<Card> {
     let vocabulary = case.call.app.coder.vocabulary();
-    let standing = case.subject.standing(vocabulary);
+    let standing = case.subject.patient.standing(vocabulary);
     let mut cards = Vec::new();
     if case.is_on(Kind::Differential) {
         cards.extend(red_flags(case, &standing));
@@ -50,7 +50,7 @@ pub(super) fn on_opening(case: &Case<'_>) -> Vec<Card> {
 /// of the stated diseases that nobody has done.
 pub(super) fn on_discharge(case: &Case<'_>) -> Vec<Card> {
     let vocabulary = case.call.app.coder.vocabulary();
-    let standing = case.subject.standing(vocabulary);
+    let standing = case.subject.patient.standing(vocabulary);
     let mut cards = Vec::new();
     if case.is_on(Kind::Guideline) {
         let mut found = recommendations(case, &standing);
@@ -98,8 +98,8 @@ fn recommendations<'a>(case: &'a Case<'_>, standing: &'a [&'a Fact]) -> Vec<Foun
         has(wanted) || is_known(case, wanted) || patient.orders.iter().any(|(own, _)| is_a(own, wanted))
     };
     let guidelines = &case.call.app.advice.guidelines;
-    let all: Vec<(&Guideline, &Recommendation)> = guidelines.for_patient(has).collect();
-    let mut found: Vec<Found<'_>> = all
+    guidelines
+        .for_patient(has)
         .into_iter()
         .map(|(guideline, recommendation)| Found {
             guideline,
@@ -116,16 +116,7 @@ fn recommendations<'a>(case: &'a Case<'_>, standing: &'a [&'a Fact]) -> Vec<Foun
                 })
                 .collect(),
         })
-        .collect();
-    found.sort_by_key(|found| {
-        let strength = match found.recommendation.strength {
-            Advice::Strong => 0,
-            Advice::Weak => 1,
-            Advice::None => 2,
-        };
-        (strength, Reverse(found.recommendation.applies.len()))
-    });
-    found
+        .collect()
 }
 
 impl Found<'_> {
@@ -212,7 +203,7 @@ impl Found<'_> {
 /// The sets that surely apply and of which the record tells something: the decided ones first.
 fn evaluations<'a>(case: &'a Case<'_>) -> Vec<(&'a Criterion, Evaluation)> {
     let vocabulary = case.call.app.coder.vocabulary();
-    let book = &case.tables.criteria;
+    let book = &case.call.app.advice.criteria;
     let all = criteria::evaluate(book, vocabulary, &case.subject.patient);
     let mut found: Vec<(&Criterion, Evaluation)> = all
         .into_iter()
@@ -311,7 +302,7 @@ type Flag<'a> = (&'a Fact, Vec<(String, bool)>);
 fn red_flags(case: &Case<'_>, standing: &[&Fact]) -> Option<Card> {
     let ui = case.ui;
     let vocabulary = case.call.app.coder.vocabulary();
-    let space = &case.living.knowledge.own;
+    let space = &case.living.own;
     let stated = standing.iter().map(|fact| (fact.state.as_str().to_owned(), true));
     let ranked = case
         .living
@@ -382,7 +373,7 @@ fn undone_tests(case: &Case<'_>, standing: &[&Fact]) -> Option<Card> {
     let mut undone: BTreeMap<Arc<str>, Vec<String>> = BTreeMap::new();
     let mut places = Vec::new();
     for fact in standing.iter().filter(|fact| fact.polarity == Polarity::Present) {
-        let disease = case.living.knowledge.own.disease(fact.state.as_str());
+        let disease = case.living.own.disease(fact.state.as_str());
         let profile = disease.and_then(|disease| disease.profile.as_ref());
         let tests = profile
             .iter()

@@ -4,9 +4,9 @@ use super::Case;
 use super::Service;
 use super::card::{Card, joined};
 use super::drafts::Ordered;
-use super::subject::days_since;
 use crate::advice::Kind;
 use std::sync::Arc;
+use tsumugi_cds::standing::days_between;
 use tsumugi_cds::{Considered, DrugUse, Missing, Patient, Place, Reason};
 use tsumugi_clinical::{Phase, Polarity};
 
@@ -181,7 +181,7 @@ fn missing_card(case: &Case<'_>, considered: &Considered) -> Option<Card> {
 }
 
 fn is_key_test(case: &Case<'_>, disease: &str, test: &str) -> bool {
-    let known = case.living.knowledge.own.disease(disease);
+    let known = case.living.own.disease(disease);
     let profile = known.and_then(|disease| disease.profile.as_ref());
     profile.is_some_and(|profile| profile.key_tests.iter().any(|own| own.as_ref() == test))
 }
@@ -198,7 +198,8 @@ pub(super) fn is_known(case: &Case<'_>, test: &str) -> bool {
     };
     let is_recent = |place: &Place| {
         let told = subject.patient.notes.get(&place.note);
-        told.is_none_or(|told| days_since(*told, subject.today) <= RECENT)
+        told.and_then(|told| days_between(*told, subject.today))
+            .is_none_or(|days| days <= RECENT)
     };
     let patient = &subject.patient;
     let measured = patient.measures.iter().filter(|(own, _)| is_same(own));

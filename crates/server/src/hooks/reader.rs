@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
         Self {
             names: Names {
                 coder: &call.app.coder,
-                codes: &call.tables().codes,
+                codes: call.codes(),
             },
             call,
             person: person.unwrap_or_default(),

@@ -4,22 +4,14 @@ use super::Call;
 use super::reader::{Reading, Standing, Told};
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::advice::Living;
 use crate::chart;
 use crate::web::WebError;
 use jiff::civil::Date;
 use serde_json::Value;
-use tsumugi_cds::{Fact, Patient};
-use tsumugi_clinical::{Certainty, Event, Phase, Polarity, Quantity, Sex};
+use tsumugi_cds::Patient;
+use tsumugi_clinical::{Event, Quantity, Sex};
 use tsumugi_coding::{Record, RecordNote};
 use tsumugi_records::{PatientRecord, Population, StoreError};
-use tsumugi_tables::TermKind;
-use tsumugi_terminology::Vocabulary;
-
-/// A disease that is not chronic counts as of now for this many days after it was told (estimate).
-const DISEASE_STAYS: i32 = 90;
-/// A sign or an abnormal value counts as of now for this many days after it was told (estimate).
-const FINDING_STAYS: i32 = 7;
 
 /// The patient of a call.
 #[derive(Debug)]
@@ -48,6 +40,10 @@ pub(crate) fn own_record(
             return Err(Refusal::failed());
         }
     };
+    // A dummy is nobody of a hospital that has patients here, whatever its number.
+    if record.population == Population::Dummy && chart::population(&call.app.store)? == Population::Real {
+        return Ok((None, false));
+    }
     let is_other = request
         .person
         .is_some_and(|person| is_somebody_else(&record, person));
@@ -77,7 +73,6 @@ impl Subject {
     /// Puts the record here and the prefetch together.
     pub(crate) fn new(
         call: Call<'_>,
-        living: &Living,
         own: Option<&PatientRecord>,
         is_other: bool,
         reading: &Reading,
@@ -97,7 +92,7 @@ impl Subject {
             known.birth_date = known.birth_date.or(person.birth_date);
         }
         record.notes = together(record.notes, &reading.notes);
-        let mut patient = call.app.advice.patient(living, &record, None);
+        let mut patient = call.app.advice.patient(&record, None);
         patient.today = Some(today);
         patient.age = record.patient.age_at(Some(today)).filter(|age| *age >= 0.0);
         Ok(Self {
@@ -107,43 +102,6 @@ impl Subject {
             today,
         })
     }
-
-    /// The facts of now: what was said last of each state, if it is there, stated, and still holds.
-    pub(crate) fn standing(&self, vocabulary: &Vocabulary) -> Vec<&Fact> {
-        let mut last: Vec<&Fact> = Vec::new();
-        for fact in self.patient.facts.iter().rev() {
-            if fact.certainty == Certainty::Asserted && !last.iter().any(|known| known.state == fact.state) {
-                last.push(fact);
-            }
-        }
-        last.reverse();
-        last.retain(|fact| fact.polarity == Polarity::Present && self.still_holds(vocabulary, fact));
-        last
-    }
-
-    fn still_holds(&self, vocabulary: &Vocabulary, fact: &Fact) -> bool {
-        let concept = vocabulary.concept(fact.state.concept());
-        let lasts = fact.state.level().is_none()
-            && concept.is_some_and(|own| own.has("chronic") || own.has("congenital"));
-        match fact.phase {
-            Phase::Stopped | Phase::Planned => return false,
-            Phase::Past => return lasts,
-            Phase::Current if lasts => return true,
-            Phase::Current => {}
-        }
-        let stays = match concept.map(|own| own.kind) {
-            Some(TermKind::Circumstance) => return true,
-            Some(TermKind::Finding | TermKind::Normal | TermKind::Test) => FINDING_STAYS,
-            _ => DISEASE_STAYS,
-        };
-        let told = self.patient.notes.get(&fact.place.note);
-        told.is_none_or(|told| days_since(*told, self.today) <= stays)
-    }
-}
-
-/// Days from one date to a later one.
-pub(crate) fn days_since(from: Date, to: Date) -> i32 {
-    from.until(to).map_or(i32::MAX, |span| span.get_days())
 }
 
 /// The notes of the record and the resources, what holds now last. A value that the record has already is not told

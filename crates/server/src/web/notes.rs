@@ -276,12 +276,7 @@ impl App {
 
     /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
     fn teach(&self, patient: &PatientRecord, author: &str, document: DocumentId, note: &StructuredNote) {
-        let learned = chart::record_of(&self.store, patient, Some(document))
-            .map_err(anyhow::Error::from)
-            .and_then(|record| {
-                self.advice
-                    .teach(&self.store, author, patient, &record, document, note)
-            });
+        let learned = self.advice.teach(&self.store, author, patient, document, note);
         if let Err(error) = learned {
             tracing::error!("the case of document {document} was not learned: {error:#}");
         }

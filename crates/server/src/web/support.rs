@@ -8,8 +8,8 @@ use crate::web::notes::escape;
 use crate::web::ui_text::{Language, Ui};
 use maud::{Markup, html};
 use tsumugi_cds::{Findings, Met, Next, Patient, Ranked, Reason, next};
-use tsumugi_clinical::Polarity;
-use tsumugi_knowledge::{Advice as Strength, Evidence, Guideline, Recommendation, State};
+use tsumugi_clinical::{Polarity, StructuredNote};
+use tsumugi_knowledge::{Evidence, Guideline, Recommendation, State};
 
 /// Diseases in the strip.
 const DISEASES: usize = 5;
@@ -28,6 +28,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) living: &'a Living,
     pub(crate) switches: &'a Switches,
     pub(crate) patient: &'a Patient,
+    /// The note that is being written.
+    pub(crate) note: &'a StructuredNote,
     /// Number of the patient, for links.
     pub(crate) number: &'a str,
 }
@@ -38,10 +40,8 @@ impl Panel<'_> {
         let ui = self.ui;
         let mut findings = Findings::of(self.patient);
         // Before the note has said a finding, the record alone suggests nothing.
-        let is_of_note = |finding: &tsumugi_cds::Finding| {
-            finding.place.as_ref().is_some_and(|place| place.note.is_empty())
-        };
-        if !findings.said.iter().any(is_of_note) {
+        let is_of_note = |fact: &tsumugi_cds::Fact| fact.place.note.is_empty();
+        if !self.patient.facts.iter().any(is_of_note) {
             findings.said.clear();
         }
         html! {
@@ -52,7 +52,7 @@ impl Panel<'_> {
             @if self.switches.is_on(Kind::Guideline) { (self.guidelines()) }
             p.support-foot {
                 (ui.t("support.says")) " "
-                span.edition { (ui.fill("support.edition", &[("edition", &self.living.edition())])) }
+                span.edition { (ui.fill("support.edition", &[("edition", &self.living.edition)])) }
             }
         }
     }
@@ -129,7 +129,7 @@ impl Panel<'_> {
             Met::Ancestor | Met::Descendant => reason.row.as_ref().map(|row| self.name(row)),
             _ => None,
         };
-        let disease = self.living.knowledge.own.disease(&ranked.disease);
+        let disease = self.living.own.disease(&ranked.disease);
         let row = reason.row.as_ref().zip(disease);
         let evidence = row.and_then(|(row, disease)| disease.findings.get(row));
         html! {
@@ -145,10 +145,9 @@ impl Panel<'_> {
         let steps: Vec<Next> = if findings.said.is_empty() {
             Vec::new()
         } else {
-            let knowledge = &self.living.knowledge;
             next(
                 &self.living.differential,
-                &knowledge.own,
+                &self.living.own,
                 self.advice.coder.vocabulary(),
                 findings,
                 STEPS,
@@ -177,27 +176,35 @@ impl Panel<'_> {
 
     fn guidelines(&self) -> Markup {
         let vocabulary = self.advice.coder.vocabulary();
+        let standing = self.patient.standing(vocabulary);
         let has = |concept: &str| {
             let Some(wanted) = vocabulary.key(concept) else {
                 return false;
             };
-            self.patient.facts.iter().any(|fact| {
-                fact.polarity == Polarity::Present
-                    && fact.certainty == tsumugi_clinical::Certainty::Asserted
-                    && vocabulary
-                        .key(fact.state.as_str())
-                        .is_some_and(|own| vocabulary.is_a(own, wanted))
-            })
-        };
-        let mut found: Vec<(&Guideline, &Recommendation)> = self.advice.guidelines.for_patient(has).collect();
-        found.sort_by_key(|(_, recommendation)| {
-            let rank = match recommendation.strength {
-                Strength::Strong => 0,
-                Strength::Weak => 1,
-                Strength::None => 2,
+            let is_a = |own: &str| {
+                vocabulary
+                    .key(own)
+                    .is_some_and(|own| vocabulary.is_a(own, wanted))
             };
-            (rank, std::cmp::Reverse(recommendation.applies.len()))
-        });
+            standing.iter().any(|fact| is_a(fact.state.as_str()))
+                || self.patient.current_drugs().any(|usage| is_a(&usage.drug))
+        };
+        // What this note speaks of: a disease of the record is no occasion for a recommendation today.
+        let is_told = |recommendation: &Recommendation| {
+            standing
+                .iter()
+                .filter(|fact| fact.place.note.is_empty())
+                .any(|fact| {
+                    recommendation.applies.iter().any(|wanted| {
+                        vocabulary
+                            .key(fact.state.as_str())
+                            .zip(vocabulary.key(wanted))
+                            .is_some_and(|(own, wanted)| vocabulary.is_a(own, wanted))
+                    })
+                })
+        };
+        let mut found: Vec<(&Guideline, &Recommendation)> = self.advice.guidelines.for_patient(has);
+        found.retain(|(_, recommendation)| is_told(recommendation));
         found.truncate(RECOMMENDATIONS);
         html! {
             @if !found.is_empty() {

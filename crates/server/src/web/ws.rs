@@ -220,9 +220,9 @@ impl Live {
             return Ok(json!({"type": "support", "rev": rev, "on": on, "html": ""}));
         }
         let note = self.session.edit(self.rev, &self.text).note;
-        let living = app.advice.living();
+        let living = app.advice.living(patient.population);
         let record = crate::chart::record_of(&app.store, patient, None)?;
-        let mut state = app.advice.patient(&living, &record, Some(&note));
+        let mut state = app.advice.patient(&record, Some(&note));
         state.age = crate::chart::engine_patient(patient)
             .age_at(Some(today()))
             .or(state.age);
@@ -233,6 +233,7 @@ impl Live {
             living: &living,
             switches: &switches,
             patient: &state,
+            note: &note,
             number: &patient.details.number,
         };
         Ok(json!({"type": "support", "rev": rev, "on": on, "html": panel.draw().into_string()}))

@@ -5,8 +5,8 @@ use super::super::knowledge::sex;
 use super::super::line::{BadLine, Line};
 use super::super::store::Place;
 use super::{merged, round, word};
-use crate::library::Library;
-use crate::support::Support;
+use crate::advice::Advice;
+use crate::library::{self, Library};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tsumugi_cds::phenotypic::{Asked, Contribution, Ground, Part, Phenotypic, RankedPhenotypic};
@@ -76,7 +76,7 @@ impl Site {
     pub(super) fn open(place: &Place) -> Result<Self, String> {
         const HOW: &str =
             "import it first: tsumugi knowledge import hpo --obo hp.obo --hpoa phenotype.hpoa --data DIR";
-        let (tables, edition) = Support::tables().map_err(|error| format!("{error:#}"))?;
+        let (tables, edition) = library::tables().map_err(|error| format!("{error:#}"))?;
         let library = place
             .open_reading()
             .and_then(|store| Library::open(&store, tables, &edition))
@@ -102,12 +102,12 @@ impl Site {
         })
     }
 
-    /// The answer to a question; `support` is asked for only when a candidate has a name of ours.
+    /// The answer to a question; `advice` is asked for only when a candidate has a name of ours.
     pub(super) fn answer<'s>(
         &self,
         question: &Question,
         top: usize,
-        support: impl FnOnce() -> anyhow::Result<&'s Support>,
+        advice: impl FnOnce() -> anyhow::Result<&'s Advice>,
     ) -> anyhow::Result<Result<Value, BadLine>> {
         let asked = &question.asked;
         let unknown = self.phenotypic.unknown(asked);
@@ -132,7 +132,7 @@ impl Site {
             let ranked = self.phenotypic.rank(asked, top);
             ranked.iter().map(|ranked| self.entry(ranked)).collect()
         } else {
-            self.of_candidates(question, support)?
+            self.of_candidates(question, advice)?
         };
         let answer = json!({"id": question.id, "ranked": ranked, "ask_next": []});
         Ok(Ok(if diagnostics.is_empty() {
@@ -146,7 +146,7 @@ impl Site {
     fn of_candidates<'s>(
         &self,
         question: &Question,
-        support: impl FnOnce() -> anyhow::Result<&'s Support>,
+        advice: impl FnOnce() -> anyhow::Result<&'s Advice>,
     ) -> anyhow::Result<Vec<Value>> {
         let mut found: Vec<(&str, Option<usize>)> = question
             .candidates
@@ -154,9 +154,9 @@ impl Site {
             .map(|candidate| (candidate.as_str(), self.disease(candidate)))
             .collect();
         if found.iter().any(|(_, disease)| disease.is_none()) {
-            let support = support()?;
+            let advice = advice()?;
             for (candidate, disease) in &mut found {
-                *disease = disease.or_else(|| self.disease_in(support, candidate));
+                *disease = disease.or_else(|| self.disease_in(advice, candidate));
             }
         }
         let indices: Vec<usize> = found.iter().filter_map(|(_, disease)| *disease).collect();
@@ -184,9 +184,9 @@ impl Site {
     }
 
     /// A disease by a name of our terminology: through its codes, or its English name.
-    fn disease_in(&self, support: &Support, candidate: &str) -> Option<usize> {
+    fn disease_in(&self, advice: &Advice, candidate: &str) -> Option<usize> {
         const MOST: usize = 8;
-        let vocabulary = support.coder.vocabulary();
+        let vocabulary = advice.coder.vocabulary();
         let hits = vocabulary.search().named(candidate, MOST);
         hits.iter()
             .filter_map(|hit| vocabulary.get(hit.key))

@@ -4,15 +4,16 @@
 use super::super::say;
 use super::super::store::Place;
 use super::Report;
+use crate::advice::Advice;
 use crate::library;
 use crate::proposals::{KINDS, Proposal, ReadingRules, propose, text_of};
-use crate::support::Support;
 use anyhow::Context as _;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tsumugi_knowledge::{Chains, Guidelines, Levels, State, Statement, plan_definition};
+use tsumugi_knowledge::{State, Statement, plan_definition};
+use tsumugi_records::Population;
 use tsumugi_terminology::{embedded_files, sources_of, system};
 
 /// Options of `read`.
@@ -46,8 +47,16 @@ pub(super) fn read(args: &ReadArgs) -> anyhow::Result<ExitCode> {
     let contents = library::read_text(&args.file)?;
     let text =
         text_of(&rules, &contents).map_err(|error| anyhow::anyhow!("{}: {error}", args.file.display()))?;
-    let support = Support::embedded()?;
-    let proposals = propose(&support, &rules, &args.kind, args.subject.as_deref(), &text);
+    let advice = Advice::embedded()?;
+    let living = advice.living(Population::Real);
+    let proposals = propose(
+        &advice,
+        &living,
+        &rules,
+        &args.kind,
+        args.subject.as_deref(),
+        &text,
+    );
     if args.accept.is_empty() {
         for (number, proposal) in (1..).zip(&proposals) {
             let mut line = serde_json::to_value(proposal)?;
@@ -90,15 +99,14 @@ pub(super) fn read(args: &ReadArgs) -> anyhow::Result<ExitCode> {
 
 /// A guideline as a FHIR R4 `PlanDefinition`.
 pub(super) fn plan(id: &str) -> anyhow::Result<ExitCode> {
-    let files = embedded_files();
-    let guidelines = Guidelines::new(&sources_of(&files), &mut Vec::new());
+    let advice = Advice::embedded()?;
+    let guidelines = &advice.guidelines;
     let guideline = guidelines.get(id).with_context(|| {
         let known: Vec<&str> = guidelines.iter().map(|guideline| guideline.id.as_ref()).collect();
         format!("no guideline {id}; there are {}", known.join(", "))
     })?;
-    let support = Support::embedded()?;
     let name = |concept: &str| {
-        let concept = support.coder.vocabulary().concept(concept)?;
+        let concept = advice.coder.vocabulary().concept(concept)?;
         Some(Arc::clone(&concept.name))
     };
     say(&plan_definition(guideline, system::TSUMUGI, name).to_string())
@@ -106,10 +114,8 @@ pub(super) fn plan(id: &str) -> anyhow::Result<ExitCode> {
 
 /// Diseases whose causal chain holds a state, one JSON object a line.
 pub(super) fn mechanism(words: &str) -> anyhow::Result<ExitCode> {
-    let files = embedded_files();
-    let sources = sources_of(&files);
-    let chains = Chains::new(&sources, &Levels::new(&sources), &mut Vec::new());
-    let support = Support::embedded()?;
+    let advice = Advice::embedded()?;
+    let chains = &advice.chains;
     let by_name = chains
         .states()
         .find(|state| {
@@ -119,15 +125,15 @@ pub(super) fn mechanism(words: &str) -> anyhow::Result<ExitCode> {
         })
         .map(|state| State::new(Arc::clone(&state.id)));
     let concept = || {
-        let index = support.coder.vocabulary().search().named(words, 1);
+        let index = advice.coder.vocabulary().search().named(words, 1);
         let key = index.first()?.key;
-        Some(State::new(support.coder.vocabulary().get(key)?.id.as_str()))
+        Some(State::new(advice.coder.vocabulary().get(key)?.id.as_str()))
     };
     let state = by_name
         .or_else(concept)
         .with_context(|| format!("{words}: neither an abnormal state nor a concept"))?;
     for (disease, held) in chains.sharing(&state) {
-        let concept = support.coder.vocabulary().concept(&disease);
+        let concept = advice.coder.vocabulary().concept(&disease);
         let name = concept.map(|concept| concept.name.to_string());
         say(&json!({"disease": disease, "name": name, "state": held}).to_string())?;
     }

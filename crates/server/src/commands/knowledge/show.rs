@@ -3,17 +3,19 @@
 use super::super::say;
 use super::super::store::Place;
 use super::view_of;
+use crate::advice::Advice;
 use crate::library::{self, Library};
-use crate::support::Support;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use tsumugi_knowledge::{Disease, Knowledge, View};
+use tsumugi_records::Population;
 
 /// What is known of a concept, one JSON object.
 pub(super) fn show(place: &Place, concept: &str) -> anyhow::Result<ExitCode> {
-    let support = Support::embedded()?;
-    let (tables, edition) = Support::tables()?;
+    let advice = Advice::embedded()?;
+    let living = advice.living(Population::Real);
+    let (tables, edition) = library::tables()?;
     let knowledge = match place.open_reading() {
         Ok(store) => Library::open(&store, tables, &edition)?.knowledge,
         Err(_) => tables,
@@ -27,23 +29,23 @@ pub(super) fn show(place: &Place, concept: &str) -> anyhow::Result<ExitCode> {
     }
     let key = match knowledge.own.disease(concept) {
         Some(_) => Some(concept.to_owned()),
-        None => support
-            .disease_named(concept)
-            .and_then(|index| support.differential.key_of(index))
+        None => advice
+            .disease_named(&living, concept)
+            .and_then(|index| living.differential.key_of(index))
             .map(|key| key.to_string()),
     };
     let found = key
         .as_deref()
         .and_then(|key| Some((key, knowledge.own.disease(key)?)));
     match found {
-        Some((key, disease)) => say(&value_of(&support, key, disease).to_string()),
+        Some((key, disease)) => say(&value_of(&advice, key, disease).to_string()),
         None => anyhow::bail!("{concept}: no disease of the knowledge has this name or code"),
     }
 }
 
-fn value_of(support: &Support, key: &str, disease: &Disease) -> Value {
+fn value_of(advice: &Advice, key: &str, disease: &Disease) -> Value {
     let name = |id: &str| {
-        let concept = support.coder.vocabulary().concept(id);
+        let concept = advice.coder.vocabulary().concept(id);
         concept.map_or(id.to_owned(), |concept| concept.name.to_string())
     };
     let findings: Vec<Value> = disease
@@ -66,7 +68,7 @@ fn value_of(support: &Support, key: &str, disease: &Disease) -> Value {
 pub(super) fn diff(place: &Place, a: &str, b: &str) -> anyhow::Result<ExitCode> {
     let store = place.open_reading()?;
     let log = library::log_of(&store)?;
-    let (tables, edition) = Support::tables()?;
+    let (tables, edition) = library::tables()?;
     let before = tables.clone().with(&log, &view_of(a)?);
     let after = tables.with(&log, &view_of(b)?);
     let mut changes = Vec::new();
@@ -121,7 +123,7 @@ fn phenotypic(knowledge: &Knowledge) -> impl Iterator<Item = (String, String)> {
 
 /// Counts of the knowledge and of its sources.
 pub(super) fn stats(place: &Place) -> anyhow::Result<ExitCode> {
-    let (tables, edition) = Support::tables()?;
+    let (tables, edition) = library::tables()?;
     let (knowledge, log) = match place.open_reading() {
         Ok(store) => {
             let library = Library::open(&store, tables, &edition)?;

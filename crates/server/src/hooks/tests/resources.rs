@@ -24,8 +24,7 @@ fn read(site: &Site, key: &str, resource: &Value) -> (Patient, Reading) {
     let call = site.call(Language::Japanese);
     let request = Request::read(Service::PatientView, &body).unwrap();
     let reading = reader::read(call, &request).unwrap();
-    let living = site.app.advice.living();
-    let subject = Subject::new(call, &living, None, false, &reading).unwrap();
+    let subject = Subject::new(call, None, false, &reading).unwrap();
     (subject.patient, reading)
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn find(
     answer(app, visit, move |desk| {
         desk.author()?;
         let ui = desk.ui();
-        let living = desk.app.advice.living();
+        let living = desk.app.advice.living(crate::chart::population(&desk.app.store)?);
         let words = typed.q.trim();
         let body = html! {
             div.page-head { h1 { (ui.t("knowledge.title")) } }
@@ -81,10 +81,10 @@ pub(crate) async fn show(
         desk.author()?;
         let ui = desk.ui();
         let advice = &desk.app.advice;
-        let living = advice.living();
-        let disease = living.knowledge.own.disease(&id).ok_or(WebError::NotFound)?;
+        let living = advice.living(crate::chart::population(&desk.app.store)?);
+        let disease = living.own.disease(&id).ok_or(WebError::NotFound)?;
         let name = state_name(&ui, advice, &State::new(id.as_str()));
-        let patient = known_patient(desk, &living, &whose.patient)?;
+        let patient = known_patient(desk, &whose.patient)?;
         let body = html! {
             div.page-head { h1 { (name) } a.button href=(format!("/terms/{id}")) { (ui.t("knowledge.term")) } }
             @if let Some(profile) = &disease.profile { (head(&ui, advice, profile)) }
@@ -94,7 +94,7 @@ pub(crate) async fn show(
             (shared(&ui, advice, &id))
             (dummies(desk, &id)?)
             (quiz::draw(&ui, advice, &living, &id))
-            p.support-foot { (ui.t("support.says")) " " span.edition { (ui.fill("support.edition", &[("edition", &living.edition())])) } }
+            p.support-foot { (ui.t("support.says")) " " span.edition { (ui.fill("support.edition", &[("edition", &living.edition)])) } }
         };
         Ok(page(desk, &name, &body))
     })
@@ -111,17 +111,17 @@ fn page(desk: &Desk, title: &str, body: &Markup) -> Response {
 }
 
 /// The state of the patient whose chain is asked for.
-fn known_patient(desk: &Desk, living: &Living, number: &str) -> Result<Option<Patient>, WebError> {
+fn known_patient(desk: &Desk, number: &str) -> Result<Option<Patient>, WebError> {
     if number.is_empty() {
         return Ok(None);
     }
     let patient = desk.app.patient_numbered(number)?;
     let record = crate::chart::record_of(&desk.app.store, &patient, None)?;
-    Ok(Some(desk.app.advice.patient(living, &record, None)))
+    Ok(Some(desk.app.advice.patient(&record, None)))
 }
 
 fn overview(ui: &Ui<'_>, advice: &Advice, living: &Living) -> Markup {
-    let own = &living.knowledge.own.diseases;
+    let own = &living.own.diseases;
     let rows: usize = own.values().map(|disease| disease.findings.len()).sum();
     let counts = [
         ("diseases", own.len().to_string()),
@@ -145,7 +145,7 @@ fn hits(ui: &Ui<'_>, advice: &Advice, living: &Living, words: &str) -> Markup {
     let diseases: Vec<Arc<str>> = found
         .iter()
         .filter_map(|hit| vocabulary.get(hit.key))
-        .filter(|concept| living.knowledge.own.disease(concept.id.as_str()).is_some())
+        .filter(|concept| living.own.disease(concept.id.as_str()).is_some())
         .map(|concept| concept.id.as_str().into())
         .collect();
     let states = advice.chains.states().filter(|state| {

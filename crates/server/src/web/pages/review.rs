@@ -73,7 +73,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, visit: Visit) -> Response 
                 }
                 @if open.is_empty() { p { (ui.t("review.done")) } }
             }
-            (queue::draw(desk))
+            (queue::draw(desk)?)
         };
         Ok(page(desk, ui.t("review.title"), &body, None))
     })
@@ -330,10 +330,11 @@ fn teach(
         let Some(judged) = reviewed.facts.iter().find(|judged| judged.fact == key) else {
             continue;
         };
-        if judged.verdict == "right" || fact.surface.is_empty() {
+        // That a fact is wrong may lie in its negation, its time or whose it is: only another meaning is taught.
+        if matches!(judged.verdict.as_str(), "right" | "wrong") || fact.surface.is_empty() {
             continue;
         }
-        let right = (judged.verdict != "wrong").then(|| ConceptId::new(judged.verdict.as_str()));
+        let right = Some(ConceptId::new(judged.verdict.as_str()));
         desk.app.store.remember_correction(Correction {
             surface: fact.surface.clone(),
             wrong: Some(event.concept.clone()),

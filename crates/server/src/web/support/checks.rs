@@ -5,7 +5,7 @@ use super::{Panel, state_name};
 use crate::advice::prescriptions_of;
 use maud::{Markup, html};
 use std::sync::Arc;
-use tsumugi_cds::criteria::{Evaluation, evaluate};
+use tsumugi_cds::criteria::{Evaluation, Truth, evaluate};
 use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Lowered, Report, check_all, visible};
 use tsumugi_knowledge::State;
 
@@ -17,7 +17,7 @@ const MISSING: usize = 4;
 /// Alerts and hints on what the note prescribes, and what could not be looked into.
 pub(super) fn prescriptions(panel: &Panel<'_>) -> Markup {
     let ui = panel.ui;
-    let (patient, orders) = prescriptions_of(panel.patient);
+    let (patient, orders) = prescriptions_of(panel.patient, panel.note);
     if orders.is_empty() {
         return html! {};
     }
@@ -89,8 +89,14 @@ fn coverage(panel: &Panel<'_>, report: &Report) -> Markup {
 pub(super) fn criteria(panel: &Panel<'_>) -> Markup {
     let ui = panel.ui;
     let book = &panel.advice.criteria;
-    let mut found = evaluate(book, panel.advice.coder.vocabulary(), panel.patient);
-    found.retain(|evaluation| evaluation.items.iter().any(|item| !item.places.is_empty()));
+    let patient = panel.patient.with_fresh_values();
+    let mut found = evaluate(book, panel.advice.coder.vocabulary(), &patient);
+    // Sets that surely apply and that this note tells something of.
+    found.retain(|evaluation| {
+        let places = evaluation.items.iter().flat_map(|item| &item.places);
+        let mut places = places.chain(&evaluation.value_places);
+        evaluation.applies == Truth::True && places.any(|place| place.note.is_empty())
+    });
     found.sort_by_key(|evaluation| (evaluation.decided().is_none(), evaluation.missing.len()));
     found.truncate(CRITERIA);
     html! {

@@ -22,7 +22,7 @@ struct Question {
 
 /// Draws the questions; the answer opens with its line.
 pub(super) fn draw(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str) -> Markup {
-    let Some(disease) = living.knowledge.own.disease(id) else {
+    let Some(disease) = living.own.disease(id) else {
         return html! {};
     };
     let name = state_name(ui, advice, &State::new(id));
@@ -84,7 +84,7 @@ fn common_finding(ui: &Ui<'_>, advice: &Advice, disease: &Disease) -> Option<Que
 fn key_test(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str, disease: &Disease) -> Option<Question> {
     let profile = disease.profile.as_ref()?;
     let right = profile.key_tests.first()?;
-    let others = living.knowledge.own.diseases.range(Arc::from(id)..);
+    let others = living.own.diseases.range(Arc::from(id)..);
     let wrong: Vec<String> = others
         .filter_map(|(_, other)| other.profile.as_ref()?.key_tests.first())
         .filter(|test| !profile.key_tests.contains(test))

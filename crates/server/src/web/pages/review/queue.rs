@@ -2,6 +2,8 @@
 //! from which the site's own cases drift away.
 
 use crate::advice::{DUMMIES, SITE};
+use crate::chart;
+use crate::web::error::WebError;
 use crate::web::state::Desk;
 use crate::web::support::state_name;
 use maud::{Markup, html};
@@ -46,12 +48,12 @@ struct Item {
 }
 
 /// Draws the queue.
-pub(super) fn draw(desk: &Desk) -> Markup {
+pub(super) fn draw(desk: &Desk) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let advice = &desk.app.advice;
-    let living = advice.living();
-    let items = items(&living.knowledge.own);
-    html! {
+    let living = advice.living(chart::population(&desk.app.store)?);
+    let items = items(&living.own);
+    Ok(html! {
         section {
             h2 { (ui.t("queue.title")) }
             p { (ui.t("queue.says")) }
@@ -71,7 +73,7 @@ pub(super) fn draw(desk: &Desk) -> Markup {
                 }
             }
         }
-    }
+    })
 }
 
 fn items(space: &Space) -> Vec<Item> {
