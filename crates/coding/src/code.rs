@@ -2,7 +2,9 @@
 
 use crate::coder::Coder;
 use crate::entities::EntityIndex;
-use crate::fact::fact_key;
+use crate::fact::fact_key_in;
+use crate::merge::Events;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{
@@ -13,7 +15,7 @@ use tsumugi_tables::TermKind;
 use tsumugi_terminology::Concept;
 use tsumugi_text::{Mention, Reading, TermRef};
 
-/// Codes all mentions of a note, in the order of the text.
+/// Codes all mentions of a note, in the order of the text; what says the same is one event.
 pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &EntityIndex) -> Vec<Event> {
     let mut coding = Coding {
         coder,
@@ -21,6 +23,7 @@ pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &Entity
         index,
         values_of: BTreeMap::new(),
         is_value: BTreeSet::new(),
+        memory: Cell::default(),
     };
     for link in &reading.links {
         coding.is_value.insert(link.to);
@@ -28,11 +31,11 @@ pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &Entity
             coding.values_of.entry(link.from).or_default().push(link.to);
         }
     }
-    let mut events = Vec::new();
+    let mut events = Events::with_capacity(reading.mentions.len());
     for (at, mention) in reading.mentions.iter().enumerate() {
         coding.mention(at, mention, &mut events);
     }
-    events
+    events.finish()
 }
 
 struct Coding<'a> {
@@ -43,10 +46,12 @@ struct Coding<'a> {
     values_of: BTreeMap<u32, Vec<u32>>,
     /// Mentions that a relation leads to.
     is_value: BTreeSet<u32>,
+    /// Where keys are composed.
+    memory: Cell<String>,
 }
 
 impl<'a> Coding<'a> {
-    fn mention(&self, at: usize, mention: &'a Mention, events: &mut Vec<Event>) {
+    fn mention(&self, at: usize, mention: &'a Mention, events: &mut Events) {
         let Some(term) = mention.term else {
             self.unlinked_value(at, mention, events);
             return;
@@ -121,7 +126,9 @@ impl<'a> Coding<'a> {
 
     fn finish(&self, mut event: Event) -> Event {
         self.coder.equivalents.apply(&self.coder.vocabulary, &mut event);
-        event.fact = fact_key(&event);
+        let mut memory = self.memory.take();
+        event.fact = fact_key_in(&mut memory, &event);
+        self.memory.set(memory);
         event
     }
 
@@ -208,7 +215,7 @@ impl<'a> Coding<'a> {
     }
 
     /// An item with its value; blood pressure is two items.
-    fn measurement(&self, at: usize, mention: &Mention, concept: &Concept, events: &mut Vec<Event>) {
+    fn measurement(&self, at: usize, mention: &Mention, concept: &Concept, events: &mut Events) {
         let values = mention.values.as_slice();
         let parts: Vec<(&Concept, &Quantity)> = match (concept.id.as_str(), values) {
             (BLOOD_PRESSURE | SYSTOLIC, [upper, lower]) => {
@@ -227,7 +234,7 @@ impl<'a> Coding<'a> {
     }
 
     /// A value without an item says by its unit what it is of (39.2℃).
-    fn unlinked_value(&self, at: usize, mention: &Mention, events: &mut Vec<Event>) {
+    fn unlinked_value(&self, at: usize, mention: &Mention, events: &mut Events) {
         let linked = self.is_value.contains(&(at as u32));
         let Some(value) = mention
             .values
@@ -245,14 +252,7 @@ impl<'a> Coding<'a> {
         }
     }
 
-    fn value(
-        &self,
-        at: usize,
-        mention: &Mention,
-        concept: &Concept,
-        value: &Quantity,
-        events: &mut Vec<Event>,
-    ) {
+    fn value(&self, at: usize, mention: &Mention, concept: &Concept, value: &Quantity, events: &mut Events) {
         let Some(key) = self.coder.vocabulary.key(concept.id.as_str()) else {
             return;
         };

@@ -5,7 +5,6 @@ use crate::derive::Derivations;
 use crate::entities::entities;
 use crate::equivalents::Equivalents;
 use crate::fact::fact_key;
-use crate::merge::merge;
 use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
@@ -210,15 +209,15 @@ impl Coder {
 
     fn code_reading(&self, record: &Record, note: &Note, reading: &Reading) -> StructuredNote {
         let (entities, relations, index) = entities(&note.text, reading);
-        let events = merge(code(self, note, reading, &index));
-        let text: Vec<char> = note.text.chars().collect();
+        let events = code(self, note, reading, &index);
         let diagnostics = reading.doubts.iter().map(|(span, doubt)| Diagnostic {
             span: *span,
             code: (*doubt).to_owned(),
-            text: text
-                .get(span.start as usize..span.end as usize)
-                .unwrap_or(&[])
-                .iter()
+            text: note
+                .text
+                .chars()
+                .take(span.end as usize)
+                .skip(span.start as usize)
                 .collect(),
         });
         let mut structured = StructuredNote {

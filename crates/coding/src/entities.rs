@@ -10,7 +10,7 @@ pub(crate) type EntityIndex = Vec<Option<u32>>;
 
 /// Writes the mentions as entities and the links as relations.
 pub(crate) fn entities(text: &str, reading: &Reading) -> (Vec<Entity>, Vec<Relation>, EntityIndex) {
-    let chars: Vec<char> = text.chars().collect();
+    let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
     let mut order: Vec<usize> = (0..reading.mentions.len()).collect();
     order.sort_by_key(|index| reading.mentions.get(*index).map(|mention| mention.span));
     let mut entities = Vec::with_capacity(order.len());
@@ -22,7 +22,7 @@ pub(crate) fn entities(text: &str, reading: &Reading) -> (Vec<Entity>, Vec<Relat
         if let Some(place) = index.get_mut(at) {
             *place = Some(entities.len() as u32);
         }
-        entities.push(entity(&chars, mention));
+        entities.push(entity(text, &starts, mention));
     }
     let place = |mention: u32| index.get(mention as usize).copied().flatten();
     let relations = reading
@@ -44,13 +44,14 @@ fn is_entity(mention: &Mention) -> bool {
     !mention.span.is_empty() && (mention.tag != Tag::Pending || mention.assertion.allergy)
 }
 
-fn entity(chars: &[char], mention: &Mention) -> Entity {
+/// `starts` are the bytes at which the characters of the text begin.
+fn entity(text: &str, starts: &[usize], mention: &Mention) -> Entity {
     let span = mention.span;
-    let text = chars
-        .get(span.start as usize..span.end as usize)
-        .unwrap_or(&[])
-        .iter()
-        .collect();
+    let byte = |character: u32| starts.get(character as usize).copied().unwrap_or(text.len());
+    let text = text
+        .get(byte(span.start)..byte(span.end))
+        .unwrap_or_default()
+        .to_owned();
     let experiencer = match mention.assertion.experiencer {
         Experiencer::Patient => None,
         Experiencer::Family => Some("family".to_owned()),

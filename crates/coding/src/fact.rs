@@ -7,7 +7,12 @@ use tsumugi_clinical::{
 /// Composes the key of an event. `normal_form` of the parts, in this order: what (with site and side), polarity,
 /// certainty, who, phase.
 pub(crate) fn fact_key(event: &Event) -> FactKey {
-    let mut key = String::with_capacity(64);
+    fact_key_in(&mut String::with_capacity(64), event)
+}
+
+/// The same, composed in memory that is used again.
+pub(crate) fn fact_key_in(key: &mut String, event: &Event) -> FactKey {
+    key.clear();
     if event.kind == EventKind::Allergy {
         key.push_str("allergy:");
     }
@@ -58,5 +63,5 @@ pub(crate) fn fact_key(event: &Event) -> FactKey {
         Phase::Planned => ";planned",
         Phase::Stopped => ";stopped",
     });
-    FactKey::new(key)
+    FactKey::new(key.as_str())
 }

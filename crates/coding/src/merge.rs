@@ -1,31 +1,52 @@
 //! Within a note, the same fact at the same time is one event with all its reasons.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use tsumugi_clinical::{Because, ClinicalTime, Event, FactKey};
 
-/// Merges events in order; the first one stays in its place.
-pub(crate) fn merge(events: Vec<Event>) -> Vec<Event> {
-    let mut merged: Vec<Event> = Vec::with_capacity(events.len());
-    // Events of one fact, by their place: a long note repeats few facts often.
-    let mut places: FxHashMap<FactKey, Vec<usize>> = FxHashMap::default();
-    for event in events {
-        let same_fact = places.entry(event.fact.clone()).or_default();
-        let known = same_fact.iter().rev().take(MOST_COMPARED).copied().find(|place| {
-            merged
-                .get(*place)
-                .is_some_and(|known| says_the_same(known, &event))
-        });
-        if let Some(known) = known.and_then(|place| merged.get_mut(place)) {
-            absorb(known, event);
-        } else {
-            same_fact.push(merged.len());
-            merged.push(event);
+/// Events as they come, merged; the first one of a fact stays in its place.
+#[derive(Default)]
+pub(crate) struct Events {
+    list: Vec<Event>,
+    /// The latest event of every fact, and for every event the one of its fact before it: a long note repeats few facts
+    /// often.
+    latest: FxHashMap<FactKey, usize>,
+    before: Vec<Option<usize>>,
+}
+
+impl Events {
+    /// Room for this many.
+    pub(crate) fn with_capacity(most: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(most),
+            latest: FxHashMap::with_capacity_and_hasher(most, FxBuildHasher),
+            before: Vec::with_capacity(most),
         }
     }
-    for event in &mut merged {
-        order_reasons(&mut event.because);
+
+    /// Adds an event, or its reasons to the one that says the same.
+    pub(crate) fn push(&mut self, event: Event) {
+        let last = self.latest.get(&event.fact).copied();
+        let of_same_fact = std::iter::successors(last, |place| self.before.get(*place).copied().flatten());
+        let known = of_same_fact.take(MOST_COMPARED).find(|place| {
+            let known = self.list.get(*place);
+            known.is_some_and(|known| says_the_same(known, &event))
+        });
+        if let Some(known) = known.and_then(|place| self.list.get_mut(place)) {
+            absorb(known, event);
+        } else {
+            self.latest.insert(event.fact.clone(), self.list.len());
+            self.before.push(last);
+            self.list.push(event);
+        }
     }
-    merged
+
+    /// The events in order.
+    pub(crate) fn finish(mut self) -> Vec<Event> {
+        for event in &mut self.list {
+            order_reasons(&mut event.because);
+        }
+        self.list
+    }
 }
 
 /// Events of one fact that a further one is compared with, the latest first: values differ in a long list of results.
@@ -33,6 +54,9 @@ const MOST_COMPARED: usize = 64;
 
 /// Entities in the order of the text, then rules, then earlier notes; each once.
 fn order_reasons(because: &mut Vec<Because>) {
+    if because.len() < 2 {
+        return;
+    }
     because.sort_by_key(|reason| match reason {
         Because::Entity { entity } => (0, *entity),
         Because::Rule { .. } => (1, 0),

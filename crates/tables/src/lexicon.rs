@@ -24,17 +24,21 @@ pub struct Match {
     pub end: u32,
     /// Index of the form, for [`Lexicon::terms`].
     pub form: u32,
+    /// What the form means, as bits: those of [`Lexicon::marks`], at hand where the form is found.
+    pub marks: u32,
 }
 
 /// Forms with what they mean; one form may mean several things, in the order given.
 pub struct Lexicon<T> {
     nodes: Vec<Node>,
+    /// Number of first characters: the children of the root are more than a node can count.
+    starts: u32,
     /// Node of every first character of the basic plane; `ROOT` where no form begins with it.
     first: Vec<u32>,
     /// One bit for the first two characters of every form; a bit may be set by chance.
     pairs: Vec<u64>,
     /// Node of the first two characters.
-    second: FxHashMap<(u32, char), u32>,
+    second: FxHashMap<(u32, u32), u32>,
     /// Terms of all forms, form after form.
     terms: Vec<T>,
     forms: Vec<FormEntry>,
@@ -43,13 +47,36 @@ pub struct Lexicon<T> {
 /// A node of the trie.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    /// Its character.
-    label: char,
+    /// Its character, and above it the number of its children: four nodes fill a line of the cache.
+    packed: u32,
     /// Form that ends here, plus one; 0 where none does.
     form: u32,
+    /// Marks of that form.
+    marks: u32,
     /// First of its children; they are ordered by their characters.
     children: u32,
-    count: u32,
+}
+
+/// Bits of a character.
+const LABEL_BITS: u32 = 21;
+
+impl Node {
+    fn new(label: char) -> Self {
+        Self {
+            packed: label as u32,
+            form: 0,
+            marks: 0,
+            children: 0,
+        }
+    }
+
+    fn label(self) -> u32 {
+        self.packed & ((1 << LABEL_BITS) - 1)
+    }
+
+    fn count(self) -> u32 {
+        self.packed >> LABEL_BITS
+    }
 }
 
 /// A form: where its terms end in the list of all terms, and their marks taken together.
@@ -57,6 +84,8 @@ struct Node {
 struct FormEntry {
     end: u32,
     marks: u32,
+    /// Where it ends in the trie; the root for forms that no text spells.
+    node: u32,
 }
 
 /// What a term is, as bits, so that a form can be asked whether it means something of a kind without a walk over its
@@ -89,6 +118,7 @@ impl<T: Marked> Lexicon<T> {
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         let mut lexicon = Self {
             nodes: Vec::with_capacity(entries.len() * 4),
+            starts: 0,
             first: vec![ROOT; PLANE],
             pairs: vec![0; FILTER_WORDS],
             second: FxHashMap::default(),
@@ -105,17 +135,16 @@ impl<T: Marked> Lexicon<T> {
                 known.end = end;
                 known.marks |= marks;
             } else {
-                lexicon.forms.push(FormEntry { end, marks });
+                lexicon.forms.push(FormEntry {
+                    end,
+                    marks,
+                    node: ROOT,
+                });
                 spelled.push(form.chars().collect());
                 last = form;
             }
         }
-        lexicon.nodes.push(Node {
-            label: '\0',
-            form: 0,
-            children: 0,
-            count: 0,
-        });
+        lexicon.nodes.push(Node::new('\0'));
         lexicon.grow(&spelled).ok_or(error)?;
         lexicon.index_starts();
         Ok(lexicon)
@@ -127,7 +156,11 @@ impl<T: Marked> Lexicon<T> {
         while let Some((node, range, depth)) = open.pop() {
             let mut first = range.start;
             if forms.get(first).is_some_and(|form| form.len() == depth) {
-                self.nodes.get_mut(node as usize)?.form = u32::try_from(first + 1).ok()?;
+                let entry = self.forms.get_mut(first)?;
+                entry.node = node;
+                let node = self.nodes.get_mut(node as usize)?;
+                node.form = u32::try_from(first + 1).ok()?;
+                node.marks = entry.marks;
                 first += 1;
             }
             let children = u32::try_from(self.nodes.len()).ok()?;
@@ -137,12 +170,7 @@ impl<T: Marked> Lexicon<T> {
                 let same = forms.get(first..range.end)?;
                 let end = first + same.partition_point(|form| form.get(depth) == Some(&label));
                 let child = u32::try_from(self.nodes.len()).ok()?;
-                self.nodes.push(Node {
-                    label,
-                    form: 0,
-                    children: 0,
-                    count: 0,
-                });
+                self.nodes.push(Node::new(label));
                 open.push((child, first..end, depth + 1));
                 first = end;
             }
@@ -150,7 +178,13 @@ impl<T: Marked> Lexicon<T> {
             open.get_mut(before..)?.reverse();
             let count = u32::try_from(self.nodes.len()).ok()? - children;
             let parent = self.nodes.get_mut(node as usize)?;
-            (parent.children, parent.count) = (children, count);
+            parent.children = children;
+            if node == ROOT {
+                self.starts = count;
+            } else {
+                parent.packed |=
+                    Some(count).filter(|count| *count < 1 << (u32::BITS - LABEL_BITS))? << LABEL_BITS;
+            }
         }
         Some(())
     }
@@ -161,18 +195,18 @@ impl<T: Marked> Lexicon<T> {
             let Some(first) = self.nodes.get(one).copied() else {
                 continue;
             };
-            if let Some(place) = self.first.get_mut(first.label as usize) {
+            if let Some(place) = self.first.get_mut(first.label() as usize) {
                 *place = one as u32;
             }
             for two in self.range_of(one as u32) {
                 let Some(second) = self.nodes.get(two).copied() else {
                     continue;
                 };
-                let (word, bit) = filter_place(first.label, second.label);
+                let (word, bit) = filter_place(first.label(), second.label());
                 if let Some(bits) = self.pairs.get_mut(word) {
                     *bits |= bit;
                 }
-                self.second.insert((one as u32, second.label), two as u32);
+                self.second.insert((one as u32, second.label()), two as u32);
             }
         }
     }
@@ -189,6 +223,7 @@ impl<T: Marked + Clone> Lexicon<T> {
         self.forms.push(FormEntry {
             end: self.terms.len() as u32,
             marks,
+            node: ROOT,
         });
         self.forms.len() as u32 - 1
     }
@@ -197,6 +232,10 @@ impl<T: Marked + Clone> Lexicon<T> {
     pub fn mark(&mut self, form: u32, marks: u32) {
         if let Some(entry) = self.forms.get_mut(form as usize) {
             entry.marks |= marks;
+            let node = self.nodes.get_mut(entry.node as usize);
+            if let Some(node) = node.filter(|node| node.form == form + 1) {
+                node.marks = entry.marks;
+            }
         }
     }
 }
@@ -234,7 +273,7 @@ impl<T> Lexicon<T> {
             if !self.may_begin(*c, *next) {
                 continue;
             }
-            let Some(mut node) = self.second.get(&(first, *next)).copied() else {
+            let Some(mut node) = self.second.get(&(first, u32::from(*next))).copied() else {
                 continue;
             };
             let mut end = start + 2;
@@ -249,8 +288,15 @@ impl<T> Lexicon<T> {
     }
 
     fn note(&self, node: u32, start: u32, end: u32, found: &mut Vec<Match>) {
-        if let Some(form) = self.form_at(node) {
-            found.push(Match { start, end, form });
+        if let Some(node) = self.nodes.get(node as usize)
+            && let Some(form) = node.form.checked_sub(1)
+        {
+            found.push(Match {
+                start,
+                end,
+                form,
+                marks: node.marks,
+            });
         }
     }
 
@@ -261,8 +307,9 @@ impl<T> Lexicon<T> {
     }
 
     fn range_of(&self, node: u32) -> std::ops::Range<usize> {
+        let count = |found: &Node| if node == ROOT { self.starts } else { found.count() };
         self.nodes.get(node as usize).map_or(0..0, |node| {
-            node.children as usize..(node.children + node.count) as usize
+            node.children as usize..(node.children + count(node)) as usize
         })
     }
 
@@ -271,9 +318,11 @@ impl<T> Lexicon<T> {
         let start = range.start;
         let children = self.nodes.get(range)?;
         let place = if children.len() < MANY {
-            children.iter().position(|child| child.label == c)
+            children.iter().position(|child| child.label() == c as u32)
         } else {
-            children.binary_search_by_key(&c, |child| child.label).ok()
+            children
+                .binary_search_by_key(&(c as u32), |child| child.label())
+                .ok()
         };
         place.map(|place| (start + place) as u32)
     }
@@ -286,7 +335,7 @@ impl<T> Lexicon<T> {
     }
 
     fn may_begin(&self, one: char, two: char) -> bool {
-        let (word, bit) = filter_place(one, two);
+        let (word, bit) = filter_place(u32::from(one), u32::from(two));
         self.pairs.get(word).is_some_and(|bits| bits & bit != 0)
     }
 
@@ -327,7 +376,7 @@ impl<T> Lexicon<T> {
         let Some(two) = form.next() else {
             return self.form_at(first);
         };
-        let second = self.second.get(&(first, two)).copied()?;
+        let second = self.second.get(&(first, u32::from(two))).copied()?;
         let end = form.try_fold(second, |node, c| self.child(node, c))?;
         self.form_at(end)
     }
@@ -340,7 +389,7 @@ impl<T> Lexicon<T> {
             .map_while(move |(length, c)| {
                 node = match node? {
                     ROOT => Some(self.first_node(c)).filter(|first| *first != ROOT),
-                    inner if length == 2 => self.second.get(&(inner, c)).copied(),
+                    inner if length == 2 => self.second.get(&(inner, u32::from(c))).copied(),
                     inner => self.child(inner, c),
                 };
                 node.map(|node| (length, node))
@@ -350,7 +399,7 @@ impl<T> Lexicon<T> {
 }
 
 /// Word and bit of a pair of characters in the filter.
-fn filter_place(one: char, two: char) -> (usize, u64) {
+fn filter_place(one: u32, two: u32) -> (usize, u64) {
     const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
     let mixed = (u64::from(one) << 21 | u64::from(two)).wrapping_mul(MIX);
     let place = (mixed >> 44) as usize;

@@ -10,20 +10,22 @@ use tsumugi_clinical::{Laterality, RelationType, Tag};
 use tsumugi_tables::TermKind;
 
 /// Joins compounds in place.
-pub(crate) fn join(rules: &Rules, tokens: &Tokens<'_>, draft: &mut Draft) {
-    let mut joined = Joined::default();
-    let items = std::mem::take(&mut draft.items);
-    let mut mentions: Vec<Option<Mention>> = std::mem::take(&mut draft.mentions)
-        .into_iter()
-        .map(Some)
-        .collect();
-    for item in items {
+pub(crate) fn join(rules: &Rules, tokens: &Tokens<'_>, draft: &mut Draft, room: &mut Vec<Item>) {
+    let mut joined = Joined {
+        mentions: Vec::with_capacity(draft.mentions.len()),
+        items: std::mem::take(room),
+        has_links: !draft.links.is_empty(),
+        ..Joined::default()
+    };
+    let mut items = std::mem::take(&mut draft.items);
+    // Items name the mentions in their order.
+    let mut mentions = std::mem::take(&mut draft.mentions).into_iter().enumerate();
+    for item in items.drain(..) {
         match item {
             Item::Mention(index) => {
-                let Some(mention) = mentions.get_mut(index).and_then(Option::take) else {
-                    continue;
-                };
-                joined.add(rules, tokens, index, mention);
+                if let Some((_, mention)) = mentions.find(|(place, _)| *place == index) {
+                    joined.add(rules, tokens, index, mention);
+                }
             }
             Item::Cue {
                 effect: Effect::Allergy,
@@ -41,6 +43,7 @@ pub(crate) fn join(rules: &Rules, tokens: &Tokens<'_>, draft: &mut Draft) {
     draft.links.append(&mut joined.links);
     draft.mentions = joined.mentions;
     draft.items = joined.items;
+    *room = items;
 }
 
 #[derive(Default)]
@@ -48,7 +51,9 @@ struct Joined {
     mentions: Vec<Mention>,
     items: Vec<Item>,
     links: Vec<crate::mention::Link>,
+    /// Old and new places of mentions; kept when links name them.
     places: Vec<(u32, u32)>,
+    has_links: bool,
 }
 
 impl Joined {
@@ -71,7 +76,9 @@ impl Joined {
             widen_left(rules, tokens, self.end(), &mut mention);
             widen_right(tokens, &mut mention);
         }
-        self.places.push((old as u32, self.mentions.len() as u32));
+        if self.has_links {
+            self.places.push((old as u32, self.mentions.len() as u32));
+        }
         self.items.push(Item::Mention(self.mentions.len()));
         self.mentions.push(mention);
     }
@@ -248,10 +255,11 @@ pub(crate) fn relate(chars: &[char], draft: &mut Draft) {
     let mut site: Option<(u32, TermRef, Option<Laterality>)> = None;
     let mut feature: Option<u32> = None;
     let mut finding: Option<u32> = None;
-    let mut links = Vec::new();
-    let order: Vec<usize> = mention_order(draft);
+    let links = &mut draft.links;
+    let mut relate = |from, to, kind| links.push(crate::mention::Link { from, to, kind });
     let mut previous_end = 0;
-    for index in order {
+    for item in &draft.items {
+        let Item::Mention(index) = *item else { continue };
         let Some(mention) = draft.mentions.get_mut(index) else {
             continue;
         };
@@ -275,28 +283,23 @@ pub(crate) fn relate(chars: &[char], draft: &mut Draft) {
             Tag::Feature => feature = Some(me),
             Tag::Change => {
                 if let Some(finding) = finding {
-                    links.push((finding, me, RelationType::Change));
+                    relate(finding, me, RelationType::Change);
                 }
             }
             Tag::Disease => {
                 if let Some((at, term, side)) = site.filter(|_| mention.site.is_none()) {
                     mention.site = Some(term);
                     mention.laterality = mention.laterality.or(side);
-                    links.push((me, at, RelationType::Region));
+                    relate(me, at, RelationType::Region);
                 }
                 if let Some(feature) = feature.take() {
-                    links.push((me, feature, RelationType::Feature));
+                    relate(me, feature, RelationType::Feature);
                 }
                 finding = Some(me);
             }
             _ => {}
         }
     }
-    draft.links.extend(
-        links
-            .into_iter()
-            .map(|(from, to, kind)| crate::mention::Link { from, to, kind }),
-    );
 }
 
 /// A gap without a predicate: marks and at most a particle or two.
@@ -305,15 +308,4 @@ fn gap_is_light(gap: &[char]) -> bool {
         .filter(|c| matches!(class(**c), CharClass::Hiragana | CharClass::Kanji))
         .count()
         <= 1
-}
-
-fn mention_order(draft: &Draft) -> Vec<usize> {
-    draft
-        .items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Mention(index) => Some(*index),
-            _ => None,
-        })
-        .collect()
 }

@@ -10,6 +10,9 @@ use tsumugi_clinical::{RelationType, Tag, TimeFrame, TimexType};
 
 /// Adds the relations of a sentence.
 pub(crate) fn relate(rules: &Rules, chars: &[char], draft: &mut Draft) {
+    if !draft.mentions.iter().any(dates) {
+        return;
+    }
     let mut order: Vec<usize> = (0..draft.mentions.len()).collect();
     order.sort_by_key(|index| draft.mentions.get(*index).map(|mention| mention.span.start));
     let of = |index: usize| draft.mentions.get(index);
@@ -51,9 +54,7 @@ fn enumeration(rules: &Rules, chars: &[char], draft: &Draft, events: &[usize]) -
             let gap = chars
                 .get(end as usize..mention.span.start as usize)
                 .unwrap_or(&[]);
-            let gap: String = gap.iter().collect();
-            let joins = rules.connectors.get(gap.trim()).copied().unwrap_or(false);
-            if !joins {
+            if rules.enumerates(gap) != Some(true) {
                 break;
             }
         }

@@ -6,16 +6,14 @@
 use crate::mention::Mention;
 use crate::quantity::Parsed;
 use crate::rules::{Term, UnitKind, mark};
-use crate::tokens::Tokens;
+use crate::tokens::{Tokens, spelled};
 use std::sync::Arc;
 use tsumugi_clinical::{Dosage, Quantity, Tag};
 use tsumugi_tables::TermKind;
 
 /// Reads a drug with what is written of its dosage.
 pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
-    let token = tokens
-        .get(index)
-        .filter(|token| tokens.marks(*token) & mark::DRUG != 0)?;
+    let token = tokens.get(index).filter(|token| token.marks & mark::DRUG != 0)?;
     let (kind, key) = tokens.find(index, |term| match term {
         Term::Concept {
             kind: kind @ (TermKind::Drug | TermKind::DrugClass),
@@ -104,7 +102,7 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
     let first = first?;
     let text = tokens.get(first).zip(tokens.get(end.checked_sub(1)?));
     if let Some((from, to)) = text {
-        dosage.text = tokens.slice(from.start, to.end).iter().collect();
+        dosage.text = spelled(tokens.slice(from.start, to.end));
     }
     is_dosage(&dosage).then_some(Read { dosage, first, end })
 }

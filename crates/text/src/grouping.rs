@@ -7,6 +7,10 @@ use tsumugi_clinical::Tag;
 
 /// Numbers the groups of a sentence, from 0; gives how many there are.
 pub(crate) fn group(rules: &Rules, chars: &[char], mentions: &mut [Mention]) -> u32 {
+    let findings = mentions.iter().filter(|mention| mention.tag == Tag::Disease);
+    if findings.count() < 2 {
+        return 0;
+    }
     let mut order: Vec<usize> = (0..mentions.len()).collect();
     order.sort_by_key(|index| mentions.get(*index).map(|mention| mention.span.start));
     let mut count = 0;

@@ -5,7 +5,7 @@
 
 use crate::mention::Mention;
 use crate::quantity::Parsed;
-use crate::rules::{Rules, Term, UnitKind};
+use crate::rules::{Rules, Term, UnitKind, mark};
 use crate::tokens::Tokens;
 use std::sync::Arc;
 use tsumugi_clinical::{Quantity, SectionKind, Tag};
@@ -19,6 +19,9 @@ pub(crate) fn parse(
     section: Option<SectionKind>,
 ) -> Option<Parsed> {
     let token = tokens.get(index)?;
+    if token.marks & mark::CIRCUMSTANCE == 0 {
+        return bare_amount(rules, tokens, index, section);
+    }
     let concept = tokens.find(index, |term| match term {
         Term::Concept {
             kind: TermKind::Circumstance,

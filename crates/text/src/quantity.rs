@@ -303,7 +303,7 @@ fn is_of_time(tokens: &Tokens<'_>, at: usize) -> bool {
     const BOUND: char = '_';
     const LONGEST: u32 = 3;
     let Some(token) = tokens.get(at) else { return false };
-    if tokens.marks(token) == mark::TIME {
+    if token.marks == mark::TIME {
         return true;
     }
     let most = (token.start + LONGEST).min(tokens.chars.len() as u32);

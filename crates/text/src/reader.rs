@@ -2,7 +2,7 @@
 
 use crate::mention::{Mention, Reading};
 use crate::normalize::NormalizedText;
-use crate::rules::{AmbiguousRow, Loader, OneReading, Rules, Term, mark};
+use crate::rules::{AmbiguousRow, Loader, NearWord, OneReading, Rules, Term, kinds_of, mark};
 use crate::segment::{Sentence, segment};
 use crate::sentence::{self, SentenceContext};
 use crate::tagger::{self, ClassInstance, Instance, Tagger};
@@ -210,7 +210,12 @@ impl Reader {
     ) -> Reading {
         let folded = self.mend_breaks(self.rules.folding.fold(text));
         let sentences = segment(&self.rules.headings, folded.chars());
-        let mut reading = Reading::default();
+        // A mention a few characters, as a terse note has them.
+        const CHARACTERS_OF_A_MENTION: usize = 6;
+        let mut reading = Reading {
+            mentions: Vec::with_capacity(folded.chars().len() / CHARACTERS_OF_A_MENTION),
+            ..Reading::default()
+        };
         let mut groups = 0;
         for (index, sentence) in (0u32..).zip(&sentences) {
             let range = sentence.span.start as usize..sentence.span.end as usize;
@@ -299,12 +304,17 @@ fn readings(lexicon: &mut Lexicon<Term>, rows: Vec<AmbiguousRow>) -> FxHashMap<u
         }
         let reading = lexicon.add_reading(terms);
         lexicon.mark(whole, mark::AMBIGUOUS);
-        ambiguous
-            .entry(whole)
-            .or_default()
-            .push(OneReading { form: reading, near });
+        ambiguous.entry(whole).or_default().push(OneReading {
+            form: reading,
+            near: near.into_iter().map(near_word).collect(),
+        });
     }
     ambiguous
+}
+
+fn near_word(chars: Box<[char]>) -> NearWord {
+    let kinds = kinds_of(&chars);
+    NearWord { chars, kinds }
 }
 
 fn is_word_char(c: Option<char>) -> bool {

@@ -50,8 +50,7 @@ pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
         ahead: None,
         relative: None,
     };
-    let items = draft.items.clone();
-    for item in &items {
+    for item in &draft.items {
         walk.step(item, &mut draft.mentions);
     }
     compounds::relate(chars, draft);
@@ -184,23 +183,27 @@ impl Walk<'_> {
     }
 
     fn relative(&mut self, who: &Arc<str>, end: u32) {
-        let rest: String = self.chars.iter().skip(end as usize).take(8).collect();
-        let rest = rest.trim_start_matches('(');
-        let informs = self
-            .scope
-            .rules
-            .informants
-            .iter()
-            .any(|form| rest.starts_with(form.as_ref()));
         if who.as_ref() == PATIENT {
             self.relative = None;
             return;
         }
-        if !informs {
+        if !self.only_tells(end) {
             self.relative = Some(Arc::clone(who));
             self.waiting.clear();
             self.last_end = end;
         }
+    }
+
+    /// Whether the relative named before `end` only reports, is with the patient, or noticed what is told: 「妻より」,
+    /// 「妻が右手の脱力に気づき」.
+    fn only_tells(&self, end: u32) -> bool {
+        let rest = self.chars.get(end as usize..).unwrap_or(&[]);
+        let open = rest.iter().take_while(|c| **c == '(').count();
+        let right_behind = rest.get(open..).unwrap_or(&[]);
+        let rules = self.scope.rules;
+        let informs = |form: &[char]| right_behind.starts_with(form);
+        let stands_in = |form: &[char]| rest.windows(form.len().max(1)).any(|window| window == form);
+        rules.informants.iter().any(|form| informs(form)) || rules.witnesses.iter().any(|form| stands_in(form))
     }
 
     /// 「以前から」: what began then goes on.
@@ -222,11 +225,7 @@ impl Walk<'_> {
         if gap.len() > self.scope.rules.longest_connector {
             return true;
         }
-        let gap: String = gap.iter().collect();
-        match self.scope.rules.connectors.get(gap.trim()) {
-            Some(enumerates) => !enumerates,
-            None => true,
-        }
+        self.scope.rules.enumerates(gap) != Some(true)
     }
 
     /// Whether a cue at `start` speaks of what waits: no comma and no other predicate lies between.
@@ -403,21 +402,15 @@ fn finish(scope: &Scope<'_>, mention: &mut Mention) {
 /// 「疼痛時ロキソニン頓用」: the pain is the occasion of a drug, not a fact of today.
 fn mark_occasions(chars: &[char], draft: &mut Draft) {
     const TIME_OF: char = '\u{6642}';
-    let drug_starts: Vec<u32> = draft
-        .mentions
-        .iter()
-        .filter(|m| m.tag == Tag::DrugName)
-        .map(|m| m.span.start)
-        .collect();
+    let has_drug = draft.mentions.iter().any(|mention| mention.tag == Tag::DrugName);
     for mention in draft
         .mentions
         .iter_mut()
         .filter(|mention| mention.tag == Tag::Disease)
     {
         let is_occasion = chars.get(mention.span.end as usize) == Some(&TIME_OF);
-        let drug_follows = !drug_starts.is_empty();
         let only_orders = matches!(mention.section, Some(SectionKind::P | SectionKind::Medication));
-        if is_occasion && (drug_follows || only_orders) {
+        if is_occasion && (has_drug || only_orders) {
             mention.assertion.certainty = Certainty::General;
             mention.assertion.occasion = true;
         }

@@ -3,7 +3,9 @@
 //! Every form becomes an entry of the one lexicon, so that a sentence is searched once for all of them.
 
 pub(crate) mod mark;
+mod readings;
 
+pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
 use crate::normalize::Folding;
 use crate::segment::Headings;
 use crate::time::Kind;
@@ -121,7 +123,7 @@ pub(crate) struct Rules {
     pub(crate) folding: Folding,
     pub(crate) headings: Headings,
     /// Exact text between two mentions → whether it enumerates.
-    pub(crate) connectors: FxHashMap<Box<str>, bool>,
+    pub(crate) connectors: FxHashMap<Box<[char]>, bool>,
     /// Text between two findings that makes one finding of them (an abscess with sepsis).
     pub(crate) attributes: Vec<Box<[char]>>,
     /// Characters of the longest of them, with blanks around it.
@@ -133,7 +135,9 @@ pub(crate) struct Rules {
     /// Particles that say that something goes on since then (から, より).
     pub(crate) since: Vec<Box<str>>,
     /// What may follow a relative who only reports.
-    pub(crate) informants: Vec<Box<str>>,
+    pub(crate) informants: Vec<Box<[char]>>,
+    /// What, anywhere behind a relative, says that he only noticed or brought it about (に気づき, 救急要請).
+    pub(crate) witnesses: Vec<Box<[char]>>,
     /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
     pub(crate) heads: FxHashMap<char, Vec<Ending>>,
     /// Series of values: form of the test → labels with their items.
@@ -153,6 +157,14 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Whether exactly this text between two mentions goes on with an enumeration; none where it is no connector.
+    pub(crate) fn enumerates(&self, gap: &[char]) -> Option<bool> {
+        let is_text = |c: &char| !c.is_whitespace();
+        let first = gap.iter().position(is_text).unwrap_or(gap.len());
+        let end = gap.iter().rposition(is_text).map_or(first, |last| last + 1);
+        self.connectors.get(gap.get(first..end)?).copied()
+    }
+
     /// Length of the ending that only joins a word to what follows; 0 when nothing would be left of the word.
     pub(crate) fn ending_of(&self, word: &[char]) -> usize {
         self.joints
@@ -166,18 +178,6 @@ impl Rules {
             .unwrap_or(0)
     }
 }
-
-/// One reading of an ambiguous form.
-#[derive(Debug)]
-pub(crate) struct OneReading {
-    /// Form of the lexicon that means only this.
-    pub(crate) form: u32,
-    /// Words whose presence in the sentence decides for it.
-    pub(crate) near: Vec<Box<[char]>>,
-}
-
-/// A row of the table of ambiguous forms: form, concept, words that decide.
-pub(crate) type AmbiguousRow = (String, Option<(TermKind, u32)>, Vec<Box<[char]>>);
 
 /// A label of a series and the form of the item it stands for.
 #[derive(Debug)]
@@ -335,8 +335,12 @@ impl<'a> Loader<'a> {
             .map(|form| form.chars().collect())
             .collect();
         for (line, [form, effect, reach]) in self.rows(CUES, ["form", "effect", "reach"]) {
-            if effect == "informant" {
-                self.rules.informants.push(form.into());
+            match effect {
+                "informant" => self.rules.informants.push(form.chars().collect()),
+                "witness" => self.rules.witnesses.push(form.chars().collect()),
+                _ => {}
+            }
+            if matches!(effect, "informant" | "witness") {
                 continue;
             }
             let Some(effect) = Effect::parse(effect) else {
@@ -470,7 +474,8 @@ impl<'a> Loader<'a> {
                 const BLANKS: usize = 8;
                 let longest = &mut self.rules.longest_connector;
                 *longest = form.chars().count().saturating_add(BLANKS).max(*longest);
-                self.rules.connectors.insert(form.into(), kind == "enumerate");
+                let form: Box<[char]> = form.chars().collect();
+                self.rules.connectors.insert(form, kind == "enumerate");
             }
         }
         const HEADS: &str = "lexicon/heads.tsv";

@@ -12,7 +12,8 @@ use tsumugi_tables::{Mistake, Source, Table};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Headings {
     table: FxHashMap<Vec<char>, SectionKind>,
-    longest: usize,
+    /// Lengths of the headings that begin with a character, the longest first: most lines begin with none of these.
+    lengths: FxHashMap<char, Vec<usize>>,
 }
 
 /// A sentence of the folded text.
@@ -37,7 +38,12 @@ impl Headings {
             let kind = serde_json::from_value(serde_json::Value::String(row.get("section").to_owned()));
             if let Ok(kind) = kind {
                 let form: Vec<char> = row.get("form").chars().collect();
-                headings.longest = headings.longest.max(form.len());
+                if let Some(first) = form.first() {
+                    let lengths = headings.lengths.entry(*first).or_default();
+                    if let Err(place) = lengths.binary_search_by(|length| form.len().cmp(length)) {
+                        lengths.insert(place, form.len());
+                    }
+                }
                 headings.table.entry(form).or_insert(kind);
             } else {
                 let message = format!("unknown section \"{}\"", row.get("section"));
@@ -54,11 +60,11 @@ impl Headings {
             open += 1;
         }
         let decorated = open > start;
-        let longest = self.longest.min(chars.len().saturating_sub(open));
-        (1..=longest).rev().find_map(|length| {
+        let lengths = self.lengths.get(chars.get(open)?)?;
+        lengths.iter().find_map(|length| {
             let name = chars.get(open..open + length)?;
             let kind = *self.table.get(name)?;
-            let end = Self::close(chars, open + length, decorated, length)?;
+            let end = Self::close(chars, open + length, decorated, *length)?;
             Some((kind, end))
         })
     }

@@ -9,7 +9,7 @@ use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
 use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
-use crate::tokens::{CharClass, Scratch, TokenKind, Tokens, class};
+use crate::tokens::{CharClass, Scratch, Tokens, class};
 use crate::{compounds, reader::SentenceReading};
 use crate::{grouping, unread};
 use std::sync::Arc;
@@ -65,6 +65,9 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
     }
     let unread = unread::find(context.rules, &tokens, &mut draft);
     let groups = grouping::group(context.rules, chars, &mut draft.mentions);
+    tokens.give_back(scratch);
+    draft.items.clear();
+    scratch.items = draft.items;
     SentenceReading {
         groups,
         mentions: draft.mentions,
@@ -96,9 +99,9 @@ pub(crate) fn known<'a>(
     scratch: &mut Scratch,
 ) -> (Tokens<'a>, Draft) {
     let tokens = Tokens::cut(context.lexicon, context.rules, chars, scratch);
-    let mut draft = collect(context, &tokens);
+    let mut draft = collect(context, &tokens, std::mem::take(&mut scratch.items));
     deny_section(context, chars, &mut draft);
-    compounds::join(context.rules, &tokens, &mut draft);
+    compounds::join(context.rules, &tokens, &mut draft, &mut scratch.joined);
     (tokens, draft)
 }
 
@@ -127,10 +130,10 @@ fn deny_section(context: &SentenceContext<'_>, chars: &[char], draft: &mut Draft
     }
 }
 
-fn collect(context: &SentenceContext<'_>, tokens: &Tokens<'_>) -> Draft {
+fn collect(context: &SentenceContext<'_>, tokens: &Tokens<'_>, items: Vec<Item>) -> Draft {
     let mut draft = Draft {
         mentions: Vec::with_capacity(tokens.list.len() / 2),
-        items: Vec::with_capacity(tokens.list.len()),
+        items,
         ..Draft::default()
     };
     let mut index = 0;
@@ -215,7 +218,8 @@ fn bare_sign(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) -> Option<usi
 /// A token on its own: a mention, a cue, a relative, or nothing.
 fn plain(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
     let Some(token) = tokens.get(index) else { return };
-    if !matches!(token.kind, TokenKind::Form(_)) {
+    const SAYS: u32 = mark::CONCEPT | mark::CUE | mark::PLAN | mark::RELATIVE | mark::MODIFIER;
+    if token.marks & SAYS == 0 {
         return;
     }
     let concept = tokens.find(index, |term| match term {
@@ -276,6 +280,9 @@ fn is_cue_here(tokens: &Tokens<'_>, index: usize, draft: &Draft) -> bool {
 
 fn add_cues(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
     let Some(token) = tokens.get(index) else { return };
+    if token.marks & (mark::CUE | mark::PLAN) == 0 {
+        return;
+    }
     for term in tokens.terms(token) {
         if let Term::Cue { effect, reach } = term {
             draft.items.push(Item::Cue {

@@ -15,7 +15,7 @@ const UNLABELLED: usize = 3;
 pub(crate) fn parse(rules: &Rules, tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
     let opener = tokens
         .get(index)
-        .filter(|token| tokens.marks(*token) & mark::SERIES != 0)?;
+        .filter(|token| token.marks & mark::SERIES != 0)?;
     let labels = rules.series.get(tokens.text(opener).as_str())?;
     let mut parsed = Parsed::default();
     parsed.mentions.extend(tokens.find(index, |term| match term {

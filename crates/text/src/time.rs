@@ -146,7 +146,7 @@ fn may_start(tokens: &Tokens<'_>, index: usize) -> bool {
 fn cell_may_start(tokens: &Tokens<'_>, cell: Token) -> bool {
     match cell.kind {
         TokenKind::Number => true,
-        TokenKind::Form(_) => tokens.marks(cell) & mark::TIME != 0 || is_letter(tokens, cell),
+        TokenKind::Form(_) => cell.marks & mark::TIME != 0 || is_letter(tokens, cell),
         TokenKind::Other => is_letter(tokens, cell),
     }
 }

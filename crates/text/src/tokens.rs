@@ -3,7 +3,8 @@
 //! The lexicon finds every form; a shortest path over the characters picks the cover with the fewest tokens and the
 //! fewest unread characters, so that the longest meaningful names win and a name inside another word does not count.
 
-use crate::rules::{Discourse, OneReading, Rules, Term, mark};
+use crate::rules::{Discourse, NearWord, OneReading, Rules, Term, kinds_of, mark};
+use crate::sentence::Item;
 use crate::tagger::{Infos, Lattice};
 use tsumugi_tables::{Lexicon, Match};
 
@@ -13,6 +14,8 @@ pub(crate) struct Token {
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) kind: TokenKind,
+    /// What its form means, as bits; none for tokens that are no form.
+    pub(crate) marks: u32,
 }
 
 /// Kind of a token.
@@ -41,6 +44,10 @@ pub(crate) struct Tokens<'a> {
 pub(crate) struct Scratch {
     matches: Vec<Match>,
     best: Vec<Step>,
+    /// Lists of a sentence that nobody keeps.
+    tokens: Vec<Token>,
+    pub(crate) items: Vec<Item>,
+    pub(crate) joined: Vec<Item>,
     pub(crate) infos: Infos,
     pub(crate) lattice: Lattice,
 }
@@ -54,10 +61,10 @@ impl<'a> Tokens<'a> {
         scratch: &mut Scratch,
     ) -> Self {
         scratch.search(lexicon, chars);
-        let mut list = scratch.cover(lexicon, chars);
+        let mut list = scratch.cover(chars);
         choose_readings(lexicon, rules, chars, &mut list);
         let mut discourse = Vec::new();
-        let speaks = |found: &&Match| lexicon.marks(found.form) & mark::DISCOURSE != 0;
+        let speaks = |found: &&Match| found.marks & mark::DISCOURSE != 0;
         for found in scratch.matches.iter().filter(speaks) {
             for term in lexicon.terms(found.form) {
                 if let Term::Discourse(kind) = term {
@@ -74,6 +81,11 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// Gives the list back to the memory that is used again.
+    pub(crate) fn give_back(self, scratch: &mut Scratch) {
+        scratch.tokens = self.list;
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<Token> {
         self.list.get(index).copied()
     }
@@ -86,18 +98,9 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// What a token is, as bits.
-    pub(crate) fn marks(&self, token: Token) -> u32 {
-        match token.kind {
-            TokenKind::Form(form) => self.lexicon.marks(form),
-            _ => 0,
-        }
-    }
-
     /// Whether the token at `index` means something of the kinds of these marks.
     pub(crate) fn is(&self, index: usize, marks: u32) -> bool {
-        self.get(index)
-            .is_some_and(|token| self.marks(token) & marks != 0)
+        self.get(index).is_some_and(|token| token.marks & marks != 0)
     }
 
     /// The first meaning of the token at `index` that `pick` accepts.
@@ -113,7 +116,7 @@ impl<'a> Tokens<'a> {
 
     /// The text of a token.
     pub(crate) fn text(&self, token: Token) -> String {
-        self.slice(token.start, token.end).iter().collect()
+        spelled(self.slice(token.start, token.end))
     }
 
     /// The number a token is, without its commas.
@@ -151,21 +154,34 @@ impl<'a> Tokens<'a> {
     }
 }
 
+/// The characters as a text, which is made in one piece.
+pub(crate) fn spelled(chars: &[char]) -> String {
+    let mut text = String::with_capacity(chars.iter().map(|c| c.len_utf8()).sum());
+    text.extend(chars);
+    text
+}
+
 /// Gives every ambiguous form the reading for which most words of the sentence speak; the first one when none does.
 fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list: &mut [Token]) {
+    let mut present: Option<u64> = None;
     for token in list {
         let TokenKind::Form(form) = token.kind else {
             continue;
         };
-        if lexicon.marks(form) & mark::AMBIGUOUS == 0 {
+        if token.marks & mark::AMBIGUOUS == 0 {
             continue;
         }
         let readings = rules.ambiguous.get(&form).map_or(&[][..], Vec::as_slice);
+        let present = *present.get_or_insert_with(|| kinds_of(chars));
         let (before, behind) = (
             chars.get(..token.start as usize).unwrap_or(&[]),
             chars.get(token.end as usize..).unwrap_or(&[]),
         );
-        let says = |word: &[char]| {
+        let says = |word: &NearWord| {
+            if word.kinds & !present != 0 {
+                return false;
+            }
+            let word = &word.chars;
             let Some(first) = word.first() else { return false };
             let begins = |text: &[char], at: usize| text.get(at..).is_some_and(|rest| rest.starts_with(word));
             let stands_in =
@@ -176,6 +192,7 @@ fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list:
         // Of equals the first: the last maximum of the reversed list.
         if let Some(best) = readings.iter().rev().max_by_key(|reading| votes(reading)) {
             token.kind = TokenKind::Form(best.form);
+            token.marks = lexicon.marks(best.form);
         }
     }
 }
@@ -193,12 +210,14 @@ struct Step {
     cost: u32,
     from: u32,
     kind: TokenKind,
+    marks: u32,
 }
 
 const UNREACHED: Step = Step {
     cost: u32::MAX,
     from: 0,
     kind: TokenKind::Other,
+    marks: 0,
 };
 
 impl Scratch {
@@ -209,8 +228,9 @@ impl Scratch {
     }
 
     /// The cheapest cover of the sentence.
-    fn cover(&mut self, lexicon: &Lexicon<Term>, chars: &[char]) -> Vec<Token> {
+    fn cover(&mut self, chars: &[char]) -> Vec<Token> {
         let Self { matches, best, .. } = self;
+        let tokens = std::mem::take(&mut self.tokens);
         best.clear();
         best.resize(chars.len() + 1, UNREACHED);
         if let Some(first) = best.first_mut() {
@@ -229,18 +249,18 @@ impl Scratch {
             {
                 next_match += 1;
                 if here != u32::MAX
-                    && let marks = lexicon.marks(found.form)
-                    && let Some(cost) = form_cost(marks)
-                    && is_word(marks, chars, matches, found, form_before)
+                    && let Some(cost) = form_cost(found.marks)
+                    && is_word(chars, matches, found, form_before)
                 {
-                    relax(best, start, found.end, here + cost, TokenKind::Form(found.form));
+                    let kind = TokenKind::Form(found.form);
+                    relax(best, start, found.end, here + cost, kind, found.marks);
                 }
             }
             if here == u32::MAX {
                 continue;
             }
             if let Some(end) = number_end(chars, start) {
-                relax(best, start, end, here + COST_NUMBER, TokenKind::Number);
+                relax(best, start, end, here + COST_NUMBER, TokenKind::Number, 0);
             }
             relax(
                 best,
@@ -248,13 +268,14 @@ impl Scratch {
                 start as u32 + 1,
                 here + unread_cost(*c),
                 TokenKind::Other,
+                0,
             );
         }
-        trace(best)
+        trace(best, tokens)
     }
 }
 
-fn relax(best: &mut [Step], from: usize, end: u32, cost: u32, kind: TokenKind) {
+fn relax(best: &mut [Step], from: usize, end: u32, cost: u32, kind: TokenKind, marks: u32) {
     if let Some(step) = best.get_mut(end as usize)
         && (cost < step.cost || (cost == step.cost && matches!(kind, TokenKind::Form(_))))
     {
@@ -262,12 +283,14 @@ fn relax(best: &mut [Step], from: usize, end: u32, cost: u32, kind: TokenKind) {
             cost,
             from: from as u32,
             kind,
+            marks,
         };
     }
 }
 
-fn trace(best: &[Step]) -> Vec<Token> {
-    let mut tokens = Vec::with_capacity(best.len());
+/// The tokens of the cheapest cover, in a list that is emptied for them.
+fn trace(best: &[Step], mut tokens: Vec<Token>) -> Vec<Token> {
+    tokens.clear();
     let mut end = best.len().saturating_sub(1);
     while end > 0 {
         let Some(step) = best.get(end) else { break };
@@ -275,6 +298,7 @@ fn trace(best: &[Step]) -> Vec<Token> {
             start: step.from,
             end: end as u32,
             kind: step.kind,
+            marks: step.marks,
         });
         end = step.from as usize;
     }
@@ -340,7 +364,8 @@ fn is_particle(c: char) -> bool {
 }
 
 /// Whether a match stands as a word of its own, judged by the script of its ends and neighbours.
-fn is_word(marks: u32, chars: &[char], matches: &[Match], found: &Match, form_before: u32) -> bool {
+fn is_word(chars: &[char], matches: &[Match], found: &Match, form_before: u32) -> bool {
+    let marks = found.marks;
     let after_form = form_before > 0;
     let (start, end) = (found.start as usize, found.end as usize);
     let before = start

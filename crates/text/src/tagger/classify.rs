@@ -93,10 +93,11 @@ pub(crate) fn classify(
     }
 }
 
-/// By how much, in units of the weights, a class must be ahead of what the rules say: of what they say by default, and
-/// of what a cue has told them.
+/// By how much, in units of the weights, a class must be ahead of what the rules say: of what they say by default, of
+/// what a cue has told them, and of whom a word has named.
 const AHEAD_OF_DEFAULT: i32 = 100;
 const AHEAD_OF_CUE: i32 = 240;
+const AHEAD_OF_PERSON: i32 = 340;
 const AHEAD_OF_SECTION: i32 = 60;
 
 impl Tagger {
@@ -113,7 +114,9 @@ impl Tagger {
         let ahead = sum.get(best)? - sum.get(rule)?;
         let needed = match (classifier, rule) {
             (2, _) => 0,
-            (WHOSE, _) => AHEAD_OF_CUE,
+            (WHOSE, _) => AHEAD_OF_PERSON,
+            // What is only planned has not been given: no other words make it so.
+            (1, SCHEDULED) => i32::MAX,
             (_, 0) => AHEAD_OF_DEFAULT,
             // That all of a section is general is no more than a default, too.
             (0, GENERAL) => AHEAD_OF_SECTION,

@@ -275,7 +275,7 @@ fn unknown(tokens: &Tokens<'_>, span: Span, tag: Tag) -> Mention {
         .iter()
         .rev()
         .filter(|token| token.start >= span.start && token.end <= span.end);
-    let may_be_cue = |token: &Token| tokens.marks(*token) & (mark::CUE | mark::PLAN) != 0;
+    let may_be_cue = |token: &Token| token.marks & (mark::CUE | mark::PLAN) != 0;
     for token in inside.filter(|token| tag != Tag::Remedy || !may_be_cue(token)) {
         let concept = tokens.terms(*token).iter().find_map(|term| match term {
             Term::Concept { kind, key, .. } if tag_of(*kind) == tag => Some((*kind, *key)),

@@ -86,7 +86,7 @@ pub(super) fn cells(tokens: &Tokens<'_>, index: usize) -> Option<(Vec<Token>, us
     let window = tokens.list.get(first..(index + BEHIND).min(tokens.list.len()))?;
     let near = index.saturating_sub(NEAR_BEFORE)..index + NEAR_BEHIND;
     let is_whole = |(place, token): (usize, &Token)| {
-        !(is_usage(tokens, *token) || near.contains(&(first + place)) && is_cue_of_time(tokens, *token))
+        !(is_usage(*token) || near.contains(&(first + place)) && is_cue_of_time(tokens, *token))
     };
     if window.iter().enumerate().all(is_whole) {
         return None;
@@ -100,7 +100,7 @@ pub(super) fn cells(tokens: &Tokens<'_>, index: usize) -> Option<(Vec<Token>, us
         }
     }
     let start = tokens.get(index)?;
-    let begins_with_word = !is_usage(tokens, start) && !starts_with_digit(tokens, start);
+    let begins_with_word = !is_usage(start) && !starts_with_digit(tokens, start);
     let is_start = |cell: &Token| begins_with_word || cell.kind == TokenKind::Number;
     let at = cells
         .iter()
@@ -114,23 +114,23 @@ pub(super) fn holds_time(tokens: &Tokens<'_>, token: Token) -> bool {
         .slice(token.start, token.end)
         .iter()
         .any(char::is_ascii_digit);
-    has_digit && (is_usage(tokens, token) || is_cue_of_time(tokens, token)) || begins_with_time(tokens, token)
+    has_digit && (is_usage(token) || is_cue_of_time(tokens, token)) || begins_with_time(tokens, token)
 }
 
 /// Whether only prescriptions and habits know the word.
-fn is_usage(tokens: &Tokens<'_>, token: Token) -> bool {
-    means_only(tokens, token, mark::USAGE | mark::HABIT)
+fn is_usage(token: Token) -> bool {
+    means_only(token, mark::USAGE | mark::HABIT)
 }
 
-fn means_only(tokens: &Tokens<'_>, token: Token, wanted: u32) -> bool {
-    let marks = tokens.marks(token);
+fn means_only(token: Token, wanted: u32) -> bool {
+    let marks = token.marks;
     marks != 0 && marks & !wanted == 0
 }
 
 /// Whether a cue, but no plan, begins like time: 20代, 後の, 数年前に.
 fn is_cue_of_time(tokens: &Tokens<'_>, token: Token) -> bool {
     let leans = |c: &char| is_time(tokens.lexicon.spelled([BOUND, *c]));
-    is_cue(tokens, token)
+    is_cue(token)
         && may_begin_time(tokens, token)
         && (starts_with_digit(tokens, token)
             || tokens
@@ -140,8 +140,8 @@ fn is_cue_of_time(tokens: &Tokens<'_>, token: Token) -> bool {
             || begins_with_time(tokens, token))
 }
 
-fn is_cue(tokens: &Tokens<'_>, token: Token) -> bool {
-    means_only(tokens, token, mark::CUE | mark::USAGE | mark::HABIT)
+fn is_cue(token: Token) -> bool {
+    means_only(token, mark::CUE | mark::USAGE | mark::HABIT)
 }
 
 /// Whether a free word of time is the beginning of a cue (若い頃に).
@@ -151,7 +151,7 @@ fn begins_with_time(tokens: &Tokens<'_>, token: Token) -> bool {
     let is_proper = |(length, form): (usize, u32)| {
         (LEAST..text.len()).contains(&length) && tokens.lexicon.marks(form) & mark::TIME != 0
     };
-    is_cue(tokens, token)
+    is_cue(token)
         && may_begin_time(tokens, token)
         && tokens.lexicon.prefixes(text.iter().copied()).any(is_proper)
 }
@@ -191,7 +191,12 @@ fn cut(tokens: &Tokens<'_>, token: Token, cells: &mut Vec<Token>) {
         } else {
             TokenKind::Other
         };
-        cells.push(Token { start: at, end, kind });
+        cells.push(Token {
+            start: at,
+            end,
+            kind,
+            marks: 0,
+        });
         at = end;
     }
 }
@@ -207,7 +212,7 @@ impl<'a> Scan<'_, 'a> {
         match token.kind {
             TokenKind::Number => None,
             TokenKind::Form(_) => {
-                let terms = if self.tokens.marks(token) & mark::TIME != 0 {
+                let terms = if token.marks & mark::TIME != 0 {
                     self.tokens.terms(token)
                 } else {
                     let key = std::iter::once(BOUND).chain(self.chars_of(token).iter().copied());
@@ -334,8 +339,7 @@ impl<'a> Scan<'_, 'a> {
 
     /// Whether the cell means something of the kinds of these marks.
     pub(super) fn is(&self, at: usize, marks: u32) -> bool {
-        self.get(at)
-            .is_some_and(|cell| self.tokens.marks(cell) & marks != 0)
+        self.get(at).is_some_and(|cell| cell.marks & marks != 0)
     }
 
     /// Whether the cell is exactly this character, unread.
