@@ -162,6 +162,23 @@ impl Walk<'_> {
             Some((Effect::Negate, _)) if matches!(effect, Effect::Affirm | Effect::Execute) => return,
             _ => effect,
         };
+        let drugs_wait = self.waiting.iter().any(|index| {
+            mentions
+                .get(*index)
+                .is_some_and(|mention| mention.tag == Tag::DrugName)
+        });
+        if effect == Effect::Avoid && !drugs_wait {
+            // 「アバカビルで過敏反応、以後禁」: the drug of the sentence is meant.
+            let before = mentions
+                .iter_mut()
+                .rev()
+                .filter(|mention| mention.span.end <= start);
+            let drug = before.into_iter().find(|mention| mention.tag == Tag::DrugName);
+            if let Some(drug) = drug {
+                apply(&mut drug.assertion, effect, drug.tag);
+            }
+            return;
+        }
         let first = if reach == Reach::Last {
             self.waiting.len() - 1
         } else {
@@ -203,7 +220,8 @@ impl Walk<'_> {
         let rules = self.scope.rules;
         let informs = |form: &[char]| right_behind.starts_with(form);
         let stands_in = |form: &[char]| rest.windows(form.len().max(1)).any(|window| window == form);
-        rules.informants.iter().any(|form| informs(form)) || rules.witnesses.iter().any(|form| stands_in(form))
+        rules.informants.iter().any(|form| informs(form))
+            || rules.witnesses.iter().any(|form| stands_in(form))
     }
 
     /// 「以前から」: what began then goes on.
@@ -298,15 +316,21 @@ fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
         }
         Effect::PastAct if !is_act => {}
         Effect::Past | Effect::PastAct => assertion.phase = Phase::Past,
-        Effect::General => assertion.certainty = Certainty::General,
+        Effect::Prevent if is_act => {}
+        Effect::General | Effect::Prevent => assertion.certainty = Certainty::General,
         Effect::Plan if is_act => assertion.phase = Phase::Planned,
         Effect::Stop if is_act => {
             assertion.phase = Phase::Stopped;
             assertion.executed = false;
         }
+        Effect::Avoid if matches!(tag, Tag::DrugName) => {
+            assertion.polarity = Polarity::Absent;
+            assertion.phase = Phase::Planned;
+        }
+        Effect::Avoid if is_act => assertion.phase = Phase::Stopped,
         Effect::Execute => assertion.executed = true,
         Effect::Allergy => assertion.allergy = matches!(tag, Tag::DrugName | Tag::Pending),
-        Effect::Affirm | Effect::Plan | Effect::Stop => {}
+        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid => {}
     }
 }
 

@@ -61,6 +61,10 @@ pub(crate) enum Effect {
     Plan,
     Execute,
     Stop,
+    /// Prevention: what is prevented is spoken of in general; what prevents is given.
+    Prevent,
+    /// A drug that is not to be given: a plan that denies it.
+    Avoid,
     /// Not done, not taken: says nothing of findings.
     Undone,
     /// After an operation: what was operated is gone, and the operation lies behind.
@@ -535,6 +539,8 @@ impl Effect {
             "plan" => Self::Plan,
             "execute" => Self::Execute,
             "stop" => Self::Stop,
+            "avoid" => Self::Avoid,
+            "prevent" => Self::Prevent,
             "undone" => Self::Undone,
             "operated" => Self::Operated,
             "past-act" => Self::PastAct,

@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 pub enum Role {
     /// A reaction after which no later use makes an allergy less grave.
     SevereReaction,
+    /// What may be such a reaction and may also be the illness: it counts right behind a drug in an earlier note.
+    Collapse,
+    /// Systolic blood pressure: a very low one right behind a drug counts as a collapse.
+    TestSystolicPressure,
     /// A drug that is given against a reaction: told beside one, it did not cause it.
     Remedy,
     /// A disease whose risk stays when it is over: a drug that it forbids is forbidden for good.
@@ -56,6 +60,8 @@ impl Role {
     /// The words of the table.
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("severe-reaction", Self::SevereReaction),
+        ("collapse", Self::Collapse),
+        ("test-systolic-pressure", Self::TestSystolicPressure),
         ("lasting-risk", Self::LastingRisk),
         ("remedy", Self::Remedy),
         ("food-reaction", Self::FoodReaction),
@@ -99,6 +105,20 @@ pub enum DoseWord {
     Spaced,
     /// Taken every day.
     Daily,
+    /// The amount is that of an hour, given all day long.
+    Hourly,
+    /// Given at once, into a vein.
+    Bolus,
+    /// As it comes out of the ampoule.
+    Undiluted,
+    /// Into a vein.
+    Intravenous,
+    /// Into a muscle.
+    Intramuscular,
+    /// Under the skin.
+    Subcutaneous,
+    /// Into the cerebrospinal fluid.
+    Intrathecal,
     /// The numbers are no amount of the drug: a rate, a concentration.
     Unread,
     /// A preparation whose weight or volume is not that of the drug.
@@ -116,6 +136,13 @@ impl DoseWord {
         ("weekly", Self::Weekly),
         ("spaced", Self::Spaced),
         ("daily", Self::Daily),
+        ("hourly", Self::Hourly),
+        ("bolus", Self::Bolus),
+        ("undiluted", Self::Undiluted),
+        ("intravenous", Self::Intravenous),
+        ("intramuscular", Self::Intramuscular),
+        ("subcutaneous", Self::Subcutaneous),
+        ("intrathecal", Self::Intrathecal),
         ("unread", Self::Unread),
         ("powder", Self::Powder),
     ];

@@ -30,6 +30,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) patient: &'a Patient,
     /// The note that is being written.
     pub(crate) note: &'a StructuredNote,
+    /// Its text.
+    pub(crate) text: &'a str,
     /// Number of the patient, for links.
     pub(crate) number: &'a str,
 }
