@@ -153,6 +153,9 @@ impl Walk<'_> {
     }
 
     fn cue(&mut self, effect: Effect, reach: Reach, (start, end): (u32, u32), mentions: &mut [Mention]) {
+        if effect == Effect::Avoid && self.avoids_named(start, mentions) {
+            return;
+        }
         let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
         if self.waiting.is_empty() || !(cured_behind_comma || self.cue_reaches(start)) {
             return;
@@ -162,23 +165,6 @@ impl Walk<'_> {
             Some((Effect::Negate, _)) if matches!(effect, Effect::Affirm | Effect::Execute) => return,
             _ => effect,
         };
-        let drugs_wait = self.waiting.iter().any(|index| {
-            mentions
-                .get(*index)
-                .is_some_and(|mention| mention.tag == Tag::DrugName)
-        });
-        if effect == Effect::Avoid && !drugs_wait {
-            // 「アバカビルで過敏反応、以後禁」: the drug of the sentence is meant.
-            let before = mentions
-                .iter_mut()
-                .rev()
-                .filter(|mention| mention.span.end <= start);
-            let drug = before.into_iter().find(|mention| mention.tag == Tag::DrugName);
-            if let Some(drug) = drug {
-                apply(&mut drug.assertion, effect, drug.tag);
-            }
-            return;
-        }
         let first = if reach == Reach::Last {
             self.waiting.len() - 1
         } else {
@@ -209,6 +195,23 @@ impl Walk<'_> {
             self.waiting.clear();
             self.last_end = end;
         }
+    }
+
+    /// 「アバカビルで過敏反応、以後禁」: where no drug waits for its predicate, the last drug of the sentence is meant.
+    fn avoids_named(&self, start: u32, mentions: &mut [Mention]) -> bool {
+        let waits = self.waiting.iter().any(|index| {
+            let mention = mentions.get(*index);
+            mention.is_some_and(|mention| mention.tag == Tag::DrugName)
+        });
+        if waits {
+            return false;
+        }
+        let mut before = mentions.iter_mut().rev();
+        let drug = before.find(|mention| mention.tag == Tag::DrugName && mention.span.end <= start);
+        if let Some(drug) = drug {
+            apply(&mut drug.assertion, Effect::Avoid, drug.tag);
+        }
+        true
     }
 
     /// Whether the relative named before `end` only reports, is with the patient, or noticed what is told: 「妻より」,

@@ -4,6 +4,7 @@
 
 pub(crate) mod mark;
 mod readings;
+mod words;
 
 pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
 use crate::normalize::Folding;
@@ -525,79 +526,4 @@ fn case_variants(form: &str) -> Vec<String> {
     variants.sort();
     variants.dedup();
     variants
-}
-
-impl Effect {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "negate" => Self::Negate,
-            "affirm" => Self::Affirm,
-            "suspect" => Self::Suspect,
-            "resolve" => Self::Resolve,
-            "past" => Self::Past,
-            "general" => Self::General,
-            "plan" => Self::Plan,
-            "execute" => Self::Execute,
-            "stop" => Self::Stop,
-            "avoid" => Self::Avoid,
-            "prevent" => Self::Prevent,
-            "undone" => Self::Undone,
-            "operated" => Self::Operated,
-            "past-act" => Self::PastAct,
-            "allergy" => Self::Allergy,
-            _ => return None,
-        })
-    }
-}
-
-impl Reach {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "all" => Self::All,
-            "last" => Self::Last,
-            "after" => Self::After,
-            _ => return None,
-        })
-    }
-}
-
-impl Modifier {
-    /// A number of its own for every modifier.
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Feature => 0,
-            Self::Change => 1,
-            Self::Prefix => 2,
-            Self::Suffix => 3,
-            Self::Context => 4,
-            Self::Side(side) => 5 + side as u32,
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "feature" => Self::Feature,
-            "change" => Self::Change,
-            "left" => Self::Side(Laterality::Left),
-            "right" => Self::Side(Laterality::Right),
-            "both" => Self::Side(Laterality::Both),
-            "prefix" => Self::Prefix,
-            "suffix" => Self::Suffix,
-            "context" => Self::Context,
-            _ => return None,
-        })
-    }
-}
-
-impl UnitKind {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "measure" => Self::Measure,
-            "count" => Self::Count,
-            "dose" => Self::Dose,
-            "length" => Self::Length,
-            "multiplier" => Self::Multiplier,
-            _ => return None,
-        })
-    }
 }

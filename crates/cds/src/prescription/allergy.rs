@@ -332,7 +332,10 @@ fn severe_reactions(subject: &Subject<'_>) -> Vec<Reaction> {
             is_vague,
         })
     });
-    told.chain(low_pressures(subject)).collect()
+    let mut all: Vec<Reaction> = told.chain(low_pressures(subject)).collect();
+    // What is surely a reaction decides how a drug counts.
+    all.sort_by_key(|reaction| reaction.is_vague);
+    all
 }
 
 /// Systolic pressures of earlier notes that nobody has without shock.
