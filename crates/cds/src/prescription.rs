@@ -163,6 +163,21 @@ pub enum Lowered {
     NearTheLimit,
 }
 
+impl Lowered {
+    /// The word in output for machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TakenSince { .. } => "taken-since",
+            Self::BothRunning => "both-running",
+            Self::AlreadyRunning => "already-running",
+            Self::Indicated => "indicated",
+            Self::Suspected => "suspected",
+            Self::Before => "before",
+            Self::NearTheLimit => "near-the-limit",
+        }
+    }
+}
+
 /// Something that speaks against an order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -258,6 +273,19 @@ impl Report {
     pub fn visible(&self) -> Vec<&Alert> {
         visible(std::slice::from_ref(self))
     }
+}
+
+/// The drugs that the patient takes, each once, with the day on which it was begun where the record tells.
+pub(crate) fn running_drugs(checks: &Checks<'_>, patient: &Patient) -> Vec<(Arc<str>, Option<Date>)> {
+    subject::running(*checks, patient)
+        .into_iter()
+        .map(|usage| {
+            (
+                Arc::clone(&usage.drug),
+                crate::induced::began(usage.time.as_ref()),
+            )
+        })
+        .collect()
 }
 
 /// Hints that are shown at once; the rest stays in the report.

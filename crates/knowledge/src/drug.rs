@@ -169,6 +169,20 @@ pub enum Frequency {
     VeryCommon,
 }
 
+impl Frequency {
+    /// The word of the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::VeryRare => "very-rare",
+            Self::Rare => "rare",
+            Self::Uncommon => "uncommon",
+            Self::Common => "common",
+            Self::VeryCommon => "very-common",
+        }
+    }
+}
+
 /// Whom a usual dose is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Population {

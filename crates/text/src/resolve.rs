@@ -197,11 +197,11 @@ impl Walk<'_> {
         }
     }
 
-    /// 「アバカビルで過敏反応、以後禁」: where no drug waits for its predicate, the last drug of the sentence is meant.
+    /// 「アバカビルで過敏反応、以後禁」: where no drug or act waits for its predicate, the last drug of the sentence is meant.
     fn avoids_named(&self, start: u32, mentions: &mut [Mention]) -> bool {
         let waits = self.waiting.iter().any(|index| {
             let mention = mentions.get(*index);
-            mention.is_some_and(|mention| mention.tag == Tag::DrugName)
+            mention.is_some_and(|mention| is_act(mention.tag))
         });
         if waits {
             return false;
@@ -296,11 +296,16 @@ fn takes_person(tag: Tag) -> bool {
     matches!(tag, Tag::Disease | Tag::DrugName | Tag::Remedy | Tag::Pending)
 }
 
-fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
-    let is_act = matches!(
+/// Tags of what is done or given.
+fn is_act(tag: Tag) -> bool {
+    matches!(
         tag,
         Tag::DrugName | Tag::Remedy | Tag::TestName | Tag::TestKey | Tag::Context
-    );
+    )
+}
+
+fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
+    let is_act = is_act(tag);
     match effect {
         // A negative result is no missing examination.
         Effect::Negate if matches!(tag, Tag::TestName | Tag::TestKey) => {}

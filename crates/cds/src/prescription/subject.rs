@@ -64,7 +64,7 @@ pub(super) fn running_partners(checks: &Checks<'_>, patient: &Patient) -> Vec<Pa
         .collect()
 }
 
-fn running<'p>(checks: Checks<'_>, patient: &'p Patient) -> Vec<&'p DrugUse> {
+pub(super) fn running<'p>(checks: Checks<'_>, patient: &'p Patient) -> Vec<&'p DrugUse> {
     let mut seen: Vec<&str> = Vec::new();
     let mut running = Vec::new();
     // A plan does not end what runs.

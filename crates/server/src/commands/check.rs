@@ -148,7 +148,7 @@ fn report_json(advice: &Advice, report: &Report) -> Value {
             "against": alert.against.as_ref().map(|against| name(against)),
             "mechanism": alert.mechanism,
             "status": alert.basis.as_ref().map(|basis| basis.status.word()),
-            "lowered": alert.lowered.as_ref().map(|lowered| format!("{lowered:?}")),
+            "lowered": alert.lowered.map(tsumugi_cds::prescription::Lowered::word),
         })
     };
     let alerts: Vec<Value> = report.alerts.iter().map(alert).collect();
