@@ -5,11 +5,12 @@ use crate::audit::entry::{
     AuditAction, AuditAgent, AuditEntity, AuditEntry, AuditOutcome, AuditSource, AuditSubtype, Purpose,
     PurposeOfUse,
 };
-use crate::audit::fhir::{self, Agent, AuditEvent, Coding, Entity, Reference};
+use crate::audit::fhir::{self, Agent, AuditEvent, Coding, Entity, Reference, Text};
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
 use crate::stamp::Moment;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 /// What a search over the log looks at. It is read out of the bytes, which alone count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,28 @@ pub(crate) struct Columns {
     pub(crate) outcome: i64,
     /// Types of the entities, each once, in order, with spaces between.
     pub(crate) kinds: String,
+}
+
+/// What the columns are read out of. A verification reads a million of these, so the rest is passed over.
+#[derive(Deserialize)]
+struct Essence<'a> {
+    #[serde(borrow)]
+    action: Text<'a>,
+    agent: Vec<Acting<'a>>,
+    #[serde(default)]
+    entity: Vec<Entity<'a>>,
+    outcome: Text<'a>,
+    recorded: Text<'a>,
+    subtype: Vec<Coding<'a>>,
+    #[serde(rename = "type")]
+    kind: Coding<'a>,
+}
+
+#[derive(Deserialize)]
+struct Acting<'a> {
+    requestor: bool,
+    #[serde(borrow)]
+    who: Reference<'a>,
 }
 
 impl Columns {
@@ -51,15 +74,16 @@ impl Columns {
 
     /// Those that bytes of the log must have; none when they are no entry of ours.
     pub(crate) fn read(json: &[u8]) -> Option<Self> {
-        let event = fhir::read(json).ok()?;
+        let event: Essence<'_> = fhir::read(json).ok()?;
         let recorded: Timestamp = event.recorded.parse().ok()?;
         let kinds = event.entity.iter().filter(|entity| is_object(entity));
+        let user = event.agent.iter().find(|agent| agent.requestor)?;
         Some(Self {
             recorded: recorded.as_millisecond(),
-            agent: identifier(&user(&event)?.who)?.to_owned(),
-            patient: patient(&event),
+            agent: identifier(&user.who)?.to_owned(),
+            patient: patient(&event.entity),
             action: AuditAction::from_code(&event.action)?.code(),
-            subtype: subtype(&event)?.code(),
+            subtype: subtype(&event.kind, &event.subtype)?.code(),
             outcome: outcome_number(AuditOutcome::from_code(&event.outcome)?),
             kinds: joined(kinds.map(kind_of).collect::<Option<_>>()?),
         })
@@ -71,7 +95,7 @@ impl Columns {
 /// # Errors
 /// `Damaged` when they are no entry of ours.
 pub(crate) fn read_entry(json: &[u8]) -> Result<AuditEntry, StoreError> {
-    let event = fhir::read(json).map_err(|error| StoreError::damaged(error.to_string()))?;
+    let event: AuditEvent<'_> = fhir::read(json).map_err(|error| StoreError::damaged(error.to_string()))?;
     let at = Moment::parse(&event.recorded)?;
     entry_of(&event, at).ok_or_else(|| StoreError::damaged("no audit entry of this program"))
 }
@@ -79,7 +103,7 @@ pub(crate) fn read_entry(json: &[u8]) -> Result<AuditEntry, StoreError> {
 fn entry_of(event: &AuditEvent<'_>, at: Moment) -> Option<AuditEntry> {
     let action = AuditAction::from_code(&event.action)?;
     let types = codes::agent_types(action);
-    let user = user(event)?;
+    let user = event.agent.iter().find(|agent| agent.requestor)?;
     let of_type = |kind: codes::Code| {
         event
             .agent
@@ -110,8 +134,8 @@ fn entry_of(event: &AuditEvent<'_>, at: Moment) -> Option<AuditEntry> {
                 .map(str::to_owned),
         },
         action,
-        subtype: subtype(event)?,
-        patient: patient(event),
+        subtype: subtype(&event.kind, &event.subtype)?,
+        patient: patient(&event.entity),
         entities: event
             .entity
             .iter()
@@ -133,10 +157,6 @@ fn entry_of(event: &AuditEvent<'_>, at: Moment) -> Option<AuditEntry> {
     })
 }
 
-fn user<'e>(event: &'e AuditEvent<'e>) -> Option<&'e Agent<'e>> {
-    event.agent.iter().find(|agent| agent.requestor)
-}
-
 fn has_type(agent: &Agent<'_>, kind: codes::Code) -> bool {
     agent
         .kind
@@ -146,23 +166,20 @@ fn has_type(agent: &Agent<'_>, kind: codes::Code) -> bool {
 }
 
 fn address(agent: &Agent<'_>) -> Option<String> {
-    agent
-        .network
-        .as_ref()
-        .map(|network| network.address.clone().into_owned())
+    agent.network.as_ref().map(|network| network.address.to_string())
 }
 
 fn identifier<'r>(reference: &'r Reference<'_>) -> Option<&'r str> {
     reference.identifier.as_ref().map(|identifier| &*identifier.value)
 }
 
-fn subtype(event: &AuditEvent<'_>) -> Option<AuditSubtype> {
-    codes::subtype_of(event.kind.pair(), event.subtype.iter().map(Coding::pair))
+fn subtype(kind: &Coding<'_>, subtypes: &[Coding<'_>]) -> Option<AuditSubtype> {
+    codes::subtype_of(kind.pair(), subtypes.iter().map(Coding::pair))
 }
 
-fn patient(event: &AuditEvent<'_>) -> Option<PatientId> {
+fn patient(entities: &[Entity<'_>]) -> Option<PatientId> {
     let is_patient = |entity: &&Entity<'_>| entity.kind.pair() == (codes::ENTITY_TYPE, codes::PERSON);
-    let reference = event.entity.iter().find(is_patient)?.what.as_ref()?;
+    let reference = entities.iter().find(is_patient)?.what.as_ref()?;
     let number = reference.url.as_deref()?.strip_prefix("Patient/")?;
     number.parse().ok().map(PatientId::new)
 }

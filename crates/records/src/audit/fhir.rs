@@ -13,8 +13,32 @@ use jiff::fmt::temporal::{Pieces, PiecesOffset};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Deref;
 
-type Text<'a> = Cow<'a, str>;
+/// A text. Where it has no escapes it is read without a copy, also in an option or a list.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
 
 /// A FHIR R4 AuditEvent, as far as we write it.
 #[derive(Serialize, Deserialize)]
@@ -157,13 +181,13 @@ pub(crate) fn write(entry: &AuditEntry) -> Result<(Vec<u8>, i64), StoreError> {
             profile: vec![profile.into()],
         }),
         outcome: entry.outcome.code().into(),
-        outcome_desc: entry.outcome_text.as_deref().map(Cow::Borrowed),
+        outcome_desc: entry.outcome_text.as_deref().map(Text::from),
         purpose_of_event: for_event,
         recorded: recorded.into(),
         resource_type: "AuditEvent".into(),
         source: Source {
             observer: named(&entry.source.observer),
-            site: entry.source.site.as_deref().map(Cow::Borrowed),
+            site: entry.source.site.as_deref().map(Text::from),
             // Application server.
             kind: vec![coding((codes::SOURCE_TYPE, "4"))],
         },
@@ -178,9 +202,10 @@ pub(crate) fn write(entry: &AuditEntry) -> Result<(Vec<u8>, i64), StoreError> {
     Ok((bytes, milliseconds))
 }
 
-/// Reads what `write` wrote.
-pub(crate) fn read(json: &[u8]) -> Result<AuditEvent<'_>, StoreError> {
-    serde_json::from_slice(json).map_err(|error| invalid(error.to_string()))
+/// Reads what `write` wrote: an [`AuditEvent`], or a part of one.
+pub(crate) fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, StoreError> {
+    let text = std::str::from_utf8(json).map_err(|error| invalid(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| invalid(error.to_string()))
 }
 
 /// `Patient/12`, `DocumentReference/5/_history/2`; none for a search.
@@ -229,7 +254,7 @@ fn agents(entry: &AuditEntry) -> Vec<Agent<'_>> {
     let types = codes::agent_types(entry.action);
     let agent = &entry.agent;
     let user = Agent {
-        name: agent.name.as_deref().map(Cow::Borrowed),
+        name: agent.name.as_deref().map(Text::from),
         purpose_of_use: purposes(entry),
         requestor: true,
         role: agent.role.as_deref().map(in_words).into_iter().collect(),
@@ -302,7 +327,7 @@ fn object(entity: &AuditEntity) -> Entity<'_> {
 fn purposes(entry: &AuditEntry) -> Vec<Concept<'_>> {
     let purpose = entry.purpose.as_ref().map(|purpose| Concept {
         coding: vec![coding((codes::REASON, purpose.code.code()))],
-        text: purpose.reason.as_deref().map(Cow::Borrowed),
+        text: purpose.reason.as_deref().map(Text::from),
     });
     purpose.into_iter().collect()
 }
