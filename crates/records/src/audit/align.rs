@@ -36,6 +36,7 @@ pub(crate) fn align(rows: &[TreeHash], leaves: &[TreeHash]) -> (Vec<Change>, boo
                 leaf += 1;
                 continue;
             }
+            (Some(_), Some(_)) if goes_on_after(rows, leaves, row, leaf) => (Some(row), Some(leaf)),
             (Some(here), Some(was)) => {
                 let to_leaf = next(&leaves_by_hash, here, leaf).map(|found| found - leaf);
                 let to_row = next(&rows_by_hash, was, row).map(|found| found - row);
@@ -54,6 +55,23 @@ pub(crate) fn align(rows: &[TreeHash], leaves: &[TreeHash]) -> (Vec<Change>, boo
     }
     let is_cut = row < rows.len() || leaf < leaves.len();
     (changes(&steps, rows, leaves), is_cut)
+}
+
+/// Whether the next row is the next leaf, or the two rows here are the two leaves exchanged: then rows and leaves still go
+/// in step, and nothing was put in or taken out here.
+fn goes_on_after(rows: &[TreeHash], leaves: &[TreeHash], row: usize, leaf: usize) -> bool {
+    let is_exchanged = |row: usize, leaf: usize| match (rows.get(row..row + 2), leaves.get(leaf..leaf + 2)) {
+        (Some([first, second]), Some([was_first, was_second])) => first == was_second && second == was_first,
+        _ => false,
+    };
+    let goes_on = rows
+        .get(row + 1)
+        .is_some_and(|next| leaves.get(leaf + 1) == Some(next));
+    let is_second = row
+        .checked_sub(1)
+        .zip(leaf.checked_sub(1))
+        .is_some_and(|(row, leaf)| is_exchanged(row, leaf));
+    goes_on || is_second || is_exchanged(row, leaf)
 }
 
 /// What was put in here and taken out there has moved.
@@ -134,7 +152,26 @@ mod tests {
             "abcdef",
             &[Moved { row: 1, leaf: 4 }, Moved { row: 4, leaf: 1 }],
         );
-        check("bacdef", "abcdef", &[Moved { row: 0, leaf: 1 }]);
+        check(
+            "bacdef",
+            "abcdef",
+            &[Moved { row: 0, leaf: 1 }, Moved { row: 1, leaf: 0 }],
+        );
+        check(
+            "abcdfe",
+            "abcdef",
+            &[Moved { row: 4, leaf: 5 }, Moved { row: 5, leaf: 4 }],
+        );
+        check(
+            "cbadef",
+            "abcdef",
+            &[Moved { row: 0, leaf: 2 }, Moved { row: 2, leaf: 0 }],
+        );
+        check(
+            "aXcYef",
+            "abcdef",
+            &[Altered { row: 1, leaf: 1 }, Altered { row: 3, leaf: 3 }],
+        );
         check("bcdefa", "abcdef", &[Moved { row: 5, leaf: 0 }]);
         check("aaaa", "aaaaa", &[Removed { leaf: 4 }]);
     }

@@ -9,10 +9,15 @@ use crate::errors::StoreError;
 use crate::ids::PatientId;
 use crate::store::Store;
 use rusqlite::{Connection, Row, Rows};
-use std::fmt;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::{fmt, mem, thread};
 
 /// Most findings that are listed.
 pub const MAX_AUDIT_FINDINGS: usize = 100;
+
+/// Entries that are handed over to be checked together, and how many such batches wait at most.
+const BATCH: usize = 256;
+const WAITING_BATCHES: usize = 8;
 
 /// Whose signature on a head is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +178,7 @@ pub(crate) fn verify(
     }
     heads.extend_from_slice(exported);
     heads.sort_by_key(|head| head.size);
-    let walk = Walk::over(conn, &heads, &mut notes)?;
+    let walk = walk_and_check(conn, &heads, &mut notes)?;
     match walk.first_difference {
         Some(first) => notes.follow_up(conn, first, walk.agreed)?,
         None => walk
@@ -196,6 +201,58 @@ pub(crate) fn verify(
     })
 }
 
+/// Goes over the rows, while another thread holds the columns against the bytes, which is half of the work.
+fn walk_and_check(conn: &Connection, heads: &[TreeHead], notes: &mut Notes) -> Result<Walk, StoreError> {
+    thread::scope(|scope| {
+        let (queue, waiting) = sync_channel::<Vec<Filed>>(WAITING_BATCHES);
+        let checker = scope.spawn(move || {
+            let mut notes = Notes::default();
+            for filed in waiting.iter().flatten() {
+                notes.check_columns(&filed);
+            }
+            notes
+        });
+        let walk = Walk::over(conn, heads, notes, &queue);
+        // The checker ends when nothing more can come.
+        drop(queue);
+        let checked = checker.join().map_err(|_| StoreError::Database {
+            place: String::new(),
+            detail: "the checking thread died".to_owned(),
+        })?;
+        notes.absorb(checked);
+        walk
+    })
+}
+
+/// An entry and its columns, as they are in the file.
+struct Filed {
+    entry: i64,
+    json: Vec<u8>,
+    recorded: i64,
+    agent: String,
+    patient: Option<PatientId>,
+    action: String,
+    subtype: String,
+    outcome: i64,
+    kinds: String,
+}
+
+impl Filed {
+    fn read(row: &Row<'_>, entry: i64, json: &[u8]) -> rusqlite::Result<Self> {
+        Ok(Self {
+            entry,
+            json: json.to_vec(),
+            recorded: row.get(2)?,
+            agent: row.get(3)?,
+            patient: row.get(4)?,
+            action: row.get(5)?,
+            subtype: row.get(6)?,
+            outcome: row.get(7)?,
+            kinds: row.get(8)?,
+        })
+    }
+}
+
 /// The findings so far.
 #[derive(Default)]
 struct Notes {
@@ -209,6 +266,33 @@ impl Notes {
             self.findings.push(finding);
         } else {
             self.more += 1;
+        }
+    }
+
+    fn absorb(&mut self, others: Self) {
+        for finding in others.findings {
+            self.add(finding);
+        }
+        self.more += others.more;
+    }
+
+    fn check_columns(&mut self, filed: &Filed) {
+        let entry = filed.entry;
+        let Some(columns) = Columns::read(&filed.json) else {
+            self.add(AuditFinding::Unreadable(entry));
+            return;
+        };
+        let checks = [
+            ("recorded", filed.recorded == columns.recorded),
+            ("agent", filed.agent == columns.agent),
+            ("patient", filed.patient == columns.patient),
+            ("action", filed.action == columns.action),
+            ("subtype", filed.subtype == columns.subtype),
+            ("outcome", filed.outcome == columns.outcome),
+            ("kinds", filed.kinds == columns.kinds),
+        ];
+        for (column, _) in checks.iter().filter(|(_, is_right)| !is_right) {
+            self.add(AuditFinding::Column { entry, column });
         }
     }
 
@@ -312,7 +396,12 @@ struct Trees {
 }
 
 impl Walk {
-    fn over(conn: &Connection, heads: &[TreeHead], notes: &mut Notes) -> Result<Self, StoreError> {
+    fn over(
+        conn: &Connection,
+        heads: &[TreeHead],
+        notes: &mut Notes,
+        queue: &SyncSender<Vec<Filed>>,
+    ) -> Result<Self, StoreError> {
         let mut entries = conn.prepare(
             "SELECT id, json, recorded, agent, patient, action, subtype, outcome, kinds FROM audit_entry ORDER BY id",
         )?;
@@ -326,6 +415,7 @@ impl Walk {
         let mut heads = Heads { heads, agreed: 0 };
         heads.check(0, &trees.bytes, notes);
         let (mut count, mut first_difference) = (0_i64, None);
+        let mut batch = Vec::with_capacity(BATCH);
         let (mut shift, mut renumbered) = (0, Vec::new());
         while let Some(row) = entries.next()? {
             let entry: i64 = row.get(0)?;
@@ -335,13 +425,18 @@ impl Walk {
             }
             // The schema has the column as a blob, and is strict.
             let json = row.get_ref(1)?.as_blob().unwrap_or_default();
-            check_columns(row, entry, json, notes)?;
+            batch.push(Filed::read(row, entry, json)?);
+            if batch.len() == BATCH {
+                // If the checker died, that is told when it is joined.
+                let _ = queue.send(mem::take(&mut batch));
+            }
             if !trees.grow(leaf_hash(json), entry, &mut nodes, notes)? {
                 first_difference = first_difference.or(Some(count));
             }
             count += 1;
             heads.check(count.unsigned_abs(), &trees.bytes, notes);
         }
+        let _ = queue.send(batch);
         if nodes.has_more() {
             first_difference = first_difference.or(Some(count));
         }
@@ -386,27 +481,6 @@ impl Trees {
         }
         Ok(is_same)
     }
-}
-
-fn check_columns(row: &Row<'_>, entry: i64, json: &[u8], notes: &mut Notes) -> Result<(), StoreError> {
-    let Some(columns) = Columns::read(json) else {
-        notes.add(AuditFinding::Unreadable(entry));
-        return Ok(());
-    };
-    let has_text = |column: usize, text: &str| row.get_ref(column).map(|value| value.as_str() == Ok(text));
-    let checks = [
-        ("recorded", row.get::<_, i64>(2)? == columns.recorded),
-        ("agent", has_text(3, &columns.agent)?),
-        ("patient", row.get::<_, Option<PatientId>>(4)? == columns.patient),
-        ("action", has_text(5, columns.action)?),
-        ("subtype", has_text(6, columns.subtype)?),
-        ("outcome", row.get::<_, i64>(7)? == columns.outcome),
-        ("kinds", has_text(8, &columns.kinds)?),
-    ];
-    for (column, _) in checks.iter().filter(|(_, is_right)| !is_right) {
-        notes.add(AuditFinding::Column { entry, column });
-    }
-    Ok(())
 }
 
 /// The heads, in the order of their sizes, as the pass comes by.
