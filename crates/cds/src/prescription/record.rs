@@ -48,7 +48,8 @@ fn concerns(subject: &Subject<'_>, usage: &DrugUse) -> bool {
 }
 
 fn finding(subject: &Subject<'_>, usage: &DrugUse) -> Finding {
-    let said = subject.patient.notes.get(&usage.place.note).copied();
+    let own = subject.patient.notes.get(&usage.place.note).copied();
+    let said = own.or(subject.patient.today.filter(|_| usage.place.note.is_empty()));
     let (other, recorded) = (subject.name(&usage.drug), subject.date(said));
     let mechanism = subject.say("record-avoid", &[("other", &other), ("recorded", &recorded)]);
     let finding = subject
