@@ -81,6 +81,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     } else {
         println!("vignettes, examination: skipped, no {}", examination.display());
     }
+    bench.pairs(&corpus.join("vignettes/open.jsonl"))?;
     bench.encounters(&corpus.join("encounters"))?;
     bench.orders(&corpus.join("orders/cases.jsonl"))
 }
@@ -129,15 +130,64 @@ impl Bench<'_> {
         let cases = lines(file)?;
         let mut share = Share::default();
         for (case, answer) in cases.iter().zip(self.answers(&["diagnose"], &cases)?) {
-            let place = case.get("answer").and_then(Value::as_u64).unwrap_or(u64::MAX);
-            let right = case.get("candidates").and_then(|all| all.get(place as usize));
-            let first = answer.pointer("/ranked/0/candidate");
+            let right = right_answer(case);
+            let first = answer.pointer("/ranked/0/candidate").and_then(Value::as_str);
             share.add(first.is_some() && first == right, || {
-                let name = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("-").to_owned();
-                format!("{} {} instead of {}", text(case, "id"), name(first), name(right))
+                format!(
+                    "{} {} instead of {}",
+                    text(case, "id"),
+                    first.unwrap_or("-"),
+                    right.unwrap_or("-")
+                )
             });
         }
         Ok(share)
+    }
+
+    /// Two diseases at once: how often a pair is named for a vignette, which has one, and for two vignettes joined.
+    fn pairs(&self, file: &Path) -> anyhow::Result<()> {
+        /// Each is joined to the one so many places on: another specialty, as the file is ordered.
+        const APART: usize = 7;
+        let cases = lines(file)?;
+        let of_text = |text: &str| json!({"text": text});
+        let single: Vec<Value> = cases.iter().map(|case| of_text(text(case, "text"))).collect();
+        let others = cases.iter().cycle().skip(APART);
+        let both: Vec<(&Value, &Value)> = cases.iter().zip(others).collect();
+        let joined: Vec<Value> = both
+            .iter()
+            .map(|(one, other)| of_text(&format!("{}\n{}", text(one, "text"), text(other, "text"))))
+            .collect();
+        let named = |answer: &Value| -> Vec<String> {
+            let diseases = answer.pointer("/together/diseases").and_then(Value::as_array);
+            let name = |disease: &Value| text(disease, "disease").to_owned();
+            diseases.into_iter().flatten().map(name).collect()
+        };
+        let (mut of_one, mut of_two, mut right) = (Share::default(), Share::default(), Share::default());
+        for answer in self.answers(&["diagnose"], &single)? {
+            of_one.add(!named(&answer).is_empty(), String::new);
+        }
+        for ((one, other), answer) in both.iter().zip(self.answers(&["diagnose"], &joined)?) {
+            let named = named(&answer);
+            of_two.add(!named.is_empty(), String::new);
+            if !named.is_empty() {
+                let is_named =
+                    |case: &Value| right_answer(case).is_some_and(|name| named.iter().any(|one| one == name));
+                right.add(is_named(one) && is_named(other), || {
+                    format!(
+                        "{named:?} for {:?} and {:?}",
+                        right_answer(one),
+                        right_answer(other)
+                    )
+                });
+            }
+        }
+        println!(
+            "open vignettes for which two diseases are named: {}",
+            of_one.text()
+        );
+        println!("two vignettes joined for which two are named: {}", of_two.text());
+        self.print("of these both right", &right, false);
+        Ok(())
     }
 
     /// What interrupts as the encounters are written, and the planted orders that do.
@@ -225,6 +275,12 @@ fn lines(file: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// The candidate of a vignette that is its answer.
+fn right_answer(case: &Value) -> Option<&str> {
+    let place = usize::try_from(case.get("answer")?.as_u64()?).ok()?;
+    case.get("candidates")?.get(place)?.as_str()
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {

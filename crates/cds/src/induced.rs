@@ -31,7 +31,7 @@ pub struct Induced {
 /// The findings of the note being written that a running drug lists among its effects: serious ones first, then by how
 /// often, then the drug begun last.
 pub fn induced(checks: &Checks<'_>, patient: &Patient) -> Vec<Induced> {
-    let drugs = running_drugs(checks, patient);
+    let drugs = running_drugs(patient);
     let mut found: Vec<Induced> = Vec::new();
     let facts = patient.facts.iter().filter(|fact| {
         fact.place.note.is_empty()

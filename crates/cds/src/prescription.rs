@@ -276,8 +276,8 @@ impl Report {
 }
 
 /// The drugs that the patient takes, each once, with the day on which it was begun where the record tells.
-pub(crate) fn running_drugs(checks: &Checks<'_>, patient: &Patient) -> Vec<(Arc<str>, Option<Date>)> {
-    subject::running(*checks, patient)
+pub(crate) fn running_drugs(patient: &Patient) -> Vec<(Arc<str>, Option<Date>)> {
+    subject::running(patient)
         .into_iter()
         .map(|usage| {
             (

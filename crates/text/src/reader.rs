@@ -84,7 +84,8 @@ impl Reader {
             .into_iter()
             .partition(|designation| designation.kind == TermKind::Allergen);
         loader.add_designations(others.into_iter().chain(allergens));
-        loader.load_ambiguous(concept_of);
+        loader.load_ambiguous(&concept_of);
+        loader.load_reactions(&concept_of);
         if let Some(first) = loader.mistakes.first() {
             return Err(ReaderError::Tables {
                 count: loader.mistakes.len(),

@@ -7,7 +7,7 @@ use crate::mention::{Assertion, Mention};
 use crate::rules::{Discourse, Effect, Reach, Rules};
 use crate::sentence::{Draft, Item, SentenceContext};
 use crate::tokens::{CharClass, class};
-use crate::{compounds, dating};
+use crate::{compounds, dating, harm};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame};
 
@@ -53,6 +53,7 @@ pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
     for item in &draft.items {
         walk.step(item, &mut draft.mentions);
     }
+    harm::mark(scope.rules, chars, &mut draft.mentions);
     compounds::relate(chars, draft);
     dating::relate(scope.rules, chars, draft);
     for mention in &mut draft.mentions {
@@ -223,8 +224,10 @@ impl Walk<'_> {
         let rules = self.scope.rules;
         let informs = |form: &[char]| right_behind.starts_with(form);
         let stands_in = |form: &[char]| rest.windows(form.len().max(1)).any(|window| window == form);
+        // A history of the family tells of the relative, whoever called the ambulance.
+        let of_family = self.scope.section == Some(SectionKind::Family);
         rules.informants.iter().any(|form| informs(form))
-            || rules.witnesses.iter().any(|form| stands_in(form))
+            || !of_family && rules.witnesses.iter().any(|form| stands_in(form))
     }
 
     /// 「以前から」: what began then goes on.
@@ -331,14 +334,15 @@ fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
             assertion.phase = Phase::Stopped;
             assertion.executed = false;
         }
-        Effect::Avoid if matches!(tag, Tag::DrugName) => {
+        Effect::Avoid | Effect::Withhold if matches!(tag, Tag::DrugName) => {
             assertion.polarity = Polarity::Absent;
             assertion.phase = Phase::Planned;
+            assertion.forbidden |= effect == Effect::Avoid;
         }
-        Effect::Avoid if is_act => assertion.phase = Phase::Stopped,
+        Effect::Avoid | Effect::Withhold if is_act => assertion.phase = Phase::Stopped,
         Effect::Execute => assertion.executed = true,
         Effect::Allergy => assertion.allergy = matches!(tag, Tag::DrugName | Tag::Pending),
-        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid => {}
+        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid | Effect::Withhold => {}
     }
 }
 

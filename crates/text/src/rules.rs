@@ -7,6 +7,7 @@ mod readings;
 mod words;
 
 pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
+use crate::harm::HarmWord;
 use crate::normalize::Folding;
 use crate::segment::Headings;
 use crate::time::Kind;
@@ -64,8 +65,10 @@ pub(crate) enum Effect {
     Stop,
     /// Prevention: what is prevented is spoken of in general; what prevents is given.
     Prevent,
-    /// A drug that is not to be given: a plan that denies it.
+    /// A drug that is not to be given at all (禁忌): a plan that denies it, for good.
     Avoid,
+    /// A drug that is not given this time (避ける): a plan that denies it, for now.
+    Withhold,
     /// Not done, not taken: says nothing of findings.
     Undone,
     /// After an operation: what was operated is gone, and the operation lies behind.
@@ -143,6 +146,10 @@ pub(crate) struct Rules {
     pub(crate) informants: Vec<Box<[char]>>,
     /// What, anywhere behind a relative, says that he only noticed or brought it about (に気づき, 救急要請).
     pub(crate) witnesses: Vec<Box<[char]>>,
+    /// Words between a drug and what it did, and what they are.
+    pub(crate) harm_words: Vec<(Box<[char]>, HarmWord)>,
+    /// Concepts of findings that are grave reactions.
+    pub(crate) reactions: FxHashSet<u32>,
     /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
     pub(crate) heads: FxHashMap<char, Vec<Ending>>,
     /// Series of values: form of the test → labels with their items.
@@ -291,6 +298,19 @@ impl<'a> Loader<'a> {
             let near = near.split('|').filter(|word| !word.is_empty());
             let near = near.map(|word| self.rules.folding.fold_form(word).chars().collect());
             self.ambiguous.push((form, concept, near.collect()));
+        }
+    }
+
+    /// Reads the table of reactions; `concept_of` gives the kind and index of a concept's id.
+    pub(crate) fn load_reactions(&mut self, concept_of: impl Fn(&str) -> Option<(TermKind, u32)>) {
+        const REACTIONS: &str = "lexicon/reactions.tsv";
+        for (line, [id]) in self.rows(REACTIONS, ["concept"]) {
+            match concept_of(id) {
+                Some((_, key)) => {
+                    self.rules.reactions.insert(key);
+                }
+                None => self.wrong(REACTIONS, line, "concept", id),
+            }
         }
     }
 
@@ -482,6 +502,18 @@ impl<'a> Loader<'a> {
                 let form: Box<[char]> = form.chars().collect();
                 self.rules.connectors.insert(form, kind == "enumerate");
             }
+        }
+        const HARM: &str = "lexicon/harm.tsv";
+        for (line, [form, kind]) in self.rows(HARM, ["form", "kind"]) {
+            let word = match kind {
+                "act" => HarmWord::Act,
+                "link" => HarmWord::Link,
+                other => {
+                    self.wrong(HARM, line, "kind", other);
+                    continue;
+                }
+            };
+            self.rules.harm_words.push((form.chars().collect(), word));
         }
         const HEADS: &str = "lexicon/heads.tsv";
         for (line, [form, kind]) in self.rows(HEADS, ["form", "kind"]) {

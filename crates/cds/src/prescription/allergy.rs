@@ -3,9 +3,9 @@
 //! An allergy whose reaction nobody recorded counts as grave for the drug itself. A use without harm after the record
 //! makes it a hint; a use before it says nothing, and after a reaction that threatened life no use does.
 
-use super::subject::{Finding, Outcome, Subject, plays};
-use super::{Checks, Grade, Kind, Lowered, Missing};
-use crate::patient::{DrugUse, Patient, Place};
+use super::subject::{Finding, Outcome, Subject};
+use super::{Grade, Kind, Lowered, Missing};
+use crate::patient::{DrugUse, Place};
 use crate::standing::days_between;
 use jiff::civil::{Date, DateTime};
 use std::sync::Arc;
@@ -25,8 +25,6 @@ struct Record {
     severe: Option<Arc<str>>,
     /// Only told as a drug and the reaction right behind it, not recorded as an allergy.
     is_told: bool,
-    /// So told of what may also be the illness (shock): it counts for the drug itself and its class.
-    is_vague: bool,
     places: Vec<Place>,
 }
 
@@ -83,9 +81,8 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
         Link::SharedClass(_) if is_severe => ("shared-class", Grade::Interruptive, 0),
         Link::SharedClass(_) => ("shared-class", Grade::Passive, 1),
     };
-    let is_near = matches!(link, Link::Same | Link::Class | Link::Family(..));
-    let is_only_likely = record.is_vague || record.is_told && matches!(link, Link::SharedClass(_));
-    let grade = if is_only_likely && !is_near {
+    let is_only_likely = record.is_told && matches!(link, Link::SharedClass(_));
+    let grade = if is_only_likely {
         grade.min(Grade::Passive)
     } else {
         grade
@@ -276,22 +273,15 @@ fn records(subject: &Subject<'_>) -> Vec<Record> {
                 first: allergy.recorded,
                 severe: None,
                 is_told: false,
-                is_vague: false,
                 places: vec![allergy.place.clone()],
             }),
         }
     }
-    for Reaction {
-        state: reaction,
-        place,
-        is_past,
-        is_vague,
-    } in severe_reactions(subject)
-    {
+    for (reaction, place, is_past) in severe_reactions(subject) {
         let mut owners = owners(subject, &place, is_past);
         // What an earlier note tells of a drug and its reaction is of the past, however it is written.
         if owners.is_empty() && (is_past || !place.note.is_empty()) {
-            let told = told(subject, &reaction, &place, is_vague);
+            let told = told(subject, &reaction, &place);
             owners.extend(told.iter().map(|record| Arc::clone(&record.to)));
             for told in told {
                 if !records.iter().any(|record| record.to == told.to) {
@@ -307,59 +297,26 @@ fn records(subject: &Subject<'_>) -> Vec<Record> {
     records
 }
 
-/// A reaction that threatened life.
-struct Reaction {
-    state: Arc<str>,
-    place: Place,
-    /// Told of the past.
-    is_past: bool,
-    /// What may also be the illness; only in earlier notes.
-    is_vague: bool,
-}
-
-fn severe_reactions(subject: &Subject<'_>) -> Vec<Reaction> {
+/// Reactions that threatened life, with their places and whether they are told of the past.
+fn severe_reactions(subject: &Subject<'_>) -> Vec<(Arc<str>, Place, bool)> {
     let facts = subject.patient.facts.iter();
-    let facts =
-        facts.filter(|fact| fact.polarity == Polarity::Present && fact.certainty != Certainty::General);
-    let told = facts.filter_map(|fact| {
-        let plays = |role| subject.plays(fact.state.concept(), role);
-        let is_sure = plays(Role::SevereReaction) && !plays(Role::FoodReaction);
-        let is_vague = !is_sure && !fact.place.note.is_empty() && plays(Role::Collapse);
-        (is_sure || is_vague).then(|| Reaction {
-            state: fact.state.concept().into(),
-            place: fact.place.clone(),
-            is_past: fact.phase == Phase::Past,
-            is_vague,
+    facts
+        .filter(|fact| fact.polarity == Polarity::Present && fact.certainty != Certainty::General)
+        .filter(|fact| subject.plays(fact.state.concept(), Role::SevereReaction))
+        .filter(|fact| !subject.plays(fact.state.concept(), Role::FoodReaction))
+        .map(|fact| {
+            let state = fact.state.concept().into();
+            (state, fact.place.clone(), fact.phase == Phase::Past)
         })
-    });
-    let mut all: Vec<Reaction> = told.chain(low_pressures(subject)).collect();
-    // What is surely a reaction decides how a drug counts.
-    all.sort_by_key(|reaction| reaction.is_vague);
-    all
-}
-
-/// Systolic pressures of earlier notes that nobody has without shock.
-fn low_pressures(subject: &Subject<'_>) -> impl Iterator<Item = Reaction> {
-    /// mmHg (estimate).
-    const SHOCK: f64 = 80.0;
-    let tests = subject.checks.book.role(Role::TestSystolicPressure);
-    let measures = tests.iter().flat_map(|test| {
-        let measures = subject.patient.measures.get(test).into_iter().flatten();
-        measures.map(move |measure| (test, measure))
-    });
-    measures
-        .filter(|(_, measure)| measure.value < SHOCK && !measure.place.note.is_empty())
-        .map(|(test, measure)| Reaction {
-            state: Arc::clone(test),
-            place: measure.place.clone(),
-            is_past: false,
-            is_vague: true,
-        })
+        .collect()
 }
 
 /// The allergens that a reaction belongs to: those told right before it in the same note, else the nearest. A reaction
 /// of now that stands far from every allergy has another cause.
 fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str>> {
+    const NEAR: u32 = 2;
+    /// Events between an allergy of an earlier note and the reaction told behind it.
+    const BEHIND: u32 = 3;
     let mut told: Vec<(u32, &Arc<str>)> = subject
         .patient
         .allergies
@@ -390,10 +347,10 @@ fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str
 
 /// A drug with a past reaction behind it, where nobody recorded an allergy: the nearest drug before the reaction, or the
 /// agent of the nearest examination, with at most a few symptoms between them.
-fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place, is_vague: bool) -> Vec<Record> {
-    let most = if is_vague { NEAR } else { BETWEEN };
+fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place) -> Vec<Record> {
+    const BETWEEN: u32 = 4;
     let stands_before =
-        |own: &Place| own.note == place.note && own.event < place.event && place.event - own.event <= most;
+        |own: &Place| own.note == place.note && own.event < place.event && place.event - own.event <= BETWEEN;
     let book = subject.checks.book;
     let drugs = subject.patient.drugs.iter().filter(|usage| {
         stands_before(&usage.place)
@@ -417,29 +374,9 @@ fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place, is_vague: boo
         first: subject.patient.notes.get(&place.note).copied(),
         severe: Some(Arc::clone(reaction)),
         is_told: true,
-        is_vague,
         places: vec![own.clone(), place.clone()],
     };
     agents.into_iter().map(record).collect()
-}
-
-/// Events between a drug and its reaction, and those between it and what may also be the illness.
-const BETWEEN: u32 = 4;
-const NEAR: u32 = 2;
-/// Events between a recorded allergy and the reaction told behind it.
-const BEHIND: u32 = 3;
-
-/// Whether a drug is told in an earlier note only because of what it did: a reaction stands right behind it.
-pub(super) fn is_told_for_harm(checks: Checks<'_>, patient: &Patient, usage: &DrugUse) -> bool {
-    let is_harm = |role| {
-        patient.facts.iter().any(|fact| {
-            fact.polarity == Polarity::Present
-                && fact.place.note == usage.place.note
-                && (usage.place.event + 1..=usage.place.event + NEAR).contains(&fact.place.event)
-                && plays(checks, fact.state.concept(), role)
-        })
-    };
-    !usage.place.note.is_empty() && (is_harm(Role::SevereReaction) || is_harm(Role::Collapse))
 }
 
 fn is_drug(subject: &Subject<'_>, id: &str) -> bool {

@@ -91,7 +91,7 @@ pub(super) fn least_of_day(subject: &Subject<'_>, dosage: &Dosage, unit: &str) -
 
 /// The order against the dose that runs: many times as much is a slip, unless the usual doses allow it.
 fn against_running(subject: &Subject<'_>, rows: &[UsualDose]) -> Option<Finding> {
-    let usage = running_before(subject.checks, subject.patient, &subject.order.drug)?;
+    let usage = running_before(subject.patient, &subject.order.drug)?;
     let row = rows.first()?;
     let (unit, unit_name) = (row.unit.as_ref(), row.unit_name.as_ref());
     let running = least_of_day(subject, usage.dosage.as_ref()?, unit)?;

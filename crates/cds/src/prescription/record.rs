@@ -1,10 +1,13 @@
-//! What the record itself says not to give: 「キノロンは避ける」 「以後禁」. Whoever wrote it knew why; no table has to.
+//! What the record itself says not to give: 「以後禁」 for good, 「キノロンは避ける」 this time. Whoever wrote it knew why; no table
+//! has to.
 //!
-//! A use without harm that a later note tells makes it a hint.
+//! A use without harm that a later note tells makes it a hint, and so does a decision of another episode; after some
+//! months it is told no more.
 
 use super::subject::{Finding, Outcome, Subject};
 use super::{Grade, Kind, Lowered};
 use crate::patient::DrugUse;
+use crate::standing::{DISEASE_STAYS, FINDING_STAYS, days_between};
 use jiff::civil::Date;
 use std::sync::Arc;
 use tsumugi_clinical::{Phase, Polarity};
@@ -19,7 +22,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
         .rev()
         .filter(|usage| is_avoided(usage))
     {
-        if concerns(subject, usage) && !told.contains(&usage.drug) {
+        if holds(subject, usage) && concerns(subject, usage) && !told.contains(&usage.drug) {
             told.push(Arc::clone(&usage.drug));
             outcome.findings.push(finding(subject, usage));
         }
@@ -30,6 +33,16 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
 /// Whether a note says that a drug is not to be given: a plan that denies it.
 pub(super) fn is_avoided(usage: &DrugUse) -> bool {
     usage.polarity == Polarity::Absent && usage.phase == Phase::Planned
+}
+
+/// Days since a drug was withheld for the time being; none for what is forbidden for good.
+fn days_since_withheld(subject: &Subject<'_>, usage: &DrugUse) -> Option<i32> {
+    let withheld = usage.time.as_ref()?.to?.date();
+    days_between(withheld, subject.patient.today?)
+}
+
+fn holds(subject: &Subject<'_>, usage: &DrugUse) -> bool {
+    days_since_withheld(subject, usage).is_none_or(|days| days <= DISEASE_STAYS)
 }
 
 /// Whether what is said of a drug or class is said of the order, too; another route is another thing.
@@ -69,6 +82,9 @@ fn finding(subject: &Subject<'_>, usage: &DrugUse) -> Finding {
                 &[("recorded", &recorded.to_string()), ("taken", &taken.to_string())],
             );
             finding.lowered(Lowered::TakenSince { recorded, taken }, &sentence)
+        }
+        None if days_since_withheld(subject, usage).is_some_and(|days| days > FINDING_STAYS) => {
+            finding.lowered(Lowered::Before, &subject.say("withheld-then", &[]))
         }
         None => finding,
     }

@@ -1,6 +1,5 @@
 //! What the checks look at: the order with all that rows may stand at, the drugs beside it, and how findings are told.
 
-use super::allergy::is_told_for_harm;
 use super::standing::Standing;
 use super::{Alert, Checks, Grade, Kind, Lowered, Missing, Order};
 use crate::patient::{DrugUse, Patient, Place};
@@ -35,7 +34,7 @@ pub(super) struct Partner {
 impl Partner {
     /// A partner that is prescribed at the same time.
     pub(super) fn ordered(checks: &Checks<'_>, patient: &Patient, order: &Order) -> Self {
-        let running = running_before(*checks, patient, &order.drug);
+        let running = running_before(patient, &order.drug);
         Self {
             drug: Arc::clone(&order.drug),
             lineage: checks.book.lineage(checks.vocabulary, &order.drug),
@@ -50,7 +49,7 @@ impl Partner {
 
 /// The drugs that run, as the last mention of each tells.
 pub(super) fn running_partners(checks: &Checks<'_>, patient: &Patient) -> Vec<Partner> {
-    running(*checks, patient)
+    running(patient)
         .into_iter()
         .map(|usage| Partner {
             drug: Arc::clone(&usage.drug),
@@ -64,7 +63,7 @@ pub(super) fn running_partners(checks: &Checks<'_>, patient: &Patient) -> Vec<Pa
         .collect()
 }
 
-pub(super) fn running<'p>(checks: Checks<'_>, patient: &'p Patient) -> Vec<&'p DrugUse> {
+pub(super) fn running(patient: &Patient) -> Vec<&DrugUse> {
     let mut seen: Vec<&str> = Vec::new();
     let mut running = Vec::new();
     // A plan does not end what runs.
@@ -72,7 +71,7 @@ pub(super) fn running<'p>(checks: Checks<'_>, patient: &'p Patient) -> Vec<&'p D
         .drugs
         .iter()
         .rev()
-        .filter(|usage| usage.phase != Phase::Planned && !is_told_for_harm(checks, patient, usage))
+        .filter(|usage| usage.phase != Phase::Planned)
     {
         if seen.contains(&usage.drug.as_ref()) {
             continue;
@@ -120,12 +119,8 @@ pub(super) fn is_earlier(patient: &Patient, place: &Place) -> bool {
 }
 
 /// The use that shows that a drug ran before today.
-pub(super) fn running_before<'p>(
-    checks: Checks<'_>,
-    patient: &'p Patient,
-    drug: &str,
-) -> Option<&'p DrugUse> {
-    let mut running = running(checks, patient).into_iter();
+pub(super) fn running_before<'p>(patient: &'p Patient, drug: &str) -> Option<&'p DrugUse> {
+    let mut running = running(patient).into_iter();
     running.find(|usage| usage.drug.as_ref() == drug && is_before_today(patient, usage))
 }
 
@@ -152,7 +147,7 @@ impl<'a> Subject<'a> {
     ) -> Self {
         Self {
             lineage: checks.book.lineage(checks.vocabulary, &order.drug),
-            ran_before: !order.is_new || running_before(checks, patient, &order.drug).is_some(),
+            ran_before: !order.is_new || running_before(patient, &order.drug).is_some(),
             standing: Standing::all(checks, patient),
             checks,
             patient,

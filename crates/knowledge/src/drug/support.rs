@@ -8,10 +8,6 @@ use std::collections::BTreeSet;
 pub enum Role {
     /// A reaction after which no later use makes an allergy less grave.
     SevereReaction,
-    /// What may be such a reaction and may also be the illness: it counts right behind a drug in an earlier note.
-    Collapse,
-    /// Systolic blood pressure: a very low one right behind a drug counts as a collapse.
-    TestSystolicPressure,
     /// A drug that is given against a reaction: told beside one, it did not cause it.
     Remedy,
     /// A disease whose risk stays when it is over: a drug that it forbids is forbidden for good.
@@ -60,8 +56,6 @@ impl Role {
     /// The words of the table.
     pub(crate) const WORDS: &[(&str, Self)] = &[
         ("severe-reaction", Self::SevereReaction),
-        ("collapse", Self::Collapse),
-        ("test-systolic-pressure", Self::TestSystolicPressure),
         ("lasting-risk", Self::LastingRisk),
         ("remedy", Self::Remedy),
         ("food-reaction", Self::FoodReaction),

@@ -176,7 +176,9 @@ impl Asking<'_> {
             let kind = if step.step == Step::Laboratory { "test" } else { "finding" };
             json!({kind: name_of(self.advice, &step.state), "step": step.step.word(), "gain_bits": round(step.gain)})
         });
-        let pair = together(&self.living.differential, vocabulary, &findings);
+        let pair = Some(&asked.candidates)
+            .filter(|candidates| candidates.is_empty())
+            .and_then(|_| together(&self.living.differential, vocabulary, &findings));
         json!({
             "id": asked.id, "ranked": ranked, "ask_next": steps.collect::<Vec<_>>(),
             "together": pair.map(|pair| self.pair(&pair)), "drugs": self.drugs(&asked.patient),

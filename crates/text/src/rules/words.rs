@@ -16,6 +16,7 @@ impl Effect {
             "execute" => Self::Execute,
             "stop" => Self::Stop,
             "avoid" => Self::Avoid,
+            "withhold" => Self::Withhold,
             "prevent" => Self::Prevent,
             "undone" => Self::Undone,
             "operated" => Self::Operated,

@@ -168,6 +168,7 @@ fn speaks_of_act(item: &Item, end: u32) -> bool {
             | Effect::Operated
             | Effect::Stop
             | Effect::Avoid
+            | Effect::Withhold
             | Effect::Undone
             | Effect::Execute
     );
