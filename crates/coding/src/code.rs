@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{
-    Because, ClinicalTime, Event, EventKind, Experiencer, FactKey, Laterality, Note, Phase, Polarity,
-    Quantity, RelationType, SectionKind, SiteRef, Tag,
+    Because, ClinicalTime, Code, Event, EventKind, Experiencer, FactKey, Laterality, Note, Phase, Polarity,
+    Quantity, RelationType, SectionKind, SiteRef, Span, Tag,
 };
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Concept;
@@ -103,7 +103,7 @@ impl<'a> Coding<'a> {
             ),
             name: concept.map_or_else(|| Arc::from(""), |concept| Arc::clone(&concept.name)),
             kind,
-            codes: concept.map_or_else(|| Arc::from([]), |concept| Arc::clone(&concept.codes)),
+            codes: self.codes(key, mention),
             polarity: if kind == EventKind::Allergy && is_forbidden {
                 Polarity::Present
             } else {
@@ -128,6 +128,17 @@ impl<'a> Coding<'a> {
             because: self.reasons(at),
             supersedes: None,
         }
+    }
+
+    /// The codes of the concept, by its wording where that has one of its own.
+    fn codes(&self, key: u32, mention: &Mention) -> Arc<[Code]> {
+        let Span { start, end } = mention.span;
+        let wording = || {
+            let (before, length) = (start as usize, end.saturating_sub(start) as usize);
+            self.note.text.chars().skip(before).take(length).collect()
+        };
+        let codes = self.coder.vocabulary.codes_as(key, wording);
+        codes.unwrap_or_else(|| Arc::from([]))
     }
 
     /// The time of a mention. What is not given this time is denied for the day of the note; what is never to be given has

@@ -14,9 +14,7 @@ use tsumugi_clinical::{
     Patient, Phase, Polarity, StructuredNote,
 };
 use tsumugi_tables::{Mistake, Source, TermKind};
-use tsumugi_terminology::{
-    Vocabulary, VocabularyError, edition, embedded_files, embedded_tagger, sources_of,
-};
+use tsumugi_terminology::{Vocabulary, VocabularyError, edition, embedded_tagger, engine_files, sources_of};
 use tsumugi_text::{ModelError, ReadCache, ReadContext, Reader, ReaderError, Reading, Tagger};
 
 /// Why the engine cannot be built from its tables.
@@ -56,17 +54,26 @@ pub struct Coder {
 impl Coder {
     /// Builds the engine from the embedded tables and the embedded tagger.
     pub fn embedded() -> Result<Self, CoderError> {
-        let files = embedded_files();
+        let files = engine_files();
         let weights = embedded_tagger();
-        let tagger = weights.as_deref().map(Tagger::load).transpose()?;
-        let mut coder = Self::new(&sources_of(&files))?.with_tagger(tagger);
-        coder.edition = edition(&files, weights.as_deref());
-        Ok(coder)
+        let weights = weights.as_deref();
+        // What does not wait for the tables is done beside them.
+        std::thread::scope(|scope| {
+            let beside = scope.spawn(|| (weights.map(Tagger::load).transpose(), edition(&files, weights)));
+            let coder = Self::new(&sources_of(&files))?;
+            let (tagger, edition) = beside
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok(Self {
+                edition,
+                ..coder.with_tagger(tagger?)
+            })
+        })
     }
 
     /// Builds the engine from the embedded tables: tables and rules read alone.
     pub fn without_tagger() -> Result<Self, CoderError> {
-        let files = embedded_files();
+        let files = engine_files();
         let mut coder = Self::new(&sources_of(&files))?;
         coder.edition = edition(&files, None);
         Ok(coder)

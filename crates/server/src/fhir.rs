@@ -14,7 +14,7 @@ use tsumugi_terminology::{Vocabulary, embedded_files};
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let files = embedded_files();
     let files = files.iter().filter(|file| file.path.starts_with("model/"));
-    Model::parse(files.map(|file| (file.path.as_str(), file.text.as_str()))).0
+    Model::parse(files.map(|file| (file.path.as_ref(), file.text.as_ref()))).0
 });
 
 /// A note as a bundle.

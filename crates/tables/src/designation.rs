@@ -1,5 +1,7 @@
 //! What a vocabulary hands to the reader of texts: forms and what kind of term they name. No codes.
 
+use std::borrow::Cow;
+
 /// Kind of a term, as far as the grammar of a note needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TermKind {
@@ -29,9 +31,9 @@ pub enum TermKind {
 
 /// One form of one concept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Designation {
+pub struct Designation<'a> {
     /// The form as written in notes, NFKC form.
-    pub form: String,
+    pub form: Cow<'a, str>,
     /// Kind of the concept.
     pub kind: TermKind,
     /// The vocabulary's own index of the concept.

@@ -109,13 +109,14 @@ const FILTER_WORDS: usize = 1 << 14;
 /// From this number of children on, they are halved instead of walked.
 const MANY: usize = 12;
 
-impl<T: Marked> Lexicon<T> {
-    /// Compiles the forms. Empty forms are left out.
-    pub fn compile(entries: impl IntoIterator<Item = (String, T)>) -> Result<Self, LexiconError> {
-        let mut entries: Vec<(String, T)> =
-            entries.into_iter().filter(|(form, _)| !form.is_empty()).collect();
+impl<T: Marked + Clone> Lexicon<T> {
+    /// Compiles the forms. Empty forms are left out; the meanings of a form keep the order in which they came.
+    pub fn compile<'a>(entries: impl Iterator<Item = (&'a str, &'a T)>) -> Result<Self, LexiconError>
+    where
+        T: 'a,
+    {
+        let entries = sorted(entries);
         let error = LexiconError { forms: entries.len() };
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
         let mut lexicon = Self {
             nodes: Vec::with_capacity(entries.len() * 4),
             starts: 0,
@@ -125,11 +126,11 @@ impl<T: Marked> Lexicon<T> {
             terms: Vec::with_capacity(entries.len()),
             forms: Vec::with_capacity(entries.len()),
         };
-        let mut spelled: Vec<Vec<char>> = Vec::with_capacity(entries.len());
-        let mut last = String::new();
-        for (form, term) in entries {
+        let mut spelled = Spelled::default();
+        let mut last = "";
+        for Entry { form, term, .. } in entries {
             let marks = term.marks();
-            lexicon.terms.push(term);
+            lexicon.terms.push(term.clone());
             let end = u32::try_from(lexicon.terms.len()).map_err(|_| LexiconError { ..error })?;
             if let Some(known) = lexicon.forms.last_mut().filter(|_| form == last) {
                 known.end = end;
@@ -140,7 +141,7 @@ impl<T: Marked> Lexicon<T> {
                     marks,
                     node: ROOT,
                 });
-                spelled.push(form.chars().collect());
+                spelled.push(form);
                 last = form;
             }
         }
@@ -149,9 +150,81 @@ impl<T: Marked> Lexicon<T> {
         lexicon.index_starts();
         Ok(lexicon)
     }
+}
 
+/// A form to be compiled.
+struct Entry<'a, T> {
+    /// Its first bytes as a number: most comparisons need no more.
+    head: u64,
+    form: &'a str,
+    term: &'a T,
+}
+
+/// The forms in the order of their bytes, which is that of their characters.
+fn sorted<'a, T>(entries: impl Iterator<Item = (&'a str, &'a T)>) -> Vec<Entry<'a, T>> {
+    let head = |form: &str| {
+        let mut head = [0; size_of::<u64>()];
+        head.iter_mut()
+            .zip(form.bytes())
+            .for_each(|(place, byte)| *place = byte);
+        u64::from_be_bytes(head)
+    };
+    let mut sorted: Vec<Entry<'a, T>> = entries
+        .filter(|(form, _)| !form.is_empty())
+        .map(|(form, term)| Entry {
+            head: head(form),
+            form,
+            term,
+        })
+        .collect();
+    sorted.sort_by(|a, b| a.head.cmp(&b.head).then_with(|| a.form.cmp(b.form)));
+    sorted
+}
+
+/// Forms as characters, side by side.
+#[derive(Debug, Default)]
+struct Spelled {
+    chars: Vec<char>,
+    ends: Vec<usize>,
+}
+
+impl Spelled {
+    fn push(&mut self, form: &str) {
+        self.chars.extend(form.chars());
+        self.ends.push(self.chars.len());
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, form: usize) -> Option<&[char]> {
+        let start = match form.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.chars.get(start..*self.ends.get(form)?)
+    }
+
+    /// One past the last form of the range that has this character at this depth; the range is sorted.
+    fn end_of(&self, range: std::ops::Range<usize>, depth: usize, label: char) -> usize {
+        let has_label = |form: usize| self.get(form).and_then(|form| form.get(depth)) == Some(&label);
+        let (mut low, mut high) = (range.start, range.end);
+        while low < high {
+            let middle = low.midpoint(high);
+            if has_label(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+impl<T: Marked> Lexicon<T> {
     /// Lays out the nodes of the sorted forms.
-    fn grow(&mut self, forms: &[Vec<char>]) -> Option<()> {
+    fn grow(&mut self, forms: &Spelled) -> Option<()> {
         let mut open = vec![(ROOT, 0..forms.len(), 0)];
         while let Some((node, range, depth)) = open.pop() {
             let mut first = range.start;
@@ -167,8 +240,7 @@ impl<T: Marked> Lexicon<T> {
             let before = open.len();
             while first < range.end {
                 let label = *forms.get(first)?.get(depth)?;
-                let same = forms.get(first..range.end)?;
-                let end = first + same.partition_point(|form| form.get(depth) == Some(&label));
+                let end = forms.end_of(first..range.end, depth, label);
                 let child = u32::try_from(self.nodes.len()).ok()?;
                 self.nodes.push(Node::new(label));
                 open.push((child, first..end, depth + 1));
@@ -418,7 +490,7 @@ mod tests {
 
     fn lexicon() -> Lexicon<u8> {
         let forms = [("ab", 1), ("abc", 2), ("b", 3), ("ab", 4), ("", 5)];
-        Lexicon::compile(forms.map(|(form, term)| (form.to_owned(), term))).unwrap()
+        Lexicon::compile(forms.iter().map(|(form, term)| (*form, term))).unwrap()
     }
 
     #[test]

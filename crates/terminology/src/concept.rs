@@ -115,6 +115,11 @@ pub struct Concept {
 }
 
 impl Concept {
+    /// Whether a name is its preferred name or one of the others.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name.as_ref() == name || self.synonyms.iter().any(|(synonym, _)| synonym.as_ref() == name)
+    }
+
     /// Whether its row has a flag.
     pub fn has(&self, flag: &str) -> bool {
         self.flags.iter().any(|own| own.as_ref() == flag)

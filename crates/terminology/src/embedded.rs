@@ -13,33 +13,49 @@ struct Data;
 /// The one file that is no text.
 const TAGGER: &str = "tagger/tagger.bin";
 
-/// A file of `data/`.
+/// A file of `data/`; in a release build its text stays where the program lies.
 #[derive(Debug, Clone)]
 pub struct DataFile {
     /// Path below `data/`, with `/`.
-    pub path: String,
+    pub path: Cow<'static, str>,
     /// Contents.
-    pub text: String,
+    pub text: Cow<'static, str>,
 }
 
 /// All embedded files, sorted by path.
 pub fn embedded_files() -> Vec<DataFile> {
+    files_where(|_| true)
+}
+
+/// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge.
+pub fn engine_files() -> Vec<DataFile> {
+    files_where(is_of_engine)
+}
+
+fn is_of_engine(path: &str) -> bool {
+    !path.starts_with("ui/") && !path.starts_with("knowledge/")
+}
+
+fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {
     let mut files: Vec<DataFile> = Data::iter()
-        .filter(|path| path.as_ref() != TAGGER)
+        .filter(|path| path.as_ref() != TAGGER && is_wanted(path))
         .filter_map(|path| {
-            let file = Data::get(&path)?;
-            let text = match file.data {
-                Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            };
-            Some(DataFile {
-                path: path.into_owned(),
-                text,
-            })
+            let text = text_of(Data::get(&path)?.data);
+            Some(DataFile { path, text })
         })
         .collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
+}
+
+fn text_of(bytes: Cow<'static, [u8]>) -> Cow<'static, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        },
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
 }
 
 /// The weights of the tagger, where they are there.
@@ -62,12 +78,7 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
 /// over paths and contents. The texts of the screens and the medical knowledge are not among them: they change nothing
 /// of what the engine reads, and the knowledge has its own [`knowledge_edition`].
 pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
-    digest_of(
-        files
-            .iter()
-            .filter(|file| !file.path.starts_with("ui/") && !file.path.starts_with("knowledge/")),
-        tagger,
-    )
+    digest_of(files.iter().filter(|file| is_of_engine(&file.path)), tagger)
 }
 
 /// The edition of the embedded medical knowledge, in the same form.

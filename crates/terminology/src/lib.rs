@@ -9,9 +9,12 @@ mod names;
 mod search;
 mod units;
 mod vocabulary;
+mod worded;
 
 pub use concept::{Concept, ReferenceInterval, kind_word, system};
-pub use embedded::{DataFile, edition, embedded_files, embedded_tagger, knowledge_edition, sources_of};
+pub use embedded::{
+    DataFile, edition, embedded_files, embedded_tagger, engine_files, knowledge_edition, sources_of,
+};
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
 pub use units::Units;

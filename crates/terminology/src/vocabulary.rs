@@ -3,7 +3,9 @@
 use crate::concept::{Concept, ReferenceInterval, system};
 use crate::names::NameIndex;
 use crate::search::{Sounds, TermIndex};
+use crate::worded::Worded;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use tsumugi_clinical::{Code, ConceptId};
@@ -27,6 +29,7 @@ pub struct Vocabulary {
     children: Vec<Vec<u32>>,
     /// (broader finding, site) → the finding that already includes the site.
     composed: FxHashMap<(u32, u32), u32>,
+    worded: Worded,
     names: OnceLock<NameIndex>,
     sounds: Sounds,
     search: OnceLock<TermIndex>,
@@ -44,12 +47,13 @@ impl Vocabulary {
             }
         }
         build.link();
+        let worded = Worded::new(sources, &build.by_id, &build.concepts, &mut build.mistakes);
         match build.mistakes.first() {
             Some(first) => Err(VocabularyError {
                 count: build.mistakes.len(),
                 first: first.clone(),
             }),
-            None => Ok(build.finish()),
+            None => Ok(build.finish(worded)),
         }
     }
 
@@ -73,13 +77,22 @@ impl Vocabulary {
         self.by_id.get(id).copied()
     }
 
+    /// The codes of a concept as the text words it: a wording may have an ICD-10 code of its own.
+    ///
+    /// `text` is asked for only where the concept has such wordings.
+    pub fn codes_as(&self, key: u32, text: impl FnOnce() -> String) -> Option<Arc<[Code]>> {
+        let concept = self.get(key)?;
+        let of_wording = self.worded.codes(key, text);
+        Some(Arc::clone(of_wording.unwrap_or(&concept.codes)))
+    }
+
     /// A concept by its id.
     pub fn concept(&self, id: &str) -> Option<&Concept> {
         self.key(id).and_then(|key| self.get(key))
     }
 
     /// All concepts with their index.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Concept)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Concept)> + Clone {
         (0u32..).zip(&self.concepts)
     }
 
@@ -125,36 +138,31 @@ impl Vocabulary {
     }
 
     /// Every form of every concept, for the lexicon; symptoms and diseases also as their reading in kana.
-    pub fn designations(&self) -> Vec<Designation> {
-        let mut out = Vec::new();
-        for (key, concept) in self
+    pub fn designations(&self) -> impl Iterator<Item = Designation<'_>> + Clone {
+        let has_readings = |concept: &Concept| matches!(concept.kind, TermKind::Disease | TermKind::Finding);
+        let readings = self
             .iter()
-            .filter(|(_, c)| matches!(c.kind, TermKind::Disease | TermKind::Finding))
-        {
-            let designation = |form: String| Designation {
-                form,
-                kind: concept.kind,
-                key,
-                needs_value: false,
-            };
-            out.extend(kana_forms(&concept.kana).into_iter().map(designation));
-        }
-        for (key, concept) in self.iter() {
-            let forms = std::iter::once(concept.name.as_ref())
-                .chain(concept.synonyms.iter().map(|(form, _)| form.as_ref()));
-            for form in forms {
-                let is_letter = form.chars().count() == 1 && form.is_ascii();
-                let needs_value = concept.kind == TermKind::Test
-                    && (is_letter || (concept.has("needs-value") && form.len() <= 2));
-                out.push(Designation {
-                    form: form.to_owned(),
+            .filter(move |(_, concept)| has_readings(concept))
+            .flat_map(|(key, concept)| {
+                kana_forms(&concept.kana).map(move |form| Designation {
+                    form,
                     kind: concept.kind,
                     key,
-                    needs_value,
-                });
-            }
-        }
-        out
+                    needs_value: false,
+                })
+            });
+        let names = self.iter().flat_map(|(key, concept)| {
+            let synonyms = concept.synonyms.iter().map(|(form, _)| form.as_ref());
+            std::iter::once(concept.name.as_ref())
+                .chain(synonyms)
+                .map(move |form| Designation {
+                    form: Cow::Borrowed(form),
+                    kind: concept.kind,
+                    key,
+                    needs_value: needs_value(concept, form),
+                })
+        });
+        readings.chain(names)
     }
 
     /// The index of names by what they share with a phrase; made when it is first asked for.
@@ -190,16 +198,17 @@ impl Vocabulary {
 
 /// A reading as people write it who do not convert: katakana from two characters (ゲリ), hiragana from four (ずつう is
 /// three, and shorter ones stand inside other words).
-fn kana_forms(reading: &str) -> Vec<String> {
+fn kana_forms(reading: &str) -> impl Iterator<Item = Cow<'_, str>> + Clone {
     let length = reading.chars().count();
-    let mut forms = Vec::new();
-    if length >= 2 {
-        forms.push(to_katakana(reading));
-    }
-    if length >= 4 {
-        forms.push(reading.to_owned());
-    }
-    forms
+    let katakana = (length >= 2).then(|| Cow::Owned(to_katakana(reading)));
+    let hiragana = (length >= 4).then_some(Cow::Borrowed(reading));
+    katakana.into_iter().chain(hiragana)
+}
+
+/// Whether a name of a test is one only with a value behind it.
+fn needs_value(concept: &Concept, form: &str) -> bool {
+    let is_letter = form.len() == 1 && form.is_ascii();
+    concept.kind == TermKind::Test && (is_letter || (concept.has("needs-value") && form.len() <= 2))
 }
 
 fn closure<'a>(start: u32, next: impl Fn(u32) -> &'a [u32]) -> Vec<u32> {
@@ -389,7 +398,7 @@ impl Build {
         }
     }
 
-    fn finish(self) -> Vocabulary {
+    fn finish(self, worded: Worded) -> Vocabulary {
         let mut children = vec![Vec::new(); self.concepts.len()];
         for (key, concept) in (0u32..).zip(&self.concepts) {
             for parent in &concept.parents {
@@ -403,6 +412,7 @@ impl Build {
             by_id: self.by_id,
             children,
             composed: FxHashMap::default(),
+            worded,
             names: OnceLock::new(),
             sounds: self.sounds,
             search: OnceLock::new(),

@@ -182,7 +182,7 @@ fn element(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize>
 
 fn usage(tokens: &Tokens<'_>, at: usize) -> Option<(Arc<str>, Arc<str>)> {
     tokens.find(at, |term| match term {
-        Term::Usage { kind, value } => Some((Arc::clone(kind), Arc::clone(value))),
+        Term::Usage(word) => Some((Arc::clone(&word.kind), Arc::clone(&word.value))),
         _ => None,
     })
 }

@@ -92,7 +92,7 @@ fn amounts_near(tokens: &Tokens<'_>, start: usize) -> Option<Amounts> {
 
 fn habit(tokens: &Tokens<'_>, at: usize, wanted: &str) -> Option<Arc<str>> {
     tokens.find(at, |term| match term {
-        Term::Habit { kind, value } if kind.as_ref() == wanted => Some(Arc::clone(value)),
+        Term::Habit(word) if word.kind.as_ref() == wanted => Some(Arc::clone(&word.value)),
         _ => None,
     })
 }
@@ -114,7 +114,7 @@ fn amounts(tokens: &Tokens<'_>, at: usize) -> Option<Amounts> {
     end += 1;
     let per_day = tokens
         .find(end, |term| {
-            matches!(term, Term::Usage { kind, .. } if kind.as_ref() == "per").then_some(())
+            matches!(term, Term::Usage(word) if word.kind.as_ref() == "per").then_some(())
         })
         .is_some();
     end += usize::from(per_day);

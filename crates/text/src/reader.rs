@@ -73,17 +73,18 @@ type SentenceKey = (Option<SectionKind>, Box<[char]>);
 impl Reader {
     /// Compiles the tables below `lexicon/` and the vocabulary's forms; `concept_of` gives the kind and index of a
     /// concept's id.
-    pub fn new(
+    pub fn new<'d>(
         sources: &[Source<'_>],
-        designations: impl IntoIterator<Item = Designation>,
+        designations: impl Iterator<Item = Designation<'d>> + Clone,
         concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
     ) -> Result<Self, ReaderError> {
         let mut loader = Loader::load(sources);
         // A form that names a drug and an allergen is the drug; among allergies a drug is one, too.
-        let (allergens, others): (Vec<_>, Vec<_>) = designations
-            .into_iter()
-            .partition(|designation| designation.kind == TermKind::Allergen);
-        loader.add_designations(others.into_iter().chain(allergens));
+        let is_allergen = |designation: &Designation<'_>| designation.kind == TermKind::Allergen;
+        let others = designations
+            .clone()
+            .filter(|designation| !is_allergen(designation));
+        loader.add_designations(others.chain(designations.filter(is_allergen)));
         loader.load_ambiguous(&concept_of);
         loader.load_reactions(&concept_of);
         if let Some(first) = loader.mistakes.first() {
@@ -92,7 +93,8 @@ impl Reader {
                 first: first.clone(),
             });
         }
-        let mut lexicon = Lexicon::compile(loader.forms)?;
+        let mut lexicon = Lexicon::compile(loader.forms.iter())?;
+        drop(loader.forms);
         let mut rules = loader.rules;
         rules.ambiguous = readings(&mut lexicon, loader.ambiguous);
         rules.categories = (0..lexicon.len() as u32)

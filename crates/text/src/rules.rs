@@ -40,15 +40,22 @@ pub(crate) enum Term {
     /// A word of time; `kind` and `amount` are read by the grammar of time.
     Time { kind: Kind, amount: Arc<str> },
     /// A word of usage (分3, 毎食後, 頓用, 点滴静注); read by the grammar of prescriptions.
-    Usage { kind: Arc<str>, value: Arc<str> },
+    Usage(Arc<Word>),
     /// A word of habits, preferences and circumstances; read by the grammar of habits.
-    Habit { kind: Arc<str>, value: Arc<str> },
+    Habit(Arc<Word>),
     /// A test whose values come in a series.
     Series,
     /// A phrase that says whether its sentence is about this patient.
     Discourse(Discourse),
     /// A word that only looks as if it held a term.
     Blocker,
+}
+
+/// A word of a grammar: its kind and what it says. Few of the forms are one, so that it is kept out of [`Term`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) kind: Arc<str>,
+    pub(crate) value: Arc<str>,
 }
 
 /// What a cue does.
@@ -219,11 +226,36 @@ pub(crate) enum Discourse {
     Literature,
 }
 
+/// The forms of all tables with what they mean, side by side in one text: there are more than a hundred thousand.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    text: String,
+    /// Where a form ends in the text, and its meaning.
+    entries: Vec<(usize, Term)>,
+}
+
+impl Forms {
+    fn push(&mut self, form: &str, term: Term) {
+        self.text.push_str(form);
+        self.entries.push((self.text.len(), term));
+    }
+
+    /// The forms in the order in which they came.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Term)> {
+        let mut start = 0;
+        self.entries.iter().map(move |(end, term)| {
+            let form = self.text.get(start..*end).unwrap_or_default();
+            start = *end;
+            (form, term)
+        })
+    }
+}
+
 /// Collects the forms of all tables.
 pub(crate) struct Loader<'a> {
     sources: BTreeMap<&'a str, Source<'a>>,
     pub(crate) mistakes: Vec<Mistake>,
-    pub(crate) forms: Vec<(String, Term)>,
+    pub(crate) forms: Forms,
     pub(crate) rules: Rules,
     pub(crate) ambiguous: Vec<AmbiguousRow>,
 }
@@ -235,7 +267,7 @@ impl<'a> Loader<'a> {
         let mut loader = Self {
             sources,
             mistakes: Vec::new(),
-            forms: Vec::new(),
+            forms: Forms::default(),
             rules: Rules::default(),
             ambiguous: Vec::new(),
         };
@@ -254,7 +286,7 @@ impl<'a> Loader<'a> {
     }
 
     /// Adds the vocabulary's forms, with their usual variants of case.
-    pub(crate) fn add_designations(&mut self, designations: impl IntoIterator<Item = Designation>) {
+    pub(crate) fn add_designations<'d>(&mut self, designations: impl Iterator<Item = Designation<'d>>) {
         for Designation {
             form,
             kind,
@@ -263,7 +295,7 @@ impl<'a> Loader<'a> {
         } in designations
         {
             if kind == TermKind::Circumstance {
-                self.rules.habits.entry(form.as_str().into()).or_insert(key);
+                self.rules.habits.entry(form.as_ref().into()).or_insert(key);
             }
             let folded = self.rules.folding.fold_form(&form);
             let term = Term::Concept {
@@ -272,9 +304,9 @@ impl<'a> Loader<'a> {
                 needs_value,
             };
             for variant in case_variants(&folded) {
-                self.forms.push((variant, term.clone()));
+                self.forms.push(&variant, term.clone());
             }
-            self.forms.push((folded, term));
+            self.forms.push(&folded, term);
         }
     }
 
@@ -293,7 +325,7 @@ impl<'a> Loader<'a> {
                     key,
                     needs_value: false,
                 };
-                self.forms.push((form.clone(), known));
+                self.forms.push(&form, known);
             }
             let near = near.split('|').filter(|word| !word.is_empty());
             let near = near.map(|word| self.rules.folding.fold_form(word).chars().collect());
@@ -336,7 +368,7 @@ impl<'a> Loader<'a> {
 
     fn add(&mut self, form: &str, term: Term) {
         let folded = self.rules.folding.fold_form(form);
-        self.forms.push((folded, term));
+        self.forms.push(&folded, term);
     }
 
     fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
@@ -443,10 +475,10 @@ impl<'a> Loader<'a> {
         for (_, [form, kind, value]) in self.rows("lexicon/usage.tsv", ["form", "kind", "value"]) {
             self.add(
                 form,
-                Term::Usage {
+                Term::Usage(Arc::new(Word {
                     kind: kind.into(),
                     value: value.into(),
-                },
+                })),
             );
         }
         for (_, [form, kind, value]) in self.rows("lexicon/habits.tsv", ["form", "kind", "value"]) {
@@ -459,10 +491,10 @@ impl<'a> Loader<'a> {
             }
             self.add(
                 form,
-                Term::Habit {
+                Term::Habit(Arc::new(Word {
                     kind: kind.into(),
                     value: value.into(),
-                },
+                })),
             );
         }
         for (_, [series, label, test]) in self.rows("lexicon/series.tsv", ["series", "label", "test"]) {

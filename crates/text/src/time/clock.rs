@@ -292,7 +292,7 @@ fn part_stands_alone(scan: &Scan<'_, '_>, at: usize) -> bool {
     let opens_compound = is_prefix.is_some() && scan.concept(at + 1).is_some();
     let enumerates = scan.is_char(at + 1, |c| c == '\u{30FB}');
     let next = scan.skip_blank(at + 1);
-    let is_timing = |term: &Term| matches!(term, Term::Usage { kind, .. } if kind.as_ref() == "timing");
+    let is_timing = |term: &Term| matches!(term, Term::Usage(word) if word.kind.as_ref() == "timing");
     let lists_usage = scan.find(next, |term| is_timing(term).then_some(())).is_some();
     !(opens_compound || enumerates || lists_usage || scan.is_after_drug(at))
 }

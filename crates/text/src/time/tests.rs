@@ -17,7 +17,7 @@ use tsumugi_tables::{Designation, Source, TermKind};
 static READER: LazyLock<Reader> = LazyLock::new(|| {
     let files = lexicon_files();
     let sources: Vec<Source<'_>> = files.iter().map(|(path, text)| Source { path, text }).collect();
-    Reader::new(&sources, designations(), |_| None).unwrap()
+    Reader::new(&sources, designations().into_iter(), |_| None).unwrap()
 });
 
 /// The tables below `data/lexicon`, by their path below `data`.
@@ -44,7 +44,7 @@ fn lexicon_files() -> Vec<(String, String)> {
     files
 }
 
-fn designations() -> Vec<Designation> {
+fn designations() -> Vec<Designation<'static>> {
     let names = [
         (
             TermKind::Test,
@@ -65,8 +65,8 @@ fn designations() -> Vec<Designation> {
     ];
     let of_kind = |(kind, forms): &(TermKind, &'static str)| {
         let kind = *kind;
-        let named = |(form, key): (&str, u32)| Designation {
-            form: form.to_owned(),
+        let named = |(form, key): (&'static str, u32)| Designation {
+            form: form.into(),
             kind,
             key,
             needs_value: false,

@@ -527,7 +527,7 @@ impl<'a> Scan<'_, 'a> {
 
 /// Words that only a prescription says.
 pub(super) fn is_regimen(term: &Term) -> bool {
-    matches!(term, Term::Usage { kind, .. } if matches!(kind.as_ref(), "divide" | "prn"))
+    matches!(term, Term::Usage(word) if matches!(word.kind.as_ref(), "divide" | "prn"))
 }
 
 /// Marks between the ends of a range.
