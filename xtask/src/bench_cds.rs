@@ -59,6 +59,31 @@ impl Share {
     }
 }
 
+/// What was said to be the probability, and what came true, in ten bins.
+#[derive(Debug, Default)]
+struct Calibration {
+    /// By tenth: sum of the probabilities, hits.
+    bins: [(f64, f64); 10],
+    all: usize,
+}
+
+impl Calibration {
+    fn add(&mut self, said: f64, is_right: bool) {
+        let place = (said * 10.0).floor().clamp(0.0, 9.0) as usize;
+        if let Some((sum, hits)) = self.bins.get_mut(place) {
+            *sum += said;
+            *hits += f64::from(u8::from(is_right));
+        }
+        self.all += 1;
+    }
+
+    /// The expected calibration error.
+    fn error(&self) -> f64 {
+        let gaps: f64 = self.bins.iter().map(|(sum, hits)| (sum - hits).abs()).sum();
+        gaps / self.all.max(1) as f64
+    }
+}
+
 struct Bench<'a> {
     binary: PathBuf,
     args: &'a Args,
@@ -72,8 +97,10 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<()> {
     };
     let corpus = root.join("corpus");
     for name in ["closed", "open"] {
-        let share = bench.vignettes(&corpus.join(format!("vignettes/{name}.jsonl")))?;
+        let file = corpus.join(format!("vignettes/{name}.jsonl"));
+        let share = bench.vignettes(&file)?;
         bench.print(&format!("vignettes, {name}"), &share, name == "closed");
+        bench.among_all(&file, name)?;
     }
     let examination = args.shared.join("data/vignettes/dev.jsonl");
     if examination.is_file() {
@@ -142,6 +169,38 @@ impl Bench<'_> {
             });
         }
         Ok(share)
+    }
+
+    /// The same texts without candidates: where the answer stands among all diseases, and whether what the first is
+    /// said to be worth holds.
+    fn among_all(&self, file: &Path, name: &str) -> anyhow::Result<()> {
+        let cases = lines(file)?;
+        let free: Vec<Value> = cases
+            .iter()
+            .map(|case| json!({"text": text(case, "text")}))
+            .collect();
+        let (mut first, mut ten) = (Share::default(), Share::default());
+        let mut calibration = Calibration::default();
+        let answers = self.answers(&["diagnose"], &cases)?;
+        for ((case, known), answer) in cases.iter().zip(answers).zip(self.answers(&["diagnose"], &free)?) {
+            let right = ranked(&known)
+                .find(|one| one.get("candidate").and_then(Value::as_str) == right_answer(case))
+                .and_then(|one| one.pointer("/disease/name"));
+            let place = right
+                .and_then(|name| ranked(&answer).position(|one| one.pointer("/disease/name") == Some(name)));
+            first.add(place == Some(0), String::new);
+            ten.add(place.is_some_and(|place| place < 10), String::new);
+            if let Some(said) = answer.pointer("/ranked/0/probability").and_then(Value::as_f64) {
+                calibration.add(said, place == Some(0));
+            }
+        }
+        println!("vignettes, {name}, first among all diseases: {}", first.text());
+        println!("vignettes, {name}, among the first ten of all: {}", ten.text());
+        println!(
+            "vignettes, {name}, expected calibration error of the first of all: {:.3}",
+            calibration.error()
+        );
+        Ok(())
     }
 
     /// Two diseases at once: how often a pair is named for a vignette, which has one, and for two vignettes joined.
@@ -275,6 +334,14 @@ fn lines(file: &Path) -> anyhow::Result<Vec<Value>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     lines.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+fn ranked(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer
+        .get("ranked")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 /// The candidate of a vignette that is its answer.

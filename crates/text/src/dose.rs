@@ -6,6 +6,7 @@
 use crate::mention::Mention;
 use crate::quantity::Parsed;
 use crate::rules::{Term, UnitKind, mark};
+use crate::time::Kind;
 use crate::tokens::{Tokens, spelled};
 use std::sync::Arc;
 use tsumugi_clinical::{Dosage, Quantity, Tag};
@@ -39,23 +40,57 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
         });
     };
     read.dosage.route = read.dosage.route.or(form);
-    let span = tokens
-        .get(read.first)
-        .zip(tokens.get(read.end - 1))
-        .filter(|_| says_how_much(&read.dosage));
+    let mut stretches = vec![(read.first, read.end, says_how_much(&read.dosage))];
+    while let Some(more) = further(tokens, read.end) {
+        stretches.push((more.first, more.end, true));
+        read.end = more.end;
+        read.dosage = joined(read.dosage, more.dosage);
+    }
     drug.dosage = Some(Box::new(read.dosage));
     let mut parsed = Parsed {
         mentions: vec![drug],
         links: Vec::new(),
         end: read.end,
     };
-    if let Some((first, last)) = span {
-        parsed
-            .mentions
-            .push(Mention::new(first.start, last.end, Tag::DrugValue));
-        parsed.links.push((0, 1));
+    for (first, end, says_how_much) in stretches {
+        let span = tokens.get(first).zip(tokens.get(end - 1));
+        if let Some((first, last)) = span.filter(|_| says_how_much) {
+            parsed.links.push((0, parsed.mentions.len()));
+            parsed
+                .mentions
+                .push(Mention::new(first.start, last.end, Tag::DrugValue));
+        }
     }
     Some(parsed)
+}
+
+/// A later stretch of the same drug: behind a comma (朝に1錠、夕に2錠) or a change (20mgから15mg). It must say an amount.
+fn further(tokens: &Tokens<'_>, end: usize) -> Option<Read> {
+    let is_comma = tokens.is_char(end, |c| matches!(c, '\u{3001}' | ','));
+    let is_change = usage(tokens, end).is_some_and(|(kind, _)| kind.as_ref() == "from");
+    if !is_comma && !is_change {
+        return None;
+    }
+    dosage(tokens, end + 1).filter(|more| more.dosage.strength.is_some() || more.dosage.amount.is_some())
+}
+
+/// What two stretches say together: the later amount is the one that holds.
+fn joined(known: Dosage, more: Dosage) -> Dosage {
+    let timing = match (known.timing, more.timing) {
+        (Some(known), Some(more)) => Some(format!("{known} {more}")),
+        (known, more) => known.or(more),
+    };
+    Dosage {
+        text: format!("{} {}", known.text, more.text),
+        strength: more.strength.or(known.strength),
+        amount: more.amount.or(known.amount),
+        times_per_day: more.times_per_day.or(known.times_per_day),
+        timing,
+        as_needed: known.as_needed || more.as_needed,
+        days: more.days.or(known.days),
+        route: more.route.or(known.route),
+        ..known
+    }
 }
 
 /// A dosage form stuck to the name (the tablets, the ointment) is part of the name: its route, the end of the name and
@@ -91,15 +126,25 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
         first = Some(from);
         end = after;
     }
+    // What introduces an amount (計, 約) and the verb behind it (内服) do not end a stretch.
+    let mut said = end;
     for _ in 0..MOST_ELEMENTS {
         let at = skip_separators(tokens, end, first.is_none());
-        let Some(after) = element(tokens, at, &mut dosage) else {
+        let is_within = usage(tokens, at).is_some_and(|(kind, _)| matches!(kind.as_ref(), "each" | "taken"));
+        let after = element(tokens, at, &mut dosage)
+            .or_else(|| first.and_then(|_| occasion(tokens, at, &mut dosage)));
+        let Some(after) = after else {
             break;
         };
         first = first.or(Some(at));
-        end = after;
+        end = over_particle(tokens, at, after);
+        said = if is_within { said } else { after };
     }
     let first = first?;
+    end = said;
+    if end <= first {
+        return None;
+    }
     let text = tokens.get(first).zip(tokens.get(end.checked_sub(1)?));
     if let Some((from, to)) = text {
         dosage.text = spelled(tokens.slice(from.start, to.end));
@@ -136,6 +181,47 @@ fn bare_strength(tokens: &Tokens<'_>, start: usize, dosage: &mut Dosage) -> Opti
     Some((from, after))
 }
 
+/// Behind an amount what it is taken for: 「1錠 頭痛時」 「3錠 眠れないとき」.
+fn occasion(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
+    let is_complaint = |term: &Term| {
+        matches!(
+            term,
+            Term::Concept {
+                kind: TermKind::Finding | TermKind::Disease,
+                ..
+            }
+        )
+    };
+    tokens.find(at, |term| is_complaint(term).then_some(()))?;
+    let from = tokens.get(at + 1)?;
+    let when = |length: usize| {
+        let last = tokens.get(at + length)?;
+        let is_when = matches!(
+            tokens.slice(from.start, last.end),
+            ['\u{6642}'] | ['\u{3068}', '\u{304D}']
+        );
+        is_when.then_some(at + length + 1)
+    };
+    let end = when(1).or_else(|| when(2))?;
+    dosage.as_needed = true;
+    Some(end)
+}
+
+/// Behind a time of the day its particle: 「朝に1錠」 「週に1回」.
+fn over_particle(tokens: &Tokens<'_>, at: usize, after: usize) -> usize {
+    let is_timing = usage(tokens, at).is_some_and(|(kind, _)| kind.as_ref() == "timing");
+    let goes_on = || {
+        tokens.is_number(after + 1)
+            || usage(tokens, after + 1).is_some_and(|(kind, _)| kind.as_ref() == "count")
+    };
+    let is_particle = tokens.is_char(after, |c| matches!(c, '\u{306B}' | '\u{306F}'));
+    if is_timing && is_particle && goes_on() {
+        after + 1
+    } else {
+        after
+    }
+}
+
 /// A dosage form alone (錠) is part of the drug's name, and says nothing of the dose.
 fn is_dosage(dosage: &Dosage) -> bool {
     dosage.strength.is_some()
@@ -162,7 +248,7 @@ fn skip_separators(tokens: &Tokens<'_>, at: usize, is_first: bool) -> usize {
             matches!(
                 c,
                 ' ' | '(' | ')' | ':' | '*' | '[' | ']' | '\u{300C}' | '\u{300D}'
-            ) || (!is_first && matches!(c, '\u{2192}' | '\u{30FB}' | '\u{3001}' | '/'))
+            ) || (!is_first && matches!(c, '\u{2192}' | '\u{30FB}' | '/'))
                 || (is_first && matches!(c, '\u{3092}'))
         })
     };
@@ -190,7 +276,7 @@ fn usage(tokens: &Tokens<'_>, at: usize) -> Option<(Arc<str>, Arc<str>)> {
 fn usage_word(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
     let (kind, value) = usage(tokens, at)?;
     match kind.as_ref() {
-        "form" | "route" => {
+        "form" | "route" | "taken" => {
             if dosage.route.is_none() || kind.as_ref() == "route" {
                 dosage.route = (!value.is_empty()).then(|| value.to_string());
             }
@@ -205,7 +291,8 @@ fn usage_word(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usi
         }
         "prn" => dosage.as_needed = true,
         "half" => dosage.amount = Some(quantity("0.5", Some("{tablet}".into()))),
-        "per" | "each" => {}
+        "count" => dosage.amount = Some(quantity(&value, None)),
+        "per" | "each" | "course" => {}
         _ => return None,
     }
     Some(at + 1)
@@ -264,10 +351,29 @@ fn amount(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> 
                 return None;
             }
             dosage.strength = Some(value);
+            end = over_time(tokens, end);
         }
         UnitKind::Multiplier => return None,
     }
     Some(end)
+}
+
+/// The time in which an amount is given: 「1g/30min」 「500mL/2時間」.
+fn over_time(tokens: &Tokens<'_>, at: usize) -> usize {
+    let is_time = |index| {
+        tokens
+            .find(index, |term| match term {
+                Term::Time { kind: Kind::Unit, .. } => Some(()),
+                Term::Unit { ucum, .. } if matches!(ucum.as_ref(), "min" | "h") => Some(()),
+                _ => None,
+            })
+            .is_some()
+    };
+    if tokens.is_char(at, |c| c == '/') && tokens.is_number(at + 1) && is_time(at + 2) {
+        at + 3
+    } else {
+        at
+    }
 }
 
 /// 「2T2x」 「3錠 3×」: the number behind the count says into how many doses.
