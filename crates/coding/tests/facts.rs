@@ -1,7 +1,7 @@
 //! Notes and the facts they state, as cases of a table.
 
 use std::sync::LazyLock;
-use tsumugi_clinical::Note;
+use tsumugi_clinical::{Note, Tag};
 use tsumugi_coding::Coder;
 
 #[expect(clippy::expect_used, reason = "without an engine there is nothing to test")]
@@ -72,6 +72,38 @@ fn notes_state_their_facts() {
         cases.len(),
         wrong.join("\n")
     );
+}
+
+#[test]
+fn doses_are_read_as_they_are_written() {
+    let mut wrong = Vec::new();
+    let mut lines = include_str!("golden/doses.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .peekable();
+    while let Some(text) = lines.next() {
+        let mut wanted = Vec::new();
+        while let Some(dose) = lines.peek().and_then(|line| line.strip_prefix("-> ")) {
+            wanted.push(dose.to_owned());
+            lines.next();
+        }
+        let structured = CODER.structure(&note(text));
+        let doses = (0u32..)
+            .zip(&structured.entities)
+            .filter(|(_, entity)| entity.tag == Tag::DrugValue);
+        let drug_of = |dose: u32| {
+            let link = structured.relations.iter().find(|link| link.to == dose);
+            let drug = link.and_then(|link| structured.entities.get(link.from as usize));
+            drug.map_or("-", |drug| drug.text.as_str())
+        };
+        let got: Vec<String> = doses
+            .map(|(place, dose)| format!("{}: {}", drug_of(place), dose.text))
+            .collect();
+        if got != wanted {
+            wrong.push(format!("{text}\n  got    {got:?}\n  wanted {wanted:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

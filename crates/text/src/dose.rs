@@ -64,14 +64,21 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
     Some(parsed)
 }
 
-/// A later stretch of the same drug: behind a comma (朝に1錠、夕に2錠) or a change (20mgから15mg). It must say an amount.
+/// A later stretch of the same drug: behind a comma (朝に1錠、夕に2錠), in brackets (2錠(10mg)) or behind a change (20mgから15mg). It must say an amount.
 fn further(tokens: &Tokens<'_>, end: usize) -> Option<Read> {
-    let is_comma = tokens.is_char(end, |c| matches!(c, '\u{3001}' | ','));
-    let is_change = usage(tokens, end).is_some_and(|(kind, _)| kind.as_ref() == "from");
-    if !is_comma && !is_change {
-        return None;
-    }
-    dosage(tokens, end + 1).filter(|more| more.dosage.strength.is_some() || more.dosage.amount.is_some())
+    let from = tokens.get(end)?.start;
+    let is_change = matches!(
+        tokens.slice(from, from + 2),
+        ['\u{304B}', '\u{3089}'] | ['\u{3088}', '\u{308A}']
+    );
+    let next = if is_change {
+        (end..end + 3).find(|place| tokens.get(*place).is_some_and(|token| token.start == from + 2))?
+    } else {
+        tokens
+            .is_char(end, |c| matches!(c, '\u{3001}' | ',' | '('))
+            .then_some(end + 1)?
+    };
+    dosage(tokens, next).filter(|more| more.dosage.strength.is_some() || more.dosage.amount.is_some())
 }
 
 /// What two stretches say together: the later amount is the one that holds.
@@ -128,14 +135,25 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
     }
     // What introduces an amount (計, 約) and the verb behind it (内服) do not end a stretch.
     let mut said = end;
+    let mut brackets = 0;
     for _ in 0..MOST_ELEMENTS {
         let at = skip_separators(tokens, end, first.is_none());
+        let opened = first.is_some() && (end..at).any(|place| tokens.is_char(place, |c| c == '('));
+        if opened && amount(tokens, at, &mut Dosage::default()).is_some_and(|after| after > at + 1) {
+            break;
+        }
+        brackets += usize::from(opened);
         let is_within = usage(tokens, at).is_some_and(|(kind, _)| matches!(kind.as_ref(), "each" | "taken"));
         let after = element(tokens, at, &mut dosage)
             .or_else(|| first.and_then(|_| occasion(tokens, at, &mut dosage)));
         let Some(after) = after else {
             break;
         };
+        // 「アスピリンは朝から中止」 tells when it was ended, not when it is taken.
+        let is_topic = first.is_none() && tokens.is_char(at.wrapping_sub(1), |c| c == '\u{306F}');
+        if is_topic && after == at + 1 && is_daypart(tokens, at) && !tokens.is_number(after) {
+            break;
+        }
         first = first.or(Some(at));
         end = over_particle(tokens, at, after);
         said = if is_within { said } else { after };
@@ -144,6 +162,9 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
     end = said;
     if end <= first {
         return None;
+    }
+    if brackets > 0 && tokens.is_char(end, |c| c == ')') {
+        end += 1;
     }
     let text = tokens.get(first).zip(tokens.get(end.checked_sub(1)?));
     if let Some((from, to)) = text {
@@ -179,6 +200,19 @@ fn bare_strength(tokens: &Tokens<'_>, start: usize, dosage: &mut Dosage) -> Opti
     };
     dosage.strength = Some(quantity(&number, None));
     Some((from, after))
+}
+
+fn is_daypart(tokens: &Tokens<'_>, at: usize) -> bool {
+    let daypart = |term: &Term| {
+        matches!(
+            term,
+            Term::Time {
+                kind: Kind::Daypart,
+                ..
+            }
+        )
+    };
+    tokens.find(at, |term| daypart(term).then_some(())).is_some()
 }
 
 /// Behind an amount what it is taken for: 「1錠 頭痛時」 「3錠 眠れないとき」.
@@ -249,7 +283,7 @@ fn skip_separators(tokens: &Tokens<'_>, at: usize, is_first: bool) -> usize {
                 c,
                 ' ' | '(' | ')' | ':' | '*' | '[' | ']' | '\u{300C}' | '\u{300D}'
             ) || (!is_first && matches!(c, '\u{2192}' | '\u{30FB}' | '/'))
-                || (is_first && matches!(c, '\u{3092}'))
+                || (is_first && matches!(c, '\u{3092}' | '\u{306F}'))
         })
     };
     let mut end = at;
@@ -392,13 +426,17 @@ fn times_behind_count(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> us
 
 /// 「6-4-6-0」: units before breakfast, lunch, supper and sleep.
 fn scheme(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> {
-    let mut end = at;
-    let mut parts = vec![tokens.number(end)?];
-    end += 1;
+    // Each number may have its time of the day before it: 「朝6-昼6-夕4」.
+    let part = |at: usize| {
+        let at = at + usize::from(is_daypart(tokens, at));
+        Some((tokens.number(at)?, at + 1))
+    };
+    let (first, mut end) = part(at)?;
+    let mut parts = vec![first];
     while tokens.is_char(end, |c| matches!(c, '-' | '\u{30FC}')) {
-        let Some(next) = tokens.number(end + 1) else { break };
+        let Some((next, after)) = part(end + 1) else { break };
         parts.push(next);
-        end += 2;
+        end = after;
     }
     if !(3..=4).contains(&parts.len()) {
         return None;
@@ -407,5 +445,9 @@ fn scheme(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usize> 
     dosage.amount = Some(quantity(&total.to_string(), Some("[IU]".into())));
     dosage.timing = Some(parts.join("-"));
     dosage.times_per_day = Some(parts.iter().filter(|part| part.as_str() != "0").count() as u32);
-    Some(end)
+    let has_unit = tokens.find(end, |term| match term {
+        Term::Unit { ucum, .. } if ucum.as_ref() == "[IU]" => Some(()),
+        _ => None,
+    });
+    Some(end + usize::from(has_unit.is_some()))
 }
