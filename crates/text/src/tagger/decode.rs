@@ -4,7 +4,7 @@
 //! few machine words. Only the scores are kept on the way; where a score came from is asked on the way back, for the one
 //! label that was chosen.
 
-use super::features::Infos;
+use super::features::{FEATURES, Infos};
 use super::model::{LABELS, ROW, Tagger};
 
 /// Memory that is used again from sentence to sentence.
@@ -44,21 +44,37 @@ impl Tagger {
     }
 
     /// Weights of a token: the rows of its features, added up. All rows are looked up before the first is added, so that
-    /// the memory is asked for many at a time.
+    /// the memory is asked for many at a time; half of the features nobody knows, and they are not added.
     fn emission(&self, infos: &Infos, at: usize) -> [i16; ROW] {
-        let places = infos.features(at).map(|hash| self.weights.place(hash));
+        let mut places = [0; FEATURES];
+        let mut known = 0;
+        for hash in infos.features(at) {
+            let found = self.weights.place(hash);
+            if let Some(place) = places.get_mut(known) {
+                *place = found;
+            }
+            known += usize::from(found != 0);
+        }
         let mut sum = [0i16; ROW];
-        for place in places {
-            for (total, weight) in sum.iter_mut().zip(self.weights.row(place)) {
+        for place in places.iter().take(known) {
+            for (total, weight) in sum.iter_mut().zip(self.weights.row(*place)) {
                 *total += i16::from(*weight);
             }
         }
         sum
     }
 
+    /// The best way to every label. A label that lies so far behind the leading one that no next label can make it up is
+    /// not asked: most of them.
     fn step(&self, scores: &[i16; ROW]) -> [i16; ROW] {
         let mut best = [i16::MIN; ROW];
-        for (score, row) in scores.iter().zip(&self.transitions).take(LABELS) {
+        let leader = scores.iter().position(|score| *score == 0).unwrap_or(0);
+        let gains = self.gains.get(leader).unwrap_or(&[i16::MAX; ROW]);
+        let rows = scores.iter().zip(gains).zip(&self.transitions).take(LABELS);
+        for ((score, gain), row) in rows {
+            if score.saturating_add(*gain) < 0 {
+                continue;
+            }
             for (best, weight) in best.iter_mut().zip(row) {
                 *best = (*best).max(score.saturating_add(*weight));
             }

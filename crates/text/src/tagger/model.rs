@@ -62,6 +62,8 @@ pub(crate) fn label_tag(label: u8) -> Option<(Tag, bool)> {
 pub struct Tagger {
     /// From the label before (the last row: from the start) to the label.
     pub(crate) transitions: Vec<[i16; ROW]>,
+    /// By how much the second label can at most gain on the first in one step, by the first, then the second.
+    pub(crate) gains: Vec<[i16; ROW]>,
     pub(crate) weights: Weights<ROW>,
     pub(crate) classifiers: Vec<Weights<CLASSES>>,
 }
@@ -160,11 +162,27 @@ impl Tagger {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            gains: gains(&transitions),
             transitions,
             weights,
             classifiers,
         })
     }
+}
+
+fn gains(transitions: &[[i16; ROW]]) -> Vec<[i16; ROW]> {
+    let most = |from: &[i16; ROW], to: &[i16; ROW]| {
+        let steps = from.iter().zip(to).take(LABELS);
+        steps.map(|(from, to)| to.saturating_sub(*from)).max()
+    };
+    let of = |from: &[i16; ROW]| {
+        let mut row = [0; ROW];
+        for (gain, to) in row.iter_mut().zip(transitions) {
+            *gain = most(from, to).unwrap_or(i16::MAX);
+        }
+        row
+    };
+    transitions.iter().map(of).collect()
 }
 
 fn take_word(rest: &mut &[u8]) -> Result<u32, ModelError> {
