@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// First bytes of a snapshot.
 const MAGIC: &[u8] = b"TSUMUGI-KNOWLEDGE\n";
 /// Version of the layout of what follows.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Bytes before the contents: magic, format, head of the log, edition, digest.
 const EDITION: usize = 16;
 const HEADER: usize = MAGIC.len() + 4 + 8 + EDITION + 32;
