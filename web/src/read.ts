@@ -54,6 +54,15 @@ give?.addEventListener("keydown", (event) => {
 const form = document.querySelector<HTMLFormElement>("#statements");
 if (form) review(form);
 
+/** Scrolls the text, and nothing but the text, to a mark; where the text does not scroll the page stays. */
+function reveal(mark: HTMLElement): void {
+  const paper = mark.closest<HTMLElement>(".paper-page");
+  if (!paper || paper.scrollHeight <= paper.clientHeight) return;
+  const [outer, inner] = [paper.getBoundingClientRect(), mark.getBoundingClientRect()];
+  const below = Math.min(outer.bottom, window.innerHeight);
+  if (inner.top < outer.top + 24 || inner.bottom > below - 24) paper.scrollTop += inner.top - outer.top - (below - outer.top) / 3;
+}
+
 function review(form: HTMLFormElement): void {
   const rows = [...form.querySelectorAll<HTMLElement>(".proposal")];
   const marks = [...document.querySelectorAll<HTMLElement>("#note-text mark")];
@@ -78,7 +87,7 @@ function review(form: HTMLFormElement): void {
     for (const mark of marks) {
       const isHere = mark.dataset["at"] === row?.dataset["places"];
       mark.classList.toggle("lit", isHere);
-      if (isHere) mark.scrollIntoView({ block: "nearest" });
+      if (isHere) reveal(mark);
     }
   };
   /** Judges the proposal one stands at and goes on to the next that is open; the same key again takes the verdict back. */

@@ -77,10 +77,9 @@ impl Held {
         } else {
             &place.title
         };
-        let parts = [title, &place.edition, &place.section];
-        let parts = parts.iter().map(|part| part.as_ref());
-        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
-        parts.join(" ")
+        let parts: [&str; 3] = [title, &place.edition, &place.section];
+        let parts = parts.into_iter().filter(|part| !part.is_empty());
+        parts.collect::<Vec<&str>>().join(" ")
     }
 
     /// Whether it says the same of the same source.

@@ -1,5 +1,10 @@
 //! Retraction and snapshots: what was taken back is as if it had never been seen, to the byte.
 
+#![expect(
+    clippy::expect_used,
+    reason = "without its few concepts there is nothing to test"
+)]
+
 use proptest::prelude::*;
 use tsumugi_knowledge::snapshot::{self, Origin, SnapshotError};
 use tsumugi_knowledge::{Accepted, Assertion, Case, DrugBook, Knowledge, Shelf, State, Statement, View};
@@ -48,7 +53,7 @@ fn empty() -> Knowledge {
         path: "terminology/all.tsv",
         text: CONCEPTS,
     };
-    Knowledge::new(&[source]).unwrap()
+    Knowledge::new(&[source]).expect("a table of ids")
 }
 
 /// An accepted statement of the drawn log: what it says, source, by whom, how it is taken back.

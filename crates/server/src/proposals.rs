@@ -133,89 +133,66 @@ fn statements(living: &Living, stated: &Stated<'_>, events: &[&Event]) -> Vec<(A
         wanted.copied().collect()
     };
     let conditions = of(&[EventKind::Condition, EventKind::Finding]);
-    let medicines = of(&[EventKind::Medication]);
-    let about = |kind: &str, fields: Fields<'_>, sure: f64| (accepted(kind, fields, stated.quote), sure);
-    let drug = || {
-        (
-            "drug",
-            stated.subject.map(ToString::to_string).unwrap_or_default(),
-        )
+    match (stated.part, stated.subject) {
+        ("recommendation", _) => recommendation(stated, events, &conditions).into_iter().collect(),
+        ("result", _) => shares(living, stated, &conditions),
+        (_, Some(drug)) => of_drug(stated, drug, &conditions, &of(&[EventKind::Medication])),
+        (_, None) => Vec::new(),
+    }
+}
+
+/// What an insert states of its drug.
+fn of_drug(
+    stated: &Stated<'_>,
+    drug: &Arc<str>,
+    conditions: &[&Event],
+    medicines: &[&Event],
+) -> Vec<(Accepted, f64)> {
+    let drug = drug.as_ref();
+    let about = |kind: &str, mut fields: Fields<'_>, sure: f64| {
+        fields.push(("drug", drug.to_owned()));
+        (accepted(kind, fields, stated.quote), sure)
     };
-    let has_subject = stated.subject.is_some();
+    let each =
+        |state: &dyn Fn(&Event) -> (Accepted, f64)| conditions.iter().map(|event| state(event)).collect();
     match stated.part {
-        "contraindication" if has_subject => conditions
-            .iter()
-            .map(|event| {
-                let severity = ("severity", "contraindicated".to_owned());
-                about(
-                    "contraindication",
-                    vec![drug(), ("condition", id(event)), severity],
-                    0.8,
-                )
-            })
-            .collect(),
-        "indication" if has_subject => conditions
-            .iter()
-            .map(|event| about("indication", vec![drug(), ("condition", id(event))], 0.8))
-            .collect(),
-        "pregnancy" | "lactation" if has_subject => {
+        "contraindication" => each(&|event| {
+            let severity = ("severity", "contraindicated".to_owned());
+            about("contraindication", vec![("condition", id(event)), severity], 0.8)
+        }),
+        "indication" => each(&|event| about("indication", vec![("condition", id(event))], 0.8)),
+        "adverse-effect" | "serious-adverse-effect" => each(&|event| {
+            let is_plain = stated.part == "adverse-effect";
+            let gravity = if is_plain { "plain" } else { "serious" };
+            let frequency = Some(stated.frequency).filter(|word| !word.is_empty());
+            let fields = vec![
+                ("effect", id(event)),
+                ("frequency", frequency.unwrap_or("unknown").to_owned()),
+                ("gravity", gravity.to_owned()),
+            ];
+            about("adverse-effect", fields, 0.75)
+        }),
+        "pregnancy" | "lactation" => {
             let level = stated.said.iter().find_map(|word| match *word {
                 "prohibit" => Some("contraindicated"),
                 word => word.strip_prefix("level-"),
             });
             let statement = level.map(|level| {
                 let situation = ("situation", stated.part.to_owned());
-                about(
-                    "reproduction",
-                    vec![drug(), situation, ("level", level.to_owned())],
-                    0.6,
-                )
+                about("reproduction", vec![situation, ("level", level.to_owned())], 0.6)
             });
             statement.into_iter().collect()
         }
-        "contraindicated-combination" | "combination" if has_subject => {
-            let severity = if stated.part == "combination" {
-                "moderate"
-            } else {
-                "contraindicated"
-            };
-            medicines
-                .iter()
-                .filter(|event| {
-                    stated
-                        .subject
-                        .is_none_or(|own| own.as_ref() != event.concept.as_str())
-                })
-                .map(|event| {
-                    let fields = vec![drug(), ("partner", id(event)), ("severity", severity.to_owned())];
-                    about("interaction", fields, 0.8)
-                })
-                .collect()
+        "contraindicated-combination" | "combination" => {
+            let is_caution = stated.part == "combination";
+            let severity = if is_caution { "moderate" } else { "contraindicated" };
+            let partners = medicines.iter().filter(|event| drug != event.concept.as_str());
+            let partners = partners.map(|event| {
+                let fields = vec![("partner", id(event)), ("severity", severity.to_owned())];
+                about("interaction", fields, 0.8)
+            });
+            partners.collect()
         }
-        "adverse-effect" | "serious-adverse-effect" if has_subject => conditions
-            .iter()
-            .map(|event| {
-                let gravity = if stated.part == "adverse-effect" {
-                    "plain"
-                } else {
-                    "serious"
-                };
-                let frequency = if stated.frequency.is_empty() {
-                    "unknown"
-                } else {
-                    stated.frequency
-                };
-                let fields = vec![
-                    drug(),
-                    ("effect", id(event)),
-                    ("frequency", frequency.to_owned()),
-                    ("gravity", gravity.to_owned()),
-                ];
-                about("adverse-effect", fields, 0.75)
-            })
-            .collect(),
-        "recommendation" => recommendation(stated, events, &conditions).into_iter().collect(),
-        "result" => shares(living, stated, &conditions),
         _ => Vec::new(),
     }
 }

@@ -73,7 +73,7 @@ impl Advice {
         let mut new: Vec<Held> = Vec::new();
         let mut places: Vec<Result<usize, Taken>> = Vec::new();
         for statement in statements {
-            let held = self.held(author, statement);
+            let held = held(author, statement);
             let same = texts.accepted.iter().find(|(_, other)| held.repeats(other));
             let place = if let Some((number, _)) = same {
                 Err(Taken::Known(*number))
@@ -97,7 +97,7 @@ impl Advice {
 
     /// Why a statement could not be used if it were accepted now; none where it can.
     pub(crate) fn refusal(&self, living: &Living, author: &str, statement: &NewStatement) -> Option<String> {
-        let held = self.held(author, statement);
+        let held = held(author, statement);
         living.texts.shelf.refusal(&held, &self.concepts, &self.levels)
     }
 
@@ -112,15 +112,6 @@ impl Advice {
         let head = library::append(store, author, &[retraction])?;
         self.shelve(accepted, head);
         Ok(Some(held))
-    }
-
-    fn held(&self, author: &str, statement: &NewStatement) -> Held {
-        Held {
-            source: Arc::clone(&statement.source),
-            date: chart::now().date(),
-            by: author.into(),
-            said: statement.said.clone(),
-        }
     }
 
     /// Writes statements to the log and answers with them; gives the number of the first.
@@ -176,6 +167,16 @@ impl Advice {
                 edition,
             ))
         });
+    }
+}
+
+/// A statement as the log would hold it.
+fn held(author: &str, statement: &NewStatement) -> Held {
+    Held {
+        source: Arc::clone(&statement.source),
+        date: chart::now().date(),
+        by: author.into(),
+        said: statement.said.clone(),
     }
 }
 

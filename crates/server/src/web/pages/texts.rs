@@ -118,9 +118,10 @@ pub(crate) async fn read(State(app): State<Arc<App>>, visit: Visit, Form(sent): 
         if given.kind.is_empty() {
             guess(&desk.app.reading_rules, &given.text).clone_into(&mut given.kind);
         }
-        let outcome = match sent.contains_key("keep") {
-            true => decide::keep(desk, &given, &sent)?,
-            false => decide::Outcome::default(),
+        let outcome = if sent.contains_key("keep") {
+            decide::keep(desk, &given, &sent)?
+        } else {
+            decide::Outcome::default()
         };
         let rows = rows(desk, &given, &outcome)?;
         let body = draw::reading(desk, &given, &rows, &outcome);
