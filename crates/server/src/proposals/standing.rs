@@ -117,12 +117,7 @@ fn contraindication(advice: &Advice, living: &Living, said: &Accepted) -> Vec<Fo
             )
         })
         .collect();
-    for (role, situation) in [(Role::Pregnant, "pregnancy"), (Role::Lactating, "lactation")] {
-        let plays = book.role(role).iter().any(|one| is_a(advice, condition, one));
-        if plays {
-            found.extend(of_reproduction(living, &lineage, situation, wanted));
-        }
-    }
+    found.extend(in_situation(advice, living, &lineage, condition, wanted));
     let used = lineage.iter().flat_map(|id| book.indications(id));
     let used = used.filter(|row| row.condition.as_ref() == condition);
     found.extend(used.map(|row| Found::on(&row.basis, false, "indication")));
@@ -140,6 +135,8 @@ fn indication(advice: &Advice, living: &Living, said: &Accepted) -> Vec<Found> {
     let forbidden = lineage.iter().flat_map(|id| book.contraindications(id));
     let forbidden = forbidden.filter(|row| row.condition.as_deref() == Some(condition));
     found.extend(forbidden.map(|row| Found::on(&row.basis, false, objection(row.objection))));
+    let told = in_situation(advice, living, &lineage, condition, "");
+    found.extend(told.into_iter().filter(|row| row.says != "compatible"));
     found
 }
 
@@ -183,6 +180,24 @@ fn is_a(advice: &Advice, own: &str, wanted: &str) -> bool {
     let vocabulary = advice.coder.vocabulary();
     let keys = vocabulary.key(own).zip(vocabulary.key(wanted));
     own == wanted || keys.is_some_and(|(own, wanted)| vocabulary.is_a(own, wanted))
+}
+
+/// Rows on pregnancy and lactation, for a condition that is one of them.
+fn in_situation(
+    advice: &Advice,
+    living: &Living,
+    lineage: &[Arc<str>],
+    condition: &str,
+    level: &str,
+) -> Vec<Found> {
+    let situations = [(Role::Pregnant, "pregnancy"), (Role::Lactating, "lactation")];
+    let plays = |role: Role| {
+        let mut own = living.drugs().role(role).iter();
+        own.any(|one| is_a(advice, condition, one))
+    };
+    let told = situations.into_iter().filter(|(role, _)| plays(*role));
+    told.flat_map(|(_, situation)| of_reproduction(living, lineage, situation, level))
+        .collect()
 }
 
 fn of_reproduction(living: &Living, lineage: &[Arc<str>], situation: &str, level: &str) -> Vec<Found> {
