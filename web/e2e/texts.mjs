@@ -75,6 +75,7 @@ export async function textStories(story, page, address) {
     const chosen = await condition.inputValue();
     await page.keyboard.press("Control+Enter");
     await page.waitForSelector("p.notice");
+    assert.ok((await page.locator(".proposal.settled").first().textContent()).includes("直して受け入れた"));
     await page.goto(`${address}/knowledge/read`);
     const newest = await page.locator("#accepted .statement").first().textContent();
     assert.ok(newest.includes(chosen) && newest.includes("試験"), newest);

@@ -147,7 +147,8 @@ pub(crate) async fn retract(
         let advice = &desk.app.advice;
         let held = advice.retract(&desk.app.store, &author, numbered.number)?;
         let held = held.ok_or(WebError::NotFound)?;
-        log::note(desk, "retracted", &held.source, &held.said, Some(numbered.number))?;
+        let number = Some(numbered.number);
+        log::note(desk, "retracted", (&held.source, &held.said), "", number)?;
         Ok(Redirect::to("/knowledge/read#accepted").into_response())
     })
     .await

@@ -22,6 +22,8 @@ pub(super) struct Outcome {
 /// What a person decided of a proposal.
 struct Decided {
     index: usize,
+    /// Key of the proposal.
+    of: String,
     is_corrected: bool,
     statement: NewStatement,
 }
@@ -44,7 +46,8 @@ pub(super) fn keep(desk: &Desk, given: &Given, sent: &Sent) -> Result<Outcome, W
         }
         if verdict == "reject" {
             outcome.rejected += 1;
-            log::note(desk, "rejected", &given.source_id(), &proposal.said, None)?;
+            let said = (given.source_id(), &proposal.said);
+            log::note(desk, "rejected", (&said.0, said.1), &log::key(said.1), None)?;
             continue;
         }
         match corrected(desk, given, proposal, index, sent) {
@@ -66,7 +69,8 @@ pub(super) fn keep(desk: &Desk, given: &Given, sent: &Sent) -> Result<Outcome, W
                 } else {
                     "accepted"
                 };
-                log::note(desk, verdict, &decided.statement.source, said, Some(number))?;
+                let said = (decided.statement.source.as_ref(), said);
+                log::note(desk, verdict, said, &decided.of, Some(number))?;
             }
             Taken::Known(_) => outcome.known += 1,
             Taken::Refused(message) => {
@@ -94,6 +98,7 @@ fn corrected(
     population(&desk.app.advice, &mut statement.said);
     Ok(Decided {
         index,
+        of: log::key(&proposal.said),
         is_corrected: statement.said.fields != proposal.said.fields,
         statement,
     })

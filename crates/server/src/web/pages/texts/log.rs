@@ -22,6 +22,9 @@ struct Noted {
     /// `accepted`, `corrected`, `rejected` or `retracted`.
     verdict: String,
     said: Accepted,
+    /// Key of the proposal that it was decided of; empty where there was none.
+    #[serde(default)]
+    of: String,
     /// Its number in the log, where it stands there.
     #[serde(default)]
     number: Option<u64>,
@@ -31,13 +34,14 @@ struct Noted {
 pub(super) fn note(
     desk: &Desk,
     verdict: &str,
-    source: &str,
-    said: &Accepted,
+    (source, said): (&str, &Accepted),
+    of: &str,
     number: Option<u64>,
 ) -> Result<(), WebError> {
     let noted = Noted {
         verdict: verdict.to_owned(),
         said: said.clone(),
+        of: of.to_owned(),
         number,
     };
     let body = serde_json::to_string(&noted).map_err(|error| WebError::Other(error.to_string()))?;
@@ -69,20 +73,31 @@ pub(super) fn key(said: &Accepted) -> String {
     digest_of(&words).chars().take(16).collect()
 }
 
-/// The rejected proposals by their key: verdict, who, and the day. What is accepted is told by the knowledge itself.
+/// The rejected and corrected proposals by their key: verdict, who, and the day. What was accepted as it was proposed is
+/// told by the knowledge itself.
 pub(super) fn decided(desk: &Desk) -> Result<BTreeMap<String, (String, String, String)>, WebError> {
     let ui = desk.ui();
     let mut decided = BTreeMap::new();
+    let mut of_number: BTreeMap<u64, String> = BTreeMap::new();
     for decision in desk.app.store.decisions(TOPIC, None)? {
         let Ok(noted) = serde_json::from_str::<Noted>(&decision.body) else {
             continue;
         };
-        let key = key(&noted.said);
-        if noted.verdict == "rejected" {
-            let on = day(&ui, decision.stamp.at.civil().date());
-            decided.insert(key, (noted.verdict, decision.stamp.author, on));
-        } else {
-            decided.remove(&key);
+        match noted.verdict.as_str() {
+            "rejected" | "corrected" => {
+                let on = day(&ui, decision.stamp.at.civil().date());
+                if let Some(number) = noted.number {
+                    of_number.insert(number, noted.of.clone());
+                }
+                decided.insert(noted.of, (noted.verdict, decision.stamp.author, on));
+            }
+            "retracted" => {
+                let of = noted.number.and_then(|number| of_number.get(&number));
+                of.and_then(|of| decided.remove(of));
+            }
+            _ => {
+                decided.remove(&noted.of);
+            }
         }
     }
     Ok(decided)
