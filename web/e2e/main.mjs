@@ -8,6 +8,7 @@ import { chromium } from "playwright-core";
 import { compose, createPatient, fact, factsOf, introduce, percentile, saved, textOf, toEnd } from "./steps.mjs";
 import { Server, freePort } from "./server.mjs";
 import { supportStories } from "./support.mjs";
+import { textStories } from "./texts.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" } },
@@ -377,6 +378,7 @@ try {
   });
 
   await supportStories(story, page, server.address);
+  await textStories(story, page, server.address);
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
     const own = complaints.filter((text) => !/WebSocket connection|ERR_CONNECTION|status of 404/.test(text));

@@ -1,6 +1,7 @@
 //! The disease causal-chain map (疾患概念連鎖地図 in the tables): a disease as a chain of abnormal states, cause → result. States are
 //! shared between diseases, so that chains join into one graph and a mechanism can be asked for across diseases.
 
+use crate::accepted::{AcceptedRow, Cells, Concepts, TABLE};
 use crate::evidence::Status;
 use crate::log::Cause;
 use crate::state::{Levels, State};
@@ -142,6 +143,23 @@ impl Chains {
         }
         self.edges.push(edge);
         Ok(())
+    }
+
+    /// Adds a step that was accepted from a text.
+    pub(crate) fn accept(
+        &mut self,
+        row: &AcceptedRow<'_>,
+        concepts: &Concepts,
+        levels: &Levels,
+    ) -> Result<(), String> {
+        let edge = edge_of(row, TABLE, levels)?;
+        concepts.known("disease", &edge.step.disease)?;
+        for (column, state) in [("cause", &edge.step.cause), ("effect", &edge.step.effect)] {
+            if !self.states.contains_key(state.as_str()) {
+                concepts.known(column, state.concept())?;
+            }
+        }
+        self.add(edge).map_err(|error| error.to_string())
     }
 
     /// The steps of a disease's chain.
@@ -310,29 +328,30 @@ fn state_of(row: &Row<'_, '_>, levels: &Levels) -> AbnormalState {
     }
 }
 
-fn edge_of(row: &Row<'_, '_>, path: &str, levels: &Levels) -> Result<Edge, String> {
-    let status = row.get("status");
-    let source = row.get("source");
-    let state = |column: &str| levels.canonical(State::new(row.get(column)));
+fn edge_of(row: &dyn Cells, path: &str, levels: &Levels) -> Result<Edge, String> {
+    let source = row.cell("source");
+    let state = |column: &str| levels.canonical(State::new(row.cell(column)));
     Ok(Edge {
         step: Cause {
-            disease: row.get("disease").into(),
+            disease: row.cell("disease").into(),
             cause: state("cause"),
             effect: state("effect"),
         },
-        role: match row.get("role") {
+        role: match row.cell("role") {
             "core" => Role::Core,
             "derived" => Role::Derived,
             other => return Err(format!("unknown role \"{other}\"")),
         },
-        strength: match row.get("strength") {
+        strength: match row.cell("strength") {
             "strong" => Strength::Strong,
             "moderate" => Strength::Moderate,
             "weak" => Strength::Weak,
             other => return Err(format!("unknown strength \"{other}\"")),
         },
-        delay: row.get("delay").into(),
-        status: Status::parse(status).ok_or_else(|| format!("unknown status \"{status}\""))?,
+        delay: row.cell("delay").into(),
+        status: row
+            .status()
+            .ok_or_else(|| format!("unknown status \"{}\"", row.cell("status")))?,
         source: if source.is_empty() {
             path.into()
         } else {

@@ -4,6 +4,7 @@
 //! drugs, and a class's row holds for every member: who asks gives a drug's own id and its classes, nearest first
 //! ([`DrugBook::lineage`]). Interactions hold in both directions. Every row keeps its place, status and source.
 
+mod accepted;
 mod read;
 mod support;
 #[cfg(test)]
@@ -346,7 +347,7 @@ pub enum Aspect {
 type Rows<T> = BTreeMap<Arc<str>, Vec<T>>;
 
 /// All drug facts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DrugBook {
     indications: Rows<Indication>,
     contraindications: Rows<Contraindication>,
@@ -364,6 +365,7 @@ pub struct DrugBook {
     dose_words: Vec<(Box<str>, DoseWord)>,
     ways: Rows<ForbiddenWay>,
     agents: BTreeMap<Arc<str>, Vec<Arc<str>>>,
+    known: read::Known,
 }
 
 impl DrugBook {

@@ -1,6 +1,7 @@
 //! What a frequency rests on: counts of real patients, or an estimate that says so.
 
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// How far a row can be trusted.
@@ -15,6 +16,8 @@ pub enum Status {
     EditorialEstimate,
     /// Counted in cases that were learned.
     Counted,
+    /// A person has accepted it from a text that is named.
+    Accepted,
 }
 
 impl Status {
@@ -35,13 +38,14 @@ impl Status {
             Self::CitationUnchecked => "citation-unchecked",
             Self::EditorialEstimate => "editorial-estimate",
             Self::Counted => "counted",
+            Self::Accepted => "accepted",
         }
     }
 
     /// Pseudo-cases that a bare frequency of this status is worth.
     fn weight(self) -> f64 {
         match self {
-            Self::Cited | Self::CitationUnchecked | Self::Counted => 8.0,
+            Self::Cited | Self::CitationUnchecked | Self::Counted | Self::Accepted => 8.0,
             Self::EditorialEstimate => 2.0,
         }
     }
@@ -78,6 +82,15 @@ impl Evidence {
             frequency: 0.0,
             note: "".into(),
         }
+    }
+
+    /// The order of rows on one finding: the same rows stand in the same order, whichever came first.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let key = |row: &Self| (Arc::clone(&row.source), row.status, row.with, row.of);
+        let rest = |row: &Self| (row.frequency.to_bits(), Arc::clone(&row.note));
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| rest(self).cmp(&rest(other)))
     }
 
     /// The two pseudo-counts (with, without) of a Beta distribution.

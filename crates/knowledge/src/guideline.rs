@@ -1,10 +1,14 @@
 //! Guidelines as recommendations: for whom, what, how strongly, how certain the evidence, from which edition.
 
+use crate::accepted::{AcceptedRow, Cells as _, Concepts};
 use crate::evidence::Status;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use tsumugi_tables::{Mistake, Source};
 
@@ -132,6 +136,31 @@ impl Guidelines {
         Self(all)
     }
 
+    /// Adds a recommendation that was accepted from a text, to the guideline that the text is.
+    pub(crate) fn accept(&mut self, row: &AcceptedRow<'_>, concepts: &Concepts) -> Result<(), String> {
+        let recommendation = accepted(row, concepts)?;
+        let (source, place) = (&row.held.source, &row.held.said.place);
+        let id = accepted_id(source);
+        let guideline = self.0.entry(Arc::clone(&id)).or_insert_with(|| Guideline {
+            id,
+            name: Arc::clone(source),
+            organisation: "".into(),
+            edition: "".into(),
+            superseded_by: "".into(),
+            status: Status::Accepted,
+            reviewed_by: Vec::new(),
+            recommendations: Vec::new(),
+        });
+        // The newest statement knows the text best.
+        if !place.title.is_empty() {
+            guideline.name = Arc::clone(&place.title);
+            guideline.organisation = Arc::clone(&place.organisation);
+            guideline.edition = Arc::clone(&place.edition);
+        }
+        guideline.recommendations.push(recommendation);
+        Ok(())
+    }
+
     /// A guideline by its id.
     pub fn get(&self, id: &str) -> Option<&Guideline> {
         self.0.get(id)
@@ -166,6 +195,50 @@ impl Guidelines {
         });
         found
     }
+}
+
+/// Id of the guideline that a source is from which recommendations were accepted.
+fn accepted_id(source: &str) -> Arc<str> {
+    let digest = Sha256::digest(source.as_bytes());
+    let digits = digest.iter().take(6).fold(String::new(), |mut digits, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    });
+    format!("guideline.accepted-{digits}").into()
+}
+
+fn accepted(row: &AcceptedRow<'_>, concepts: &Concepts) -> Result<Recommendation, String> {
+    let applies = concepts.list("applies", row.cell("applies"))?;
+    if applies.is_empty() {
+        return Err(
+            "applies: a recommendation for nobody is never shown; name what the patient must have".to_owned(),
+        );
+    }
+    let said = &row.held.said;
+    let action = match row.cell("action") {
+        "" => Arc::clone(&said.quote),
+        action => action.into(),
+    };
+    Ok(Recommendation {
+        id: format!("accepted-{}", row.number).into(),
+        section: Arc::clone(&said.place.section),
+        population: row.cell("population").into(),
+        applies,
+        excludes: concepts.list("excludes", row.cell("excludes"))?,
+        action,
+        what: concepts.list("what", row.cell("what"))?,
+        direction: word(row, "direction")?,
+        strength: word(row, "strength")?,
+        certainty: word(row, "certainty")?,
+        status: Status::Accepted,
+    })
+}
+
+/// A word of the files.
+fn word<T: DeserializeOwned>(row: &AcceptedRow<'_>, column: &str) -> Result<T, String> {
+    let cell = row.cell(column);
+    serde_json::from_value(Value::from(cell)).map_err(|_| format!("unknown {column} \"{cell}\""))
 }
 
 /// FHIR R4 extension: strength of a recommendation.

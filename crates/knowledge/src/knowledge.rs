@@ -1,8 +1,9 @@
 //! The knowledge as it is asked: the tables and the log, compiled; a new case changes it at once.
 
+use crate::accepted::{Accepted, Concepts, Held, finding_row};
 use crate::hpo::Terms;
-use crate::log::{Assertion, Case, Statement, View, active};
-use crate::profile::Profiles;
+use crate::log::{Assertion, Case, Cause, Statement, View, active};
+use crate::profile::{FindingRow, Profiles};
 use crate::space::{Counted, Space};
 use crate::state::{Implied, Levels};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,11 @@ pub struct Knowledge {
     /// Diseases and terms of the Human Phenotype Ontology, where a site has imported it.
     #[serde(with = "crate::packed")]
     pub phenotypes: Phenotypes,
+    /// What people have accepted from texts, by its number in the log.
+    pub accepted: BTreeMap<u64, Held>,
+    /// The concepts that accepted statements may name.
+    #[serde(skip)]
+    pub concepts: Concepts,
     /// Which finding a level of a test is.
     #[serde(skip)]
     pub levels: Levels,
@@ -68,6 +74,8 @@ impl Knowledge {
             None => Ok(Self {
                 own: Space::of_tables(profiles),
                 phenotypes: Phenotypes::default(),
+                accepted: BTreeMap::new(),
+                concepts: Concepts::new(sources),
                 implied: Implied::new(sources, &levels),
                 levels,
             }),
@@ -87,12 +95,9 @@ impl Knowledge {
     pub fn absorb(&mut self, assertion: &Assertion) {
         match &assertion.said {
             Statement::Case(case) => self.learn(&assertion.source, case),
-            Statement::Finding(row) => {
-                let disease = self.own.diseases.entry(Arc::clone(&row.disease)).or_default();
-                let rows = disease.findings.entry(row.finding.clone()).or_default();
-                rows.push(row.evidence.clone());
-                rows.sort_by(|a, b| a.source.cmp(&b.source));
-            }
+            Statement::Finding(row) => self.own.state(row),
+            Statement::Accepted(said) => self.hold(assertion, said.clone()),
+            Statement::Cause(step) => self.hold(assertion, step_of(step)),
             Statement::Term(term) => {
                 self.phenotypes.terms.edition = assertion.source.to_string();
                 self.phenotypes
@@ -106,12 +111,38 @@ impl Knowledge {
                 disease.name = Arc::clone(&annotated.name);
                 disease.annotations.clone_from(&annotated.annotations);
             }
-            Statement::Cause(_)
-            | Statement::Accepted(_)
-            | Statement::RetractAssertion(_)
-            | Statement::RetractSource(_)
-            | Statement::RetractCase(_) => {}
+            Statement::RetractAssertion(_) | Statement::RetractSource(_) | Statement::RetractCase(_) => {}
         }
+    }
+
+    /// Keeps an accepted statement; one on a finding is counted at its disease, if it can be read.
+    fn hold(&mut self, assertion: &Assertion, said: Accepted) {
+        let held = Held {
+            source: Arc::clone(&assertion.source),
+            date: assertion.date,
+            by: Arc::clone(&assertion.by),
+            said,
+        };
+        self.let_go(assertion.id);
+        if let Some(row) = self.finding_of(&held) {
+            self.own.state(&row);
+        }
+        self.accepted.insert(assertion.id, held);
+    }
+
+    /// Takes back an accepted statement by its number; afterwards the knowledge is as if it had never been accepted.
+    pub fn let_go(&mut self, number: u64) {
+        let held = self.accepted.remove(&number);
+        if let Some(row) = held.and_then(|held| self.finding_of(&held)) {
+            self.own.unstate(&row);
+        }
+    }
+
+    fn finding_of(&self, held: &Held) -> Option<FindingRow> {
+        if held.said.kind.as_ref() != "finding" {
+            return None;
+        }
+        finding_row(held, &self.concepts, &self.levels).ok()
     }
 
     fn learn(&mut self, source: &Arc<str>, case: &Case) {
@@ -142,6 +173,20 @@ impl Knowledge {
         if is_empty {
             self.phenotypes.diseases.remove(&case.disease);
         }
+    }
+}
+
+/// A step of a chain as an accepted statement.
+fn step_of(step: &Cause) -> Accepted {
+    let fields = [
+        ("disease", Arc::clone(&step.disease)),
+        ("cause", step.cause.as_str().into()),
+        ("effect", step.effect.as_str().into()),
+    ];
+    Accepted {
+        kind: "cause".into(),
+        fields: fields.map(|(name, value)| (name.into(), value)).into(),
+        ..Accepted::default()
     }
 }
 

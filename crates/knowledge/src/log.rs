@@ -3,6 +3,7 @@
 //! Nothing in it is changed or removed. A retraction is an assertion too: it takes back what stands before it. What is
 //! asked is a *view* of the log: up to a date, without some sources.
 
+use crate::accepted::Accepted;
 use crate::hpo::{Annotated, Term};
 use crate::profile::FindingRow;
 use crate::state::State;
@@ -111,17 +112,6 @@ pub enum Statement {
     RetractCase(Arc<str>),
 }
 
-/// A statement that a person has accepted from a text, as the tables would state it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Accepted {
-    /// `recommendation`, `contraindication`, `interaction`, `adverse-effect`, `dose`, `indication` …
-    pub kind: Arc<str>,
-    /// The concepts it is about, by role.
-    pub fields: BTreeMap<Arc<str>, Arc<str>>,
-    /// The words of the text.
-    pub quote: Arc<str>,
-}
-
 impl Statement {
     /// The word for its kind, in the log and in reports.
     pub fn kind(&self) -> &'static str {
@@ -180,6 +170,9 @@ pub struct View {
     pub without: BTreeSet<Arc<str>>,
 }
 
+/// Cells by column.
+type Fields = BTreeMap<Arc<str>, Arc<str>>;
+
 /// The assertions of a view that are still held, in the order of the log.
 pub fn active<'l>(log: &'l [Assertion], view: &View) -> Vec<&'l Assertion> {
     let seen: Vec<&Assertion> = log
@@ -212,7 +205,20 @@ pub fn active<'l>(log: &'l [Assertion], view: &View) -> Vec<&'l Assertion> {
             newest.insert((&assertion.source, &case.id), assertion.id);
         }
     }
+    // What is accepted again from the same source stands once.
+    let mut accepted: BTreeMap<(&str, &str, &Fields), u64> = BTreeMap::new();
+    for assertion in &seen {
+        if let Statement::Accepted(said) = &assertion.said
+            && !by_id.contains(&assertion.id)
+        {
+            accepted.insert((&assertion.source, &said.kind, &said.fields), assertion.id);
+        }
+    }
     let is_replaced = |assertion: &Assertion| match &assertion.said {
+        Statement::Accepted(said) => {
+            let key = (assertion.source.as_ref(), said.kind.as_ref(), &said.fields);
+            accepted.get(&key) != Some(&assertion.id)
+        }
         Statement::Case(case) => {
             newest.get(&(assertion.source.as_ref(), case.id.as_ref())) != Some(&assertion.id)
         }

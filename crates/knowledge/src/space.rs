@@ -4,8 +4,8 @@
 //! nothing but what the assertions say, in sorted order: the same assertions give the same bytes, in whatever order
 //! they came.
 
-use crate::evidence::{Evidence, Share};
-use crate::profile::{Profile, Profiles, Treatment};
+use crate::evidence::{Evidence, Share, Status};
+use crate::profile::{FindingRow, Profile, Profiles, Treatment};
 use crate::state::State;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ impl Space {
         for disease in space.diseases.values_mut() {
             disease.treatments.sort_by_key(|treatment| treatment.line);
             for evidence in disease.findings.values_mut() {
-                evidence.sort_by(|a, b| a.source.cmp(&b.source));
+                evidence.sort_by(Evidence::order);
             }
         }
         space
@@ -107,13 +107,40 @@ impl Space {
         rest
     }
 
+    /// Adds what one source says of a finding.
+    pub fn state(&mut self, row: &FindingRow) {
+        let disease = self.diseases.entry(Arc::clone(&row.disease)).or_default();
+        let rows = disease.findings.entry(row.finding.clone()).or_default();
+        rows.push(row.evidence.clone());
+        rows.sort_by(Evidence::order);
+    }
+
+    /// Takes out what [`Space::state`] has added; afterwards the space is as if it had never been added.
+    pub fn unstate(&mut self, row: &FindingRow) {
+        let Some(disease) = self.diseases.get_mut(&row.disease) else {
+            return;
+        };
+        let Some(rows) = disease.findings.get_mut(&row.finding) else {
+            return;
+        };
+        if let Some(at) = rows.iter().position(|own| *own == row.evidence) {
+            rows.remove(at);
+        }
+        if rows.is_empty() {
+            disease.findings.remove(&row.finding);
+        }
+        if disease.is_empty() {
+            self.diseases.remove(&row.disease);
+        }
+    }
+
     /// Adds a case that was counted: a finding counts only where it was really looked for.
     pub fn add(&mut self, case: &Counted<'_>) {
         let disease = self.diseases.entry(case.disease.into()).or_default();
         *disease.cases.entry(case.source.into()).or_default() += 1;
         for (finding, there) in case.looked_for() {
             let rows = disease.findings.entry(finding.clone()).or_default();
-            let place = rows.binary_search_by(|row| row.source.as_ref().cmp(case.source));
+            let place = counted_by(rows, case.source);
             let at = place.unwrap_or_else(|at| {
                 rows.insert(at, Evidence::counted(case.source));
                 at
@@ -140,7 +167,7 @@ impl Space {
             let Some(rows) = disease.findings.get_mut(finding) else {
                 continue;
             };
-            if let Ok(at) = rows.binary_search_by(|row| row.source.as_ref().cmp(case.source))
+            if let Ok(at) = counted_by(rows, case.source)
                 && let Some(row) = rows.get_mut(at)
             {
                 row.with -= u32::from(there);
@@ -157,6 +184,12 @@ impl Space {
             self.diseases.remove(case.disease);
         }
     }
+}
+
+/// The place of the row that counts a source's cases, or where it belongs. A text of the same source may stand beside it.
+fn counted_by(rows: &[Evidence], source: &str) -> Result<usize, usize> {
+    let key = (source, Status::Counted);
+    rows.binary_search_by(|row| (row.source.as_ref(), row.status).cmp(&key))
 }
 
 /// A case as it is counted.

@@ -1,11 +1,13 @@
 //! Decision support, for the screens, the command line and other systems: the knowledge that is asked, which kinds of
 //! support are on, and what a signed note teaches.
 
+mod accepting;
 mod learning;
 mod names;
 mod orders;
 mod switches;
 
+pub(crate) use accepting::{FromTexts, NewStatement, Taken};
 pub(crate) use orders::prescriptions_of;
 pub(crate) use switches::{ALL_KINDS, ALLOWED, Kind, Switches, allow, switch};
 
@@ -15,7 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tsumugi_cds::{Differential, Facts, Orders, Patient, Temper};
 use tsumugi_clinical::{Note, StructuredNote};
 use tsumugi_coding::{Coder, Record};
-use tsumugi_knowledge::{Chains, CriteriaBook, DrugBook, Guidelines, Implied, Knowledge, Levels, Space};
+use tsumugi_knowledge::{
+    AbnormalState, Chains, Concepts, CriteriaBook, DrugBook, Guidelines, Implied, Knowledge, Levels, Shelf,
+    Space,
+};
 use tsumugi_records::{Population, Store};
 use tsumugi_terminology::{Units, embedded_files, knowledge_edition, sources_of};
 
@@ -31,12 +36,12 @@ pub(crate) struct Advice {
     pub(crate) units: Units,
     pub(crate) levels: Levels,
     implied: Implied,
-    pub(crate) chains: Chains,
-    pub(crate) guidelines: Guidelines,
-    pub(crate) drugs: DrugBook,
+    concepts: Concepts,
+    /// What the tables alone say of drugs, chains and recommendations.
+    tables: Arc<Shelf>,
     pub(crate) criteria: CriteriaBook,
     learned: RwLock<Learned>,
-    /// Held while a case is learned: two notes signed at once teach one after the other.
+    /// Held while something is learned or accepted: two at once change it one after the other.
     learning: Mutex<()>,
 }
 
@@ -55,6 +60,8 @@ pub(crate) struct Living {
     pub(crate) own: Space,
     pub(crate) differential: Differential,
     pub(crate) orders: Orders,
+    /// What people have accepted from texts, with what it joins.
+    pub(crate) texts: Arc<FromTexts>,
     /// Edition of the tables, and the number of the newest assertion: what answers name.
     pub(crate) edition: String,
 }
@@ -66,10 +73,13 @@ impl Advice {
         let sources = sources_of(&files);
         let tables = Knowledge::new(&sources).context("the embedded knowledge is broken")?;
         let (levels, implied) = (tables.levels.clone(), tables.implied.clone());
+        let concepts = tables.concepts.clone();
         let mut mistakes = Vec::new();
-        let chains = Chains::new(&sources, &levels, &mut mistakes);
-        let guidelines = Guidelines::new(&sources, &mut mistakes);
-        let drugs = DrugBook::new(&sources, &mut mistakes);
+        let shelf = Arc::new(Shelf {
+            chains: Chains::new(&sources, &levels, &mut mistakes),
+            guidelines: Guidelines::new(&sources, &mut mistakes),
+            drugs: DrugBook::new(&sources, &mut mistakes),
+        });
         let criteria = CriteriaBook::new(&sources, coder.vocabulary(), &mut mistakes);
         let units = Units::new(&sources, &mut mistakes);
         if let Some(first) = mistakes.first() {
@@ -77,8 +87,16 @@ impl Advice {
         }
         let library = Library::open(store, tables, &knowledge_edition(&files))?;
         let edition = library.edition();
+        let texts = FromTexts::new(&shelf, library.knowledge.accepted, &concepts, &levels);
+        for refused in &texts.refused {
+            tracing::warn!("{refused}; it is not used");
+        }
+        let texts = Arc::new(texts);
         let all = library.knowledge.own;
-        let living = |own: Space| Arc::new(Living::new(&coder, &implied, own, edition.clone()));
+        let living = |own: Space| {
+            let texts = Arc::clone(&texts);
+            Arc::new(Living::new(&coder, &implied, own, texts, edition.clone()))
+        };
         let learned = if all.has_cases_of(DUMMIES) {
             Learned {
                 real: living(all.without(DUMMIES)),
@@ -95,9 +113,8 @@ impl Advice {
             units,
             levels,
             implied,
-            chains,
-            guidelines,
-            drugs,
+            concepts,
+            tables: shelf,
             criteria,
             learned: RwLock::new(learned),
             learning: Mutex::new(()),
@@ -118,6 +135,11 @@ impl Advice {
             Population::Real => &learned.real,
             Population::Dummy => &learned.dummy,
         })
+    }
+
+    /// An abnormal state of the causal chains by its id.
+    pub(crate) fn abnormal_state(&self, id: &str) -> Option<&AbnormalState> {
+        self.tables.chains.state(id)
     }
 
     /// The state of a patient: the record, and the note that is being written.
@@ -157,13 +179,29 @@ impl Advice {
 }
 
 impl Living {
-    fn new(coder: &Coder, implied: &Implied, own: Space, edition: String) -> Self {
+    fn new(coder: &Coder, implied: &Implied, own: Space, texts: Arc<FromTexts>, edition: String) -> Self {
         let vocabulary = coder.vocabulary();
         Self {
             differential: Differential::new(&own, vocabulary, implied, Temper::default()),
             orders: Orders::new(&own, vocabulary, implied),
             own,
+            texts,
             edition,
         }
+    }
+
+    /// Facts of drugs: the tables' and those that were accepted.
+    pub(crate) fn drugs(&self) -> &DrugBook {
+        &self.texts.shelf.drugs
+    }
+
+    /// Recommendations: the tables' and those that were accepted.
+    pub(crate) fn guidelines(&self) -> &Guidelines {
+        &self.texts.shelf.guidelines
+    }
+
+    /// Causal chains: the tables' and the steps that were accepted.
+    pub(crate) fn chains(&self) -> &Chains {
+        &self.texts.shelf.chains
     }
 }

@@ -3,6 +3,8 @@
 
 use crate::chart;
 use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tsumugi_knowledge::snapshot::{self, Origin, SnapshotError};
@@ -37,6 +39,7 @@ impl Library {
             Some(Ok(mut knowledge)) => {
                 knowledge.levels = tables.levels;
                 knowledge.implied = tables.implied;
+                knowledge.concepts = tables.concepts;
                 return Ok(Self { knowledge, origin });
             }
             // The log has gone on, or the program is another: nothing to remark.
@@ -144,6 +147,16 @@ pub(crate) fn append(
         })
         .collect();
     Ok(store.append_assertions(&stamp, new?)?)
+}
+
+/// SHA-256 of a text, hexadecimal.
+pub(crate) fn digest_of(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// Reads a text file whole, naming it where that fails.

@@ -4,14 +4,20 @@
 //! Which heading opens what, and which words say how strongly, are tables (`knowledge/reading`). The names of drugs,
 //! diseases and findings are those that the engine reads in any note.
 
+mod parts;
+mod standing;
+
+pub(crate) use parts::{ReadingRules, guess, text_of};
+pub(crate) use standing::{Standing, standing};
+
 use crate::advice::{Advice, Living};
+use crate::library::digest_of;
+use parts::{PREFACE, folded, parts};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{Because, Certainty, Event, EventKind, Note, Polarity, Span, StructuredNote};
-use tsumugi_knowledge::Accepted;
-use tsumugi_tables::{Source, Table};
-use unicode_normalization::UnicodeNormalization as _;
+use tsumugi_knowledge::{Accepted, Locator};
 
 /// A statement that a text seems to make.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,145 +34,8 @@ pub(crate) struct Proposal {
     pub(crate) sure: f64,
 }
 
-/// The tables of `knowledge/reading`.
-#[derive(Debug, Default)]
-pub(crate) struct ReadingRules {
-    parts: Vec<(String, String)>,
-    cues: Vec<(String, String)>,
-}
-
-/// A stretch of the text under one heading.
-struct Part<'t> {
-    kind: String,
-    start: u32,
-    text: &'t str,
-}
-
 /// What kind of text it is where no heading says so.
 pub(crate) const KINDS: [&str; 3] = ["guideline", "insert", "abstract"];
-
-impl ReadingRules {
-    /// Reads the tables.
-    pub(crate) fn new(sources: &[Source<'_>]) -> Self {
-        let mut rules = Self::default();
-        for source in sources {
-            let (list, column) = match source.path {
-                "knowledge/reading/parts.tsv" => (&mut rules.parts, "kind"),
-                "knowledge/reading/cues.tsv" => (&mut rules.cues, "says"),
-                _ => continue,
-            };
-            for row in Table::parse(*source, &mut Vec::new()).rows() {
-                list.push((folded(row.get("form")), row.get(column).to_owned()));
-            }
-        }
-        for list in [&mut rules.parts, &mut rules.cues] {
-            list.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
-        }
-        rules
-    }
-
-    fn part(&self, heading: &str) -> Option<&str> {
-        let heading = folded(heading);
-        let found = self
-            .parts
-            .iter()
-            .filter(|(form, _)| !form.starts_with('<'))
-            .find(|(form, _)| heading.contains(form.as_str()));
-        found.map(|(_, kind)| kind.as_str())
-    }
-
-    fn element(&self, name: &str) -> Option<&str> {
-        let name = format!("<{}", name.to_ascii_lowercase());
-        let found = self
-            .parts
-            .iter()
-            .find(|(form, _)| name.starts_with(form.as_str()));
-        found.map(|(_, kind)| kind.as_str())
-    }
-
-    /// What the words of a sentence say; each word counts once, the longest first.
-    fn says(&self, sentence: &str) -> Vec<&str> {
-        let mut rest = folded(sentence);
-        let mut said = Vec::new();
-        for (form, says) in &self.cues {
-            if rest.contains(form.as_str()) {
-                said.push(says.as_str());
-                rest = rest.replace(form.as_str(), " ");
-            }
-        }
-        said
-    }
-}
-
-/// Width and case as the tables have them.
-fn folded(text: &str) -> String {
-    text.nfkc().collect::<String>().to_ascii_lowercase()
-}
-
-/// The text of an insert's XML with a heading line before each part that the tables know; other files as they are.
-pub(crate) fn text_of(rules: &ReadingRules, contents: &str) -> Result<String, String> {
-    if !contents.trim_start().starts_with('<') {
-        return Ok(contents.to_owned());
-    }
-    let document = roxmltree::Document::parse(contents).map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    write_element(rules, document.root_element(), &mut text);
-    Ok(text)
-}
-
-fn write_element(rules: &ReadingRules, node: roxmltree::Node<'_, '_>, text: &mut String) {
-    if let Some(kind) = rules.element(node.tag_name().name()) {
-        text.extend(["\n[", kind, "]\n"]);
-    }
-    for child in node.children() {
-        if child.is_element() {
-            write_element(rules, child, text);
-        } else if let Some(words) = child.text().map(str::trim).filter(|words| !words.is_empty()) {
-            text.push_str(words);
-            text.push('\n');
-        }
-    }
-}
-
-/// The longest line that can be a heading, in characters.
-const HEADING: usize = 24;
-
-/// Cuts a text at its headings; `kind` holds before the first.
-fn parts<'t>(rules: &ReadingRules, kind: &str, text: &'t str) -> Vec<Part<'t>> {
-    let first = match kind {
-        "guideline" => "recommendation",
-        "abstract" => "result",
-        _ => "none",
-    };
-    let mut parts = vec![Part {
-        kind: first.to_owned(),
-        start: 0,
-        text: "",
-    }];
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let bare = line.trim();
-        let marked = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        let is_short = !bare.is_empty() && bare.chars().count() <= HEADING;
-        let heading = match marked {
-            Some(kind) => Some(kind.to_owned()),
-            None if is_short => rules.part(bare).map(ToOwned::to_owned),
-            None => None,
-        };
-        let length = line.chars().count() as u32;
-        parts.push(Part {
-            kind: heading
-                .clone()
-                .or_else(|| parts.last().map(|part| part.kind.clone()))
-                .unwrap_or_default(),
-            start: at,
-            text: if heading.is_some() { "" } else { line },
-        });
-        at += length;
-    }
-    parts.retain(|part| !part.text.trim().is_empty() && part.kind != "none");
-    parts
-}
 
 /// Reads a text; `subject` is the drug of an insert where the text does not name it.
 pub(crate) fn propose(
@@ -180,6 +49,7 @@ pub(crate) fn propose(
     let mut subject: Option<Arc<str>> = subject.map(Into::into);
     let mut proposals = Vec::new();
     let mut frequency = String::new();
+    let digest: Arc<str> = digest_of(text).into();
     for part in parts(rules, kind, text) {
         let note = Note {
             text: part.text.to_owned(),
@@ -190,8 +60,10 @@ pub(crate) fn propose(
             subject = drugs(&structured).next().or(subject);
             continue;
         }
-        if subject.is_none() && kind == "insert" {
-            subject = drugs(&structured).next();
+        // A drug that is named later is a partner, not the one that the insert is about.
+        if part.kind == PREFACE {
+            subject = subject.or_else(|| drugs(&structured).next());
+            continue;
         }
         for (start, sentence) in sentences(part.text) {
             let said = rules.says(sentence);
@@ -206,19 +78,38 @@ pub(crate) fn propose(
                 subject: subject.as_ref(),
                 quote: sentence.trim(),
             };
-            let inside = events_in(&structured, span);
-            for said in statements(living, &stated, &inside) {
+            let inside = events_in(&structured, span, &part.kind);
+            let (start, end) = (part.start + span.start, part.start + span.end);
+            for (mut said, sure) in statements(living, &stated, &inside) {
+                said.place = Locator {
+                    section: part.section.as_str().into(),
+                    digest: Arc::clone(&digest),
+                    start,
+                    end,
+                    ..Locator::default()
+                };
+                population(advice, &mut said);
                 proposals.push(Proposal {
-                    start: part.start + span.start,
-                    end: part.start + span.end,
-                    names: names(advice, &said.0),
-                    said: said.0,
-                    sure: said.1,
+                    start,
+                    end,
+                    names: names(advice, &said),
+                    said,
+                    sure,
                 });
             }
         }
     }
     proposals
+}
+
+/// Says in words for whom a recommendation is: the names of what the patient must have.
+pub(crate) fn population(advice: &Advice, said: &mut Accepted) {
+    if said.kind.as_ref() != "recommendation" {
+        return;
+    }
+    if let Some(names) = names(advice, said).remove("applies") {
+        said.fields.insert("population".into(), names.into());
+    }
 }
 
 fn is_frequency(word: &str) -> bool {
@@ -242,67 +133,66 @@ fn statements(living: &Living, stated: &Stated<'_>, events: &[&Event]) -> Vec<(A
         wanted.copied().collect()
     };
     let conditions = of(&[EventKind::Condition, EventKind::Finding]);
-    let medicines = of(&[EventKind::Medication]);
-    let about = |kind: &str, fields: Fields<'_>, sure: f64| (accepted(kind, fields, stated.quote), sure);
-    let drug = || {
-        (
-            "drug",
-            stated.subject.map(ToString::to_string).unwrap_or_default(),
-        )
+    match (stated.part, stated.subject) {
+        ("recommendation", _) => recommendation(stated, events, &conditions).into_iter().collect(),
+        ("result", _) => shares(living, stated, &conditions),
+        (_, Some(drug)) => of_drug(stated, drug, &conditions, &of(&[EventKind::Medication])),
+        (_, None) => Vec::new(),
+    }
+}
+
+/// What an insert states of its drug.
+fn of_drug(
+    stated: &Stated<'_>,
+    drug: &Arc<str>,
+    conditions: &[&Event],
+    medicines: &[&Event],
+) -> Vec<(Accepted, f64)> {
+    let drug = drug.as_ref();
+    let about = |kind: &str, mut fields: Fields<'_>, sure: f64| {
+        fields.push(("drug", drug.to_owned()));
+        (accepted(kind, fields, stated.quote), sure)
     };
-    let has_subject = stated.subject.is_some();
+    let each =
+        |state: &dyn Fn(&Event) -> (Accepted, f64)| conditions.iter().map(|event| state(event)).collect();
     match stated.part {
-        "contraindication" if has_subject => conditions
-            .iter()
-            .map(|event| about("contraindication", vec![drug(), ("condition", id(event))], 0.8))
-            .collect(),
-        "indication" if has_subject => conditions
-            .iter()
-            .map(|event| about("indication", vec![drug(), ("condition", id(event))], 0.8))
-            .collect(),
-        "contraindicated-combination" | "combination" if has_subject => {
-            let severity = if stated.part == "combination" {
-                "moderate"
-            } else {
-                "contraindicated"
-            };
-            medicines
-                .iter()
-                .filter(|event| {
-                    stated
-                        .subject
-                        .is_none_or(|own| own.as_ref() != event.concept.as_str())
-                })
-                .map(|event| {
-                    let fields = vec![drug(), ("partner", id(event)), ("severity", severity.to_owned())];
-                    about("interaction", fields, 0.8)
-                })
-                .collect()
+        "contraindication" => each(&|event| {
+            let severity = ("severity", "contraindicated".to_owned());
+            about("contraindication", vec![("condition", id(event)), severity], 0.8)
+        }),
+        "indication" => each(&|event| about("indication", vec![("condition", id(event))], 0.8)),
+        "adverse-effect" | "serious-adverse-effect" => each(&|event| {
+            let is_plain = stated.part == "adverse-effect";
+            let gravity = if is_plain { "plain" } else { "serious" };
+            let frequency = Some(stated.frequency).filter(|word| !word.is_empty());
+            let fields = vec![
+                ("effect", id(event)),
+                ("frequency", frequency.unwrap_or("unknown").to_owned()),
+                ("gravity", gravity.to_owned()),
+            ];
+            about("adverse-effect", fields, 0.75)
+        }),
+        "pregnancy" | "lactation" => {
+            let level = stated.said.iter().find_map(|word| match *word {
+                "prohibit" => Some("contraindicated"),
+                word => word.strip_prefix("level-"),
+            });
+            let statement = level.map(|level| {
+                let situation = ("situation", stated.part.to_owned());
+                about("reproduction", vec![situation, ("level", level.to_owned())], 0.6)
+            });
+            statement.into_iter().collect()
         }
-        "adverse-effect" | "serious-adverse-effect" if has_subject => conditions
-            .iter()
-            .map(|event| {
-                let gravity = if stated.part == "adverse-effect" {
-                    "plain"
-                } else {
-                    "serious"
-                };
-                let frequency = if stated.frequency.is_empty() {
-                    "unknown"
-                } else {
-                    stated.frequency
-                };
-                let fields = vec![
-                    drug(),
-                    ("effect", id(event)),
-                    ("frequency", frequency.to_owned()),
-                    ("gravity", gravity.to_owned()),
-                ];
-                about("adverse-effect", fields, 0.75)
-            })
-            .collect(),
-        "recommendation" => recommendation(stated, events, &conditions).into_iter().collect(),
-        "result" => shares(living, stated, &conditions),
+        "contraindicated-combination" | "combination" => {
+            let is_caution = stated.part == "combination";
+            let severity = if is_caution { "moderate" } else { "contraindicated" };
+            let partners = medicines.iter().filter(|event| drug != event.concept.as_str());
+            let partners = partners.map(|event| {
+                let fields = vec![("partner", id(event)), ("severity", severity.to_owned())];
+                about("interaction", fields, 0.8)
+            });
+            partners.collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -414,12 +304,20 @@ fn accepted(kind: &str, fields: Fields<'_>, quote: &str) -> Accepted {
             .map(|(name, value)| (name.into(), value.into()))
             .collect(),
         quote: quote.into(),
+        place: Locator::default(),
     }
 }
 
-fn names(advice: &Advice, said: &Accepted) -> BTreeMap<Arc<str>, String> {
+pub(crate) fn names(advice: &Advice, said: &Accepted) -> BTreeMap<Arc<str>, String> {
     let vocabulary = advice.coder.vocabulary();
-    let name = |id: &str| vocabulary.concept(id).map(|concept| concept.name.to_string());
+    let name = |id: &str| {
+        let (concept, level) = match id.split_once('=') {
+            Some((concept, level)) => (concept, Some(level)),
+            None => (id, None),
+        };
+        let name = vocabulary.concept(concept)?.name.to_string();
+        Some(level.map_or(name.clone(), |level| format!("{name} {level}")))
+    };
     said.fields
         .iter()
         .filter_map(|(field, value)| {
@@ -455,7 +353,7 @@ fn sentences(text: &str) -> Vec<(u32, &str)> {
 }
 
 /// Events whose words stand in a stretch.
-fn events_in(note: &StructuredNote, span: Span) -> Vec<&Event> {
+fn events_in<'n>(note: &'n StructuredNote, span: Span, part: &str) -> Vec<&'n Event> {
     let is_inside = |event: &&Event| {
         event.because.iter().any(|reason| match reason {
             Because::Entity { entity } => note
@@ -466,103 +364,20 @@ fn events_in(note: &StructuredNote, span: Span) -> Vec<&Event> {
         })
     };
     let stated = note.events.iter().filter(is_inside);
+    // Who may be pregnant, or may have it, must not get the drug either.
+    let counts_when_suspected = part == "contraindication";
+    let mut stated: Vec<&Event> = stated
+        .filter(|event| {
+            event.certainty != Certainty::Suspected
+                || event.kind == EventKind::Medication
+                || counts_when_suspected
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    stated.retain(|event| seen.insert((event.kind, event.concept.clone())));
     stated
-        .filter(|event| event.certainty != Certainty::Suspected || event.kind == EventKind::Medication)
-        .collect()
 }
 
 #[cfg(test)]
 #[expect(clippy::non_ascii_literal, reason = "texts are Japanese")]
-mod tests {
-    use super::*;
-    use tsumugi_terminology::{embedded_files, sources_of};
-
-    fn read(kind: &str, subject: Option<&str>, text: &str) -> Vec<Proposal> {
-        let files = embedded_files();
-        let rules = ReadingRules::new(&sources_of(&files));
-        let advice = Advice::embedded().unwrap();
-        let living = advice.living(tsumugi_records::Population::Real);
-        let text = text_of(&rules, text).unwrap();
-        propose(&advice, &living, &rules, kind, subject, &text)
-    }
-
-    fn fields(proposal: &Proposal) -> Vec<String> {
-        let fields = proposal.said.fields.iter();
-        let mut list = vec![proposal.said.kind.to_string()];
-        list.extend(fields.map(|(name, value)| format!("{name}={value}")));
-        list
-    }
-
-    #[test]
-    fn an_insert_proposes_what_its_headings_say() {
-        let text = "2. 禁忌\n2.1 重症筋無力症の患者\n10.1 併用禁忌\nイトラコナゾール\n11.1 重大な副作用\n横紋筋融解症(頻度不明)\n18. 薬効薬理\n発熱を抑える。\n";
-        let proposals = read("insert", Some("drug.telithromycin"), text);
-        let all: Vec<Vec<String>> = proposals.iter().map(fields).collect();
-        assert_eq!(
-            all,
-            [
-                vec![
-                    "contraindication",
-                    "condition=myasthenia-gravis",
-                    "drug=drug.telithromycin"
-                ],
-                vec![
-                    "interaction",
-                    "drug=drug.telithromycin",
-                    "partner=drug.itraconazole",
-                    "severity=contraindicated"
-                ],
-                vec![
-                    "adverse-effect",
-                    "drug=drug.telithromycin",
-                    "effect=rhabdomyolysis",
-                    "frequency=unknown",
-                    "gravity=serious"
-                ],
-            ]
-        );
-        let quoted: String = text
-            .chars()
-            .skip(proposals[0].start as usize)
-            .take((proposals[0].end - proposals[0].start) as usize)
-            .collect();
-        assert!(quoted.contains("重症筋無力症"), "{quoted}");
-    }
-
-    #[test]
-    fn a_guideline_proposes_its_recommendations_with_their_strength() {
-        let text = "急性胆嚢炎に対して早期の腹腔鏡下胆嚢摘出術を行うことを強く推奨する(エビデンスの確実性:中)。\n背景を述べる。\n";
-        let proposals = read("guideline", None, text);
-        assert_eq!(proposals.len(), 1);
-        let said = fields(&proposals[0]);
-        assert!(
-            said.contains(&"applies=acute-cholecystitis".to_owned()),
-            "{said:?}"
-        );
-        assert!(said.contains(&"strength=strong".to_owned()), "{said:?}");
-        assert!(said.contains(&"certainty=moderate".to_owned()), "{said:?}");
-        assert_eq!(read("guideline", None, "この章では背景を述べる。"), []);
-    }
-
-    #[test]
-    fn the_xml_of_an_insert_is_read_by_its_elements() {
-        let xml = "<PackIns><GenericName><Lang>ワルファリンカリウム</Lang></GenericName><ContraIndications><Item>出血している患者、妊婦</Item></ContraIndications></PackIns>";
-        let proposals = read("insert", None, xml);
-        assert!(
-            proposals
-                .iter()
-                .all(|proposal| proposal.said.fields["drug"].as_ref() == "drug.warfarin"),
-            "{proposals:?}"
-        );
-        assert!(!proposals.is_empty());
-        let rules = ReadingRules::default();
-        assert!(text_of(&rules, "<a><b></a>").is_err());
-    }
-
-    #[test]
-    fn a_share_is_read_from_percent_and_counts() {
-        assert_eq!(share_in("発熱は82.5%に"), Some("82.5%".to_owned()));
-        assert_eq!(share_in("発熱(30/45例)"), Some("30/45".to_owned()));
-        assert_eq!(share_in("発熱が多い"), None);
-    }
-}
+mod tests;

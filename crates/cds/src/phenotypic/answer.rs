@@ -148,7 +148,7 @@ impl Answer<'_> {
         let (count, divisor) = (places.len() as f64, Self::divisor(&self.read.observed));
         let (mut rows, mut cursor) = (Vec::new(), self.plan.cursor(0));
         let mut findings = Vec::with_capacity(self.model.about.len());
-        for block in blocks(self.model.about.len() as u32, BLOCK) {
+        for block in blocks(0..self.model.about.len() as u32, BLOCK) {
             let width = block.len();
             self.plan.fill(block, &mut cursor, &mut rows);
             let mut sums = vec![0.0; width];

@@ -6,7 +6,7 @@ use super::hierarchy::Hierarchy;
 use super::learned::{Counting, Learned};
 use super::lists::{Lists, Tally};
 use super::onset::{self, BINS, Onset};
-use super::ratio::{self, Columns};
+use super::ratio::{self, Columns, Plan};
 use super::{About, Cases, Phenotypic};
 use std::ops::Range;
 use tsumugi_knowledge::Phenotypes;
@@ -42,9 +42,15 @@ pub(super) fn compile(phenotypes: &Phenotypes) -> Phenotypic {
     let general = General::new(&hierarchy, &described, &learned);
     let diseases = described.iter().zip(&learned);
     let shares = diseases.map(|(described, learned)| shares_of(described, learned.as_ref()));
-    let columns = Columns::new(&hierarchy, &general, shares);
-    let richness = richness(&hierarchy, &general, &columns, described.len() as u32);
-    let excluded = exclusions(&hierarchy, &general, &described, &learned);
+    // What exclusions say needs no columns.
+    let (columns, richness, excluded) = std::thread::scope(|scope| {
+        let exclusions = || exclusions(&hierarchy, &general, &described, &learned);
+        let beside = scope.spawn(exclusions);
+        let columns = Columns::new(&hierarchy, &general, shares);
+        let richness = richness(&hierarchy, &general, &columns, described.len() as u32);
+        let excluded = beside.join().unwrap_or_else(|_| exclusions());
+        (columns, richness, excluded)
+    });
     let is_learned = learned.iter().any(Option::is_some);
     let about = described
         .into_iter()
@@ -121,12 +127,27 @@ fn richness(hierarchy: &Hierarchy, general: &General, columns: &Columns, disease
         .iter()
         .map(|term| general.draw.get(*term as usize).copied().unwrap_or(0.0))
         .collect();
-    let (mut rows, mut cursor) = (Vec::new(), plan.cursor(0));
-    let mut richness = Vec::with_capacity(diseases as usize);
-    for block in blocks(diseases, BLOCK) {
+    let of = |part: Range<u32>| richness_of(&plan, &draws, blocks(part, BLOCK));
+    // Each disease for itself, so that two threads come to the same.
+    let middle = diseases / 2 / BLOCK * BLOCK;
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| of(middle..diseases));
+        let mut richness = of(0..middle);
+        richness.extend(beside.join().unwrap_or_else(|_| of(middle..diseases)));
+        richness
+    })
+}
+
+/// What the diseases of blocks gain, which follow each other.
+fn richness_of(plan: &Plan<'_>, draws: &[f64], blocks: impl Iterator<Item = Range<u32>>) -> Vec<f64> {
+    let mut blocks = blocks.peekable();
+    let first = blocks.peek().map_or(0, |block| block.start);
+    let (mut rows, mut cursor) = (Vec::new(), plan.cursor(first));
+    let mut richness = Vec::new();
+    for block in blocks {
         plan.fill(block.clone(), &mut cursor, &mut rows);
         let mut expected = vec![0.0; block.len()];
-        let rows = rows.chunks_exact(block.len()).zip(&draws);
+        let rows = rows.chunks_exact(block.len()).zip(draws);
         for (row, draw) in rows.filter(|(_, draw)| **draw > 0.0) {
             for (sum, ratio) in expected.iter_mut().zip(row) {
                 *sum += draw * f64::from(*ratio);
@@ -140,10 +161,11 @@ fn richness(hierarchy: &Hierarchy, general: &General, columns: &Columns, disease
     richness
 }
 
-/// The diseases in blocks.
-pub(super) fn blocks(diseases: u32, width: u32) -> impl Iterator<Item = Range<u32>> {
-    let starts = (0..diseases).step_by(width as usize);
-    starts.map(move |start| start..(start + width).min(diseases))
+/// The diseases of a stretch in blocks.
+pub(super) fn blocks(diseases: Range<u32>, width: u32) -> impl Iterator<Item = Range<u32>> {
+    let end = diseases.end;
+    let starts = diseases.step_by(width as usize);
+    starts.map(move |start| start..(start + width).min(end))
 }
 
 /// What the exclusion of a term says about the diseases that have real counts of it.

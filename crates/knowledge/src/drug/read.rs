@@ -5,10 +5,10 @@ use super::{
     Frequency, Impairment, Indication, Interaction, Likelihood, Objection, Organ, OrganDose, Population,
     Reproduction, Role, Rows, Safety, Severity, Situation, UsualDose,
 };
-use crate::evidence::Status;
+use crate::accepted::{Cells, Concepts};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tsumugi_tables::{Mistake, Row, Source, Table, parse_names};
+use tsumugi_tables::{Mistake, Source, Table, parse_names};
 
 /// The folders below `knowledge/`.
 const FOLDERS: &[(&str, Folder)] = &[
@@ -24,7 +24,7 @@ const FOLDERS: &[(&str, Folder)] = &[
 ];
 
 #[derive(Clone, Copy)]
-enum Folder {
+pub(super) enum Folder {
     Indications,
     Contraindications,
     Interactions,
@@ -37,18 +37,23 @@ enum Folder {
 }
 
 /// What rows are checked against.
-struct Known<'a> {
-    ids: BTreeSet<&'a str>,
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Known {
+    concepts: Concepts,
     /// UCUM unit of every form of a unit.
-    units: BTreeMap<&'a str, &'a str>,
+    units: Arc<BTreeMap<Arc<str>, Arc<str>>>,
     /// Words that say that a dose is for a week or longer.
     weekly: Vec<Box<str>>,
 }
 
-/// A row of a table with its path.
-struct Place<'r, 't, 'a> {
-    path: &'a str,
-    row: &'r Row<'t, 'a>,
+/// A row of a table, or an accepted statement, with its path.
+pub(super) struct Place<'p> {
+    /// Table.
+    pub(super) path: &'p str,
+    /// Line of the table; number of the statement.
+    pub(super) line: u32,
+    /// What it holds.
+    pub(super) cells: &'p dyn Cells,
 }
 
 pub(super) fn book(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> DrugBook {
@@ -75,14 +80,15 @@ pub(super) fn book(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> DrugB
         }
     }
     mirror(&mut book.cross_allergies);
+    book.known = known;
     book
 }
 
-fn read_each<'a>(
-    source: Source<'a>,
+fn read_each(
+    source: Source<'_>,
     folder: &str,
     mistakes: &mut Vec<Mistake>,
-    mut read: impl FnMut(&Place<'_, '_, 'a>) -> Result<(), String>,
+    mut read: impl FnMut(&Place<'_>) -> Result<(), String>,
 ) {
     if !source.path.starts_with(folder) {
         return;
@@ -91,7 +97,8 @@ fn read_each<'a>(
     for row in table.rows() {
         let place = Place {
             path: source.path,
-            row: &row,
+            line: row.line,
+            cells: &row,
         };
         if let Err(message) = read(&place) {
             mistakes.push(Mistake::new(source.path, row.line, message));
@@ -99,34 +106,28 @@ fn read_each<'a>(
     }
 }
 
-impl<'a> Known<'a> {
-    fn new(sources: &[Source<'a>]) -> Self {
-        let mut known = Self {
-            ids: BTreeSet::new(),
-            units: BTreeMap::new(),
-            weekly: Vec::new(),
-        };
-        for source in sources {
+impl Known {
+    fn new(sources: &[Source<'_>]) -> Self {
+        let mut units = BTreeMap::new();
+        for source in sources.iter().filter(|source| source.path == "lexicon/units.tsv") {
             let lines = source.text.split('\n');
-            let rows = lines.filter(|line| !line.starts_with('#')).skip(1);
-            if source.path.starts_with("terminology/") {
-                known.ids.extend(rows.filter_map(|line| line.split('\t').next()));
-            } else if source.path == "lexicon/units.tsv" {
-                for line in rows {
-                    let mut cells = line.split('\t');
-                    if let (Some(form), Some(ucum)) = (cells.next(), cells.next()) {
-                        known.units.entry(form).or_insert(ucum);
-                    }
+            for line in lines.filter(|line| !line.starts_with('#')).skip(1) {
+                let mut cells = line.split('\t');
+                if let (Some(form), Some(ucum)) = (cells.next(), cells.next()) {
+                    units.entry(Arc::from(form)).or_insert_with(|| Arc::from(ucum));
                 }
             }
         }
-        known.ids.remove("");
-        known
+        Self {
+            concepts: Concepts::new(sources),
+            units: Arc::new(units),
+            weekly: Vec::new(),
+        }
     }
 
     /// The UCUM unit of a written one.
     fn unit(&self, written: &str) -> Arc<str> {
-        self.units.get(written).copied().unwrap_or(written).into()
+        self.units.get(written).map_or_else(|| written.into(), Arc::clone)
     }
 
     /// Whether the first sentence of a note says that the dose is for a week or longer; later ones may tell of others.
@@ -137,17 +138,17 @@ impl<'a> Known<'a> {
     }
 }
 
-impl Place<'_, '_, '_> {
-    fn concept(&self, known: &Known<'_>, column: &str) -> Result<Arc<str>, String> {
-        let id = self.row.get(column);
-        if known.ids.contains(id) {
-            return Ok(id.into());
-        }
-        Err(format!("{column}: no concept has the id \"{id}\""))
+impl Place<'_> {
+    fn get(&self, column: &str) -> &str {
+        self.cells.cell(column)
+    }
+
+    fn concept(&self, known: &Known, column: &str) -> Result<Arc<str>, String> {
+        known.concepts.known(column, self.get(column))
     }
 
     /// A drug or class.
-    fn drug(&self, known: &Known<'_>, column: &str) -> Result<Arc<str>, String> {
+    fn drug(&self, known: &Known, column: &str) -> Result<Arc<str>, String> {
         let id = self.concept(known, column)?;
         if id.starts_with("drug.") || id.starts_with("class.") {
             return Ok(id);
@@ -156,26 +157,26 @@ impl Place<'_, '_, '_> {
     }
 
     fn one_of<T: Copy>(&self, column: &str, words: &[(&str, T)]) -> Result<T, String> {
-        let cell = self.row.get(column);
+        let cell = self.get(column);
         word(words, cell).ok_or_else(|| format!("unknown {column} \"{cell}\""))
     }
 
     /// A number of 0 or more.
     fn number(&self, column: &str) -> Result<f64, String> {
-        let number = self.row.get(column).parse::<f64>().ok();
+        let number = self.get(column).parse::<f64>().ok();
         number
             .filter(|number| *number >= 0.0 && number.is_finite())
             .ok_or_else(|| format!("{column} is no number of 0 or more"))
     }
 
     fn basis(&self) -> Result<Basis, String> {
-        let status = self.row.get("status");
+        let status = self.cells.status();
         Ok(Basis {
             table: self.path.into(),
-            line: self.row.line,
-            status: Status::parse(status).ok_or_else(|| format!("unknown status \"{status}\""))?,
-            source: self.row.get("source").into(),
-            note: self.row.get("note").into(),
+            line: self.line,
+            status: status.ok_or_else(|| format!("unknown status \"{}\"", self.get("status")))?,
+            source: self.get("source").into(),
+            note: self.get("note").into(),
         })
     }
 }
@@ -191,8 +192,7 @@ fn add<T>(rows: &mut Rows<T>, id: Arc<str>, row: T) {
     rows.entry(id).or_default().push(row);
 }
 
-fn support(book: &mut DrugBook, place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<(), String> {
-    let row = place.row;
+fn support(book: &mut DrugBook, place: &Place<'_>, known: &Known) -> Result<(), String> {
     match place.path.rsplit('/').next() {
         Some("roles.tsv") => {
             let role = place.one_of("role", Role::WORDS)?;
@@ -217,22 +217,23 @@ fn support(book: &mut DrugBook, place: &Place<'_, '_, '_>, known: &Known<'_>) ->
             add(&mut book.agents, exam, place.drug(known, "drug")?);
         }
         Some("wording.tsv") => {
-            book.wording.insert(row.get("key").into(), row.get("text").into());
+            book.wording
+                .insert(place.get("key").into(), place.get("text").into());
         }
         Some("dose_words.tsv") => {
             let says = place.one_of("says", DoseWord::WORDS)?;
-            book.dose_words.push((row.get("form").into(), says));
+            book.dose_words.push((place.get("form").into(), says));
         }
         _ => return Err("no table of this name is read".to_owned()),
     }
     Ok(())
 }
 
-fn fact(
+pub(super) fn fact(
     book: &mut DrugBook,
     folder: Folder,
-    place: &Place<'_, '_, '_>,
-    known: &Known<'_>,
+    place: &Place<'_>,
+    known: &Known,
 ) -> Result<(), String> {
     if let Folder::CrossAllergies = folder {
         let allergy = place.concept(known, "allergy")?;
@@ -261,16 +262,16 @@ fn fact(
     Ok(())
 }
 
-fn contraindication(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<Contraindication, String> {
+fn contraindication(place: &Place<'_>, known: &Known) -> Result<Contraindication, String> {
     const WORDS: &[(&str, Objection)] = &[
         ("caution", Objection::Caution),
         ("contraindicated", Objection::Contraindicated),
     ];
-    let below_age = match place.row.get("below_age") {
+    let below_age = match place.get("below_age") {
         "" => None,
         _ => Some(place.number("below_age")?),
     };
-    let condition = match place.row.get("condition") {
+    let condition = match place.get("condition") {
         "any" if below_age.is_some() => None,
         _ => Some(place.concept(known, "condition")?),
     };
@@ -286,8 +287,8 @@ fn contraindication(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<Cont
 fn interaction(
     rows: &mut Rows<Interaction>,
     drug: Arc<str>,
-    place: &Place<'_, '_, '_>,
-    known: &Known<'_>,
+    place: &Place<'_>,
+    known: &Known,
 ) -> Result<(), String> {
     const WORDS: &[(&str, Severity)] = &[
         ("minor", Severity::Minor),
@@ -311,7 +312,7 @@ fn interaction(
     Ok(())
 }
 
-fn cross_allergy(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<CrossAllergy, String> {
+fn cross_allergy(place: &Place<'_>, known: &Known) -> Result<CrossAllergy, String> {
     const WORDS: &[(&str, Likelihood)] = &[
         ("low", Likelihood::Low),
         ("moderate", Likelihood::Moderate),
@@ -325,7 +326,7 @@ fn cross_allergy(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<CrossAl
 }
 
 /// A pair that is written in one direction holds in the other too, unless that one is written as well.
-fn mirror(rows: &mut Rows<CrossAllergy>) {
+pub(super) fn mirror(rows: &mut Rows<CrossAllergy>) {
     let written: BTreeSet<(Arc<str>, Arc<str>)> = rows
         .iter()
         .flat_map(|(from, rows)| rows.iter().map(|row| (Arc::clone(from), Arc::clone(&row.drug))))
@@ -348,7 +349,7 @@ fn mirror(rows: &mut Rows<CrossAllergy>) {
     }
 }
 
-fn organ_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<OrganDose, String> {
+fn organ_dose(place: &Place<'_>, known: &Known) -> Result<OrganDose, String> {
     const ORGANS: &[(&str, Organ)] = &[("renal", Organ::Renal), ("hepatic", Organ::Hepatic)];
     const ACTIONS: &[(&str, Action)] = &[
         ("none", Action::None),
@@ -365,7 +366,7 @@ fn organ_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<OrganDose,
         Err("from is not less than to".to_owned())
     };
     let organ = place.one_of("organ", ORGANS)?;
-    let measure = place.row.get("measure");
+    let measure = place.get("measure");
     let impairment = match (organ, measure) {
         (Organ::Renal, "egfr") => range().map(|(from, to)| Impairment::Egfr { from, to })?,
         (Organ::Renal, "ccr") => range().map(|(from, to)| Impairment::Clearance { from, to })?,
@@ -373,8 +374,8 @@ fn organ_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<OrganDose,
         (Organ::Hepatic, "child-pugh") => child_pugh(place)?,
         (_, measure) => return Err(format!("unknown measure \"{measure}\" for this organ")),
     };
-    let unit = place.row.get("unit");
-    let max_day = match (place.row.get("max_day"), unit) {
+    let unit = place.get("unit");
+    let max_day = match (place.get("max_day"), unit) {
         ("", "") => None,
         (_, "") => return Err("max_day without a unit".to_owned()),
         _ => Some((place.number("max_day")?, known.unit(unit))),
@@ -388,7 +389,7 @@ fn organ_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<OrganDose,
     })
 }
 
-fn child_pugh(place: &Place<'_, '_, '_>) -> Result<Impairment, String> {
+fn child_pugh(place: &Place<'_>) -> Result<Impairment, String> {
     const CLASSES: &[(&str, char)] = &[("A", 'A'), ("B", 'B'), ("C", 'C')];
     let (from, to) = (place.one_of("from", CLASSES)?, place.one_of("to", CLASSES)?);
     if from <= to {
@@ -397,7 +398,7 @@ fn child_pugh(place: &Place<'_, '_, '_>) -> Result<Impairment, String> {
     Err("from is more severe than to".to_owned())
 }
 
-fn reproduction(place: &Place<'_, '_, '_>) -> Result<Reproduction, String> {
+fn reproduction(place: &Place<'_>) -> Result<Reproduction, String> {
     const SITUATIONS: &[(&str, Situation)] = &[
         ("pregnancy", Situation::Pregnancy),
         ("lactation", Situation::Lactation),
@@ -415,7 +416,7 @@ fn reproduction(place: &Place<'_, '_, '_>) -> Result<Reproduction, String> {
     })
 }
 
-fn adverse_effect(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<AdverseEffect, String> {
+fn adverse_effect(place: &Place<'_>, known: &Known) -> Result<AdverseEffect, String> {
     const FREQUENCIES: &[(&str, Frequency)] = &[
         ("unknown", Frequency::Unknown),
         ("very-rare", Frequency::VeryRare),
@@ -432,16 +433,16 @@ fn adverse_effect(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<Advers
     })
 }
 
-fn usual_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<UsualDose, String> {
+fn usual_dose(place: &Place<'_>, known: &Known) -> Result<UsualDose, String> {
     const POPULATIONS: &[(&str, Population)] = &[("adult", Population::Adult), ("child", Population::Child)];
-    let unit = place.row.get("unit");
+    let unit = place.get("unit");
     let basis = place.basis()?;
-    let max_single = match place.row.get("max_single") {
+    let max_single = match place.get("max_single") {
         "" => None,
         _ => Some(place.number("max_single")?),
     };
     let dose = UsualDose {
-        route: place.row.get("route").into(),
+        route: place.get("route").into(),
         population: place.one_of("population", POPULATIONS)?,
         unit: known.unit(unit),
         unit_name: unit.into(),
@@ -462,7 +463,7 @@ fn usual_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<UsualDose,
     Err("usual_low <= usual_high <= max_day wanted, and a max_day above 0".to_owned())
 }
 
-fn aspects(place: &Place<'_, '_, '_>) -> Result<Vec<Aspect>, String> {
+fn aspects(place: &Place<'_>) -> Result<Vec<Aspect>, String> {
     const ASPECTS: &[(&str, Aspect)] = &[
         ("indication", Aspect::Indication),
         ("contraindication", Aspect::Contraindication),
@@ -474,9 +475,8 @@ fn aspects(place: &Place<'_, '_, '_>) -> Result<Vec<Aspect>, String> {
         ("adverse", Aspect::Adverse),
         ("dose", Aspect::Dose),
     ];
-    place
-        .row
-        .list("kinds")
+    let kinds = place.get("kinds").split('|').filter(|kind| !kind.is_empty());
+    kinds
         .map(|kind| word(ASPECTS, kind).ok_or_else(|| format!("unknown kind \"{kind}\"")))
         .collect()
 }

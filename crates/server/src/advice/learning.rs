@@ -106,15 +106,21 @@ impl Advice {
             }
             let tables = living.edition.split('+').next().unwrap_or_default();
             let edition = library::edition(tables, lesson.head);
-            Arc::new(Living::new(&self.coder, &self.implied, own, edition))
+            let texts = Arc::clone(&living.texts);
+            Arc::new(Living::new(&self.coder, &self.implied, own, texts, edition))
         };
+        self.replace(source != DUMMIES, after);
+    }
+
+    /// Replaces both states by what `after` makes of them; that of real patients only where it `concerns_real` ones.
+    pub(super) fn replace(&self, concerns_real: bool, after: impl Fn(&Living) -> Arc<Living>) {
         let (real, dummy) = (self.living(Population::Real), self.living(Population::Dummy));
         let changed = after(&dummy);
         let learned = Learned {
-            real: match source {
-                DUMMIES => real,
-                _ if Arc::ptr_eq(&real, &dummy) => Arc::clone(&changed),
-                _ => after(&real),
+            real: match concerns_real {
+                false => real,
+                true if Arc::ptr_eq(&real, &dummy) => Arc::clone(&changed),
+                true => after(&real),
             },
             dummy: changed,
         };

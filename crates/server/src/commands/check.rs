@@ -2,7 +2,8 @@
 //! note, orders: [{drug, text}]`. For study and for other systems; it supports a physician's judgement.
 
 use super::line::{BadLine, Line, answer_lines};
-use crate::advice::Advice;
+use super::store::Place;
+use crate::advice::{Advice, Living};
 use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -20,6 +21,8 @@ pub(crate) struct Args {
     /// How standard input is read.
     #[arg(long, default_value = "jsonl", value_parser = ["jsonl"])]
     input: String,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Deserialize)]
@@ -36,13 +39,13 @@ struct Ordered {
 }
 
 /// Checks the orders of every line.
-pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    let advice = Advice::embedded()?;
-    let edition = advice.living(Population::Real).edition.clone();
-    answer_lines(|line| Ok(encounter(&advice, &edition, line)))
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let advice = args.place.advice()?;
+    let living = advice.living(Population::Real);
+    answer_lines(|line| Ok(encounter(&advice, &living, line)))
 }
 
-fn encounter(advice: &Advice, edition: &str, mut line: Line) -> Result<Value, BadLine> {
+fn encounter(advice: &Advice, living: &Living, mut line: Line) -> Result<Value, BadLine> {
     let id = line.id.clone();
     let patient: tsumugi_clinical::Patient = line.field("patient")?.unwrap_or_default();
     let date: Option<Date> = line.field("date")?;
@@ -75,7 +78,7 @@ fn encounter(advice: &Advice, edition: &str, mut line: Line) -> Result<Value, Ba
     without_todays(&mut state, &orders);
     let checks = Checks {
         vocabulary: advice.coder.vocabulary(),
-        book: &advice.drugs,
+        book: living.drugs(),
     };
     let reports = check_all(&checks, &state, &orders);
     let shown = visible(&reports);
@@ -86,7 +89,7 @@ fn encounter(advice: &Advice, edition: &str, mut line: Line) -> Result<Value, Ba
     let all: Vec<Value> = reports.iter().map(|report| report_json(advice, report)).collect();
     Ok(json!({
         "id": id, "interruptive": interruptive, "visible": shown.len(), "orders": all,
-        "edition": edition,
+        "edition": living.edition,
     }))
 }
 
@@ -148,6 +151,7 @@ fn report_json(advice: &Advice, report: &Report) -> Value {
             "against": alert.against.as_ref().map(|against| name(against)),
             "mechanism": alert.mechanism,
             "status": alert.basis.as_ref().map(|basis| basis.status.word()),
+            "source": alert.basis.as_ref().map(|basis| &basis.source),
             "lowered": alert.lowered.map(tsumugi_cds::prescription::Lowered::word),
         })
     };

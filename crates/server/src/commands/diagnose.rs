@@ -17,9 +17,8 @@ use tsumugi_cds::{
     Differential, Findings, Met, Missing, Pair, Patient, Ranked, Reason, Step, induced, next, together,
 };
 use tsumugi_clinical::{Note, Polarity};
-use tsumugi_coding::Coder;
 use tsumugi_knowledge::{Evidence, State};
-use tsumugi_records::{Population, Store};
+use tsumugi_records::Population;
 
 /// Options of `diagnose`.
 #[derive(clap::Args)]
@@ -108,12 +107,7 @@ impl Desk<'_> {
 /// The engine, with what the site's store has learned where there is a store.
 fn opened<'d>(advice: &'d mut Option<Advice>, place: &Place) -> anyhow::Result<&'d Advice> {
     if advice.is_none() {
-        let coder = Coder::embedded().context("the embedded tables are broken")?;
-        let store = match place.open_reading() {
-            Ok(store) => store,
-            Err(_) => Store::open_in_memory()?,
-        };
-        *advice = Some(Advice::open(Arc::new(coder), &store)?);
+        *advice = Some(place.advice()?);
     }
     advice.as_ref().context("the engine was just made")
 }
@@ -199,7 +193,7 @@ impl Asking<'_> {
     fn drugs(&self, patient: &Patient) -> Vec<Value> {
         let checks = Checks {
             vocabulary: self.advice.coder.vocabulary(),
-            book: &self.advice.drugs,
+            book: self.living.drugs(),
         };
         let found = induced(&checks, patient);
         let one = |induced: &tsumugi_cds::Induced| {

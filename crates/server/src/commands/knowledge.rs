@@ -1,6 +1,7 @@
 //! `tsumugi knowledge …`: imports, learns, takes back, compares and shows what the knowledge base holds. Each command ends
 //! with one JSON report.
 
+mod accepted;
 mod read;
 mod show;
 
@@ -30,7 +31,9 @@ pub(crate) enum Knowledge {
     },
     /// Learns cases: JSON lines `id, observed|obs, excluded|exc, sex, age, onset, disease, source|pmid`, or phenopackets.
     Learn(LearnArgs),
-    /// Takes back a source or a case: afterwards the knowledge is as if it had never been seen.
+    /// Lists what was accepted from texts, one JSON object a line, with what of it cannot be used.
+    Accepted(Place),
+    /// Takes back a source, a case, or an accepted statement by its number: afterwards the knowledge is as if it had never been seen.
     Retract(RetractArgs),
     /// Compares two days of the log, or two sets of sources.
     Diff(DiffArgs),
@@ -42,11 +45,15 @@ pub(crate) enum Knowledge {
     Plan {
         /// Id of the guideline.
         guideline: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Lists the diseases that share a mechanism.
     Mechanism {
         /// Name or id of an abnormal state.
         state: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Counts.
     Stats(Place),
@@ -90,8 +97,11 @@ pub(crate) struct LearnArgs {
 /// Options of `retract`.
 #[derive(clap::Args)]
 pub(crate) struct RetractArgs {
-    /// A source (`PMID:10077612`) or the id of a case.
+    /// A source (`PMID:10077612`), the id of a case, or the number of an accepted statement.
     what: String,
+    /// Who takes it back.
+    #[arg(long, default_value = "site")]
+    by: String,
     #[command(flatten)]
     place: Place,
 }
@@ -132,8 +142,9 @@ pub(crate) fn run(what: &Knowledge) -> anyhow::Result<ExitCode> {
         Knowledge::Diff(args) => show::diff(&args.place, &args.a, &args.b),
         Knowledge::Show(args) => show::show(&args.place, &args.concept),
         Knowledge::Read(args) => read::read(args),
-        Knowledge::Plan { guideline } => read::plan(guideline),
-        Knowledge::Mechanism { state } => read::mechanism(state),
+        Knowledge::Plan { guideline, place } => read::plan(place, guideline),
+        Knowledge::Mechanism { state, place } => read::mechanism(place, state),
+        Knowledge::Accepted(place) => accepted::list(place),
         Knowledge::Stats(place) => show::stats(place),
     }
 }
@@ -403,18 +414,21 @@ fn retract(args: &RetractArgs) -> anyhow::Result<ExitCode> {
         _ => false,
     };
     let by_case = held.iter().filter(is_case).count();
-    let said = match (by_source, by_case) {
-        (0, 0) => anyhow::bail!(
-            "{}: neither a source nor a case of the log; `tsumugi knowledge stats` lists the sources",
+    let by_number = accepted::numbered(&held, &args.what);
+    let said = match (by_source, by_case, by_number) {
+        (0, 0, Some(number)) => Statement::RetractAssertion(number),
+        (0, 0, None) => anyhow::bail!(
+            "{}: neither a source nor a case of the log, nor the number of an accepted statement; `tsumugi knowledge \
+             stats` lists the sources, `tsumugi knowledge accepted` the statements",
             args.what
         ),
-        (0, _) => Statement::RetractCase(args.what.as_str().into()),
+        (0, ..) => Statement::RetractCase(args.what.as_str().into()),
         _ => Statement::RetractSource(args.what.as_str().into()),
     };
-    library::append(&store, "retract", &[("site".into(), said)])?;
+    library::append(&store, &args.by, &[("site".into(), said)])?;
     let report = Report {
         read: held.len() as u64,
-        changed: by_source.max(by_case) as u64,
+        changed: by_source.max(by_case).max(usize::from(by_number.is_some())) as u64,
         edition: recompile(&store)?,
         ..Report::default()
     };

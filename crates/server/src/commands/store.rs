@@ -36,6 +36,16 @@ impl Place {
         chart::open_sound(&self.existing_file()?)
     }
 
+    /// The engine, with what the site's store has learned and accepted where there is a store.
+    pub(super) fn advice(&self) -> anyhow::Result<Advice> {
+        let coder = Coder::embedded().context("the embedded tables are broken")?;
+        let store = match self.open_reading() {
+            Ok(store) => store,
+            Err(_) => Store::open_in_memory()?,
+        };
+        Advice::open(Arc::new(coder), &store)
+    }
+
     /// The store for reading: beside a running server, which holds it for writing, too.
     pub(super) fn open_reading(&self) -> anyhow::Result<Store> {
         let file = self.existing_file()?;

@@ -97,7 +97,7 @@ fn recommendations<'a>(case: &'a Case<'_>, standing: &'a [&'a Fact]) -> Vec<Foun
     let is_done = |wanted: &Arc<str>| {
         has(wanted) || is_known(case, wanted) || patient.orders.iter().any(|(own, _)| is_a(own, wanted))
     };
-    let guidelines = &case.call.app.advice.guidelines;
+    let guidelines = case.living.guidelines();
     guidelines
         .for_patient(has)
         .into_iter()

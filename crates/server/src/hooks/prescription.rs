@@ -27,7 +27,7 @@ pub(super) fn cards(case: &Case<'_>) -> Vec<Card> {
     let orders: Vec<Order> = drugs.iter().map(|(_, order)| (*order).clone()).collect();
     let checks = Checks {
         vocabulary: case.call.app.coder.vocabulary(),
-        book: &case.call.app.advice.drugs,
+        book: case.living.drugs(),
     };
     let reports = check_all(&checks, &case.subject.patient, &orders);
     let told: Vec<(&Draft, Report)> = drugs

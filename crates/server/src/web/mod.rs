@@ -27,6 +27,7 @@ pub(crate) use support::{band, state_name};
 pub(crate) use ui_text::{Language, Ui};
 
 use crate::advice::Advice;
+use crate::proposals::ReadingRules;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
 use crate::web::ui_text::Texts;
@@ -79,6 +80,7 @@ pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> anyho
         texts: Texts::new(&sources),
         rules: RuleSources::new(&sources),
         readings: Readings::default(),
+        reading_rules: ReadingRules::new(&sources),
         hosts,
         nonces: (RandomState::new(), AtomicU64::new(0)),
     }))
@@ -106,6 +108,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/review", get(pages::review::list))
         .route("/review/{id}", get(pages::review::show).post(pages::review::keep))
         .route("/knowledge", get(pages::knowledge::find))
+        .route("/knowledge/read", get(pages::texts::ask).post(pages::texts::read))
+        .route("/knowledge/retract", post(pages::texts::retract))
         .route("/knowledge/{id}", get(pages::knowledge::show))
         .route("/api/concepts", get(api::concepts))
         .route("/api/draft", post(api::draft))

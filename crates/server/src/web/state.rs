@@ -1,6 +1,7 @@
 //! What every request shares, and who asks.
 
 use crate::advice::Advice;
+use crate::proposals::ReadingRules;
 use crate::web::error::WebError;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) rules: RuleSources,
     /// Notes that were read again for their places.
     pub(crate) readings: Readings,
+    /// How texts are read into proposals.
+    pub(crate) reading_rules: ReadingRules,
     /// Names under which this server may be asked, with the port.
     pub(crate) hosts: Vec<String>,
     /// Seed and counter of the nonces.

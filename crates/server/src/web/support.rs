@@ -124,7 +124,7 @@ impl Panel<'_> {
         const MOST: usize = 3;
         let checks = Checks {
             vocabulary: self.advice.coder.vocabulary(),
-            book: &self.advice.drugs,
+            book: self.living.drugs(),
         };
         let found = induced(&checks, self.patient);
         html! {
@@ -261,7 +261,7 @@ impl Panel<'_> {
                     })
                 })
         };
-        let mut found: Vec<(&Guideline, &Recommendation)> = self.advice.guidelines.for_patient(has);
+        let mut found: Vec<(&Guideline, &Recommendation)> = self.living.guidelines().for_patient(has);
         found.retain(|(_, recommendation)| is_told(recommendation));
         found.truncate(RECOMMENDATIONS);
         html! {
@@ -369,7 +369,7 @@ fn unapproved(ui: &Ui<'_>) -> Markup {
 
 /// The name of a state in the language of the page: of the concept or of the abnormal state, with the level of a test.
 pub(crate) fn state_name(ui: &Ui<'_>, advice: &Advice, state: &State) -> String {
-    if let Some(own) = advice.chains.state(state.as_str()) {
+    if let Some(own) = advice.abnormal_state(state.as_str()) {
         return match ui.language {
             Language::English => own.english.to_string(),
             Language::Japanese => own.name.to_string(),

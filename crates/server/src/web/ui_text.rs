@@ -193,6 +193,25 @@ mod tests {
         ("term-by", &["name", "reading", "romaji", "english", "code"]),
         ("term-how", &["exact", "beginning", "inside", "alike", "near"]),
         (
+            "statement",
+            &[
+                "adverse-effect",
+                "cause",
+                "contraindication",
+                "cross-allergy",
+                "dose",
+                "finding",
+                "indication",
+                "interaction",
+                "organ-dose",
+                "recommendation",
+                "reproduction",
+            ],
+        ),
+        ("verdict", &["accepted", "corrected", "rejected", "retracted"]),
+        ("text-kind", &["abstract", "guideline", "insert"]),
+        ("read", &["none-abstract", "none-guideline", "none-insert"]),
+        (
             "error",
             &[
                 "author",
@@ -301,6 +320,29 @@ mod tests {
             }
         }
         assert!(missing.is_empty(), "missing texts:\n{}", missing.join("\n"));
+    }
+
+    #[test]
+    fn every_kind_of_statement_has_its_words_in_both_languages() {
+        use tsumugi_knowledge::{Cell, shapes};
+        let files = embedded_files();
+        let texts = Texts::new(&sources_of(&files));
+        let mut keys = Vec::new();
+        for shape in shapes() {
+            keys.push(format!("statement.{}", shape.kind));
+            for column in shape.columns {
+                keys.push(format!("column.{}", column.name));
+                if let Cell::Word(words) = column.cell {
+                    let words = words.iter().filter(|word| !word.is_empty());
+                    keys.extend(words.map(|word| format!("cell.{word}")));
+                }
+            }
+        }
+        for language in [Language::Japanese, Language::English] {
+            let ui = texts.of(language);
+            let missing: Vec<&String> = keys.iter().filter(|key| ui.get(key).is_none()).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", language.tag());
+        }
     }
 
     #[test]

@@ -95,7 +95,9 @@ fn compare(before: &Knowledge, after: &Knowledge, changes: &mut Vec<Value>) {
                 (format!("{disease} {state}"), said.join("; "))
             })
         });
-        rows.chain(phenotypic(knowledge)).collect()
+        rows.chain(phenotypic(knowledge))
+            .chain(accepted(knowledge))
+            .collect()
     };
     let (before, after) = (own(before), own(after));
     for (row, was) in &before {
@@ -108,6 +110,18 @@ fn compare(before: &Knowledge, after: &Knowledge, changes: &mut Vec<Value>) {
     for (row, is) in after.iter().filter(|(row, _)| !before.contains_key(*row)) {
         changes.push(json!({"row": row, "before": null, "after": is}));
     }
+}
+
+/// Accepted statements, apart from findings, which stand at their diseases.
+fn accepted(knowledge: &Knowledge) -> impl Iterator<Item = (String, String)> {
+    let rows = knowledge.accepted.iter();
+    rows.filter(|(_, held)| held.said.kind.as_ref() != "finding")
+        .map(|(number, held)| {
+            let fields = held.said.fields.iter();
+            let fields: Vec<String> = fields.map(|(name, value)| format!("{name} {value}")).collect();
+            let row = format!("accepted {number} {}", held.said.kind);
+            (row, format!("{}: {}", held.source, fields.join(", ")))
+        })
 }
 
 fn phenotypic(knowledge: &Knowledge) -> impl Iterator<Item = (String, String)> {
@@ -152,6 +166,7 @@ pub(super) fn stats(place: &Place) -> anyhow::Result<ExitCode> {
             "annotations": phenotyped.values().map(|disease| disease.annotations.len()).sum::<usize>(),
             "cases": phenotyped.values().map(|disease| disease.cases.len()).sum::<usize>(),
         },
+        "accepted": knowledge.accepted.len(),
         "sources": sources,
     });
     say(&report.to_string())

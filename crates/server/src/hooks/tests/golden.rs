@@ -412,7 +412,13 @@ fn every_composed_text_is_there() {
         ),
         (
             "status",
-            &["cited", "citation-unchecked", "editorial-estimate", "counted"],
+            &[
+                "cited",
+                "citation-unchecked",
+                "editorial-estimate",
+                "counted",
+                "accepted",
+            ],
         ),
         ("hooks", &["recommended", "against", "by-findings"]),
     ];

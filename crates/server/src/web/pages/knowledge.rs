@@ -55,7 +55,7 @@ pub(crate) async fn find(
         let living = desk.app.advice.living(crate::chart::population(&desk.app.store)?);
         let words = typed.q.trim();
         let body = html! {
-            div.page-head { h1 { (ui.t("knowledge.title")) } }
+            div.page-head { h1 { (ui.t("knowledge.title")) } a.button href="/knowledge/read" { (ui.t("read.title")) } }
             form.search-form method="get" action="/knowledge" role="search" {
                 div.ask {
                     label.hidden for="q" { (ui.t("knowledge.ask")) }
@@ -63,7 +63,7 @@ pub(crate) async fn find(
                     button.primary type="submit" { (ui.t("search.go")) }
                 }
             }
-            @if words.is_empty() { (overview(&ui, &desk.app.advice, &living)) } @else { (hits(&ui, &desk.app.advice, &living, words)) }
+            @if words.is_empty() { (overview(&ui, &living)) } @else { (hits(&ui, &desk.app.advice, &living, words)) }
         };
         Ok(page(desk, ui.t("knowledge.title"), &body))
     })
@@ -93,10 +93,10 @@ pub(crate) async fn show(
         let body = html! {
             div.page-head { h1 { (name) } a.button href=(format!("/terms/{id}")) { (ui.t("knowledge.term")) } }
             @if let Some(profile) = &disease.profile { (head(&ui, advice, profile)) }
-            (chain(&ui, advice, &id, &name, known.as_ref().map(|(patient, _)| patient)))
+            (chain(&ui, advice, &living, (&id, &name), known.as_ref().map(|(patient, _)| patient)))
             (findings(&ui, advice, disease))
             (treatments(&ui, advice, disease))
-            (shared(&ui, advice, &id))
+            (shared(&ui, advice, &living, &id))
             (dummies(desk, &id)?)
             (quiz::draw(&ui, advice, &living, &id))
             p.support-foot { (ui.t("support.says")) " " span.edition { (ui.fill("support.edition", &[("edition", &living.edition)])) } }
@@ -125,14 +125,14 @@ fn known_patient(desk: &Desk, number: &str) -> Result<Option<(Patient, Populatio
     Ok(Some((desk.app.advice.patient(&record, None), patient.population)))
 }
 
-fn overview(ui: &Ui<'_>, advice: &Advice, living: &Living) -> Markup {
+fn overview(ui: &Ui<'_>, living: &Living) -> Markup {
     let own = &living.own.diseases;
     let rows: usize = own.values().map(|disease| disease.findings.len()).sum();
     let counts = [
         ("diseases", own.len().to_string()),
         ("findings", rows.to_string()),
-        ("chains", advice.chains.diseases().count().to_string()),
-        ("guidelines", advice.guidelines.iter().count().to_string()),
+        ("chains", living.chains().diseases().count().to_string()),
+        ("guidelines", living.guidelines().iter().count().to_string()),
     ];
     let counts: Vec<(&str, &str)> = counts.iter().map(|(key, value)| (*key, value.as_str())).collect();
     html! {
@@ -153,7 +153,7 @@ fn hits(ui: &Ui<'_>, advice: &Advice, living: &Living, words: &str) -> Markup {
         .filter(|concept| living.own.disease(concept.id.as_str()).is_some())
         .map(|concept| concept.id.as_str().into())
         .collect();
-    let states = advice.chains.states().filter(|state| {
+    let states = living.chains().states().filter(|state| {
         state.name.contains(words)
             || state.kana.contains(words)
             || state.english.to_lowercase().contains(&words.to_lowercase())
@@ -161,7 +161,7 @@ fn hits(ui: &Ui<'_>, advice: &Advice, living: &Living, words: &str) -> Markup {
     let mechanisms: Vec<(String, BTreeMap<Arc<str>, State>)> = states
         .map(|state| {
             let key = State::new(Arc::clone(&state.id));
-            (state_name(ui, advice, &key), advice.chains.sharing(&key))
+            (state_name(ui, advice, &key), living.chains().sharing(&key))
         })
         .filter(|(_, sharing)| !sharing.is_empty())
         .take(MOST_SHARED)
@@ -230,9 +230,15 @@ fn ages(ui: &Ui<'_>, profile: &Profile) -> Markup {
     }
 }
 
-fn chain(ui: &Ui<'_>, advice: &Advice, id: &str, name: &str, patient: Option<&Patient>) -> Markup {
-    let nodes: Vec<Node> = advice
-        .chains
+fn chain(
+    ui: &Ui<'_>,
+    advice: &Advice,
+    living: &Living,
+    (id, name): (&str, &str),
+    patient: Option<&Patient>,
+) -> Markup {
+    let nodes: Vec<Node> = living
+        .chains()
         .nodes(id)
         .into_iter()
         .map(|state| Node {
@@ -245,8 +251,8 @@ fn chain(ui: &Ui<'_>, advice: &Advice, id: &str, name: &str, patient: Option<&Pa
             state,
         })
         .collect();
-    let steps: Vec<Step> = advice
-        .chains
+    let steps: Vec<Step> = living
+        .chains()
         .of(id)
         .map(|edge| Step {
             from: edge.step.cause.clone(),
@@ -269,7 +275,7 @@ fn chain(ui: &Ui<'_>, advice: &Advice, id: &str, name: &str, patient: Option<&Pa
 /// What is known of a state: by itself, by something narrower, or by the findings on which it lands.
 fn known(advice: &Advice, patient: &Patient, state: &State) -> Known {
     let vocabulary = advice.coder.vocabulary();
-    let own = advice.chains.state(state.as_str());
+    let own = advice.abnormal_state(state.as_str());
     let wanted: Vec<&State> = own.map_or_else(|| vec![state], |own| own.findings.iter().collect());
     let meets = |fact: &State| {
         wanted.iter().any(|wanted| {
@@ -334,8 +340,8 @@ fn treatments(ui: &Ui<'_>, advice: &Advice, disease: &Disease) -> Markup {
     }
 }
 
-fn shared(ui: &Ui<'_>, advice: &Advice, id: &str) -> Markup {
-    let shared = advice.chains.shared_with(id);
+fn shared(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str) -> Markup {
+    let shared = living.chains().shared_with(id);
     html! {
         @if !shared.is_empty() {
             section {

@@ -11,6 +11,7 @@ pub(crate) mod review;
 pub(crate) mod search;
 mod search_query;
 pub(crate) mod terms;
+pub(crate) mod texts;
 pub(crate) mod welcome;
 
 use crate::web::error::WebError;

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use std::sync::Arc;
 use tsumugi_cds::criteria::{Evaluation, Truth, evaluate};
 use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Lowered, Report, check_all, visible};
-use tsumugi_knowledge::State;
+use tsumugi_knowledge::{State, Status};
 
 /// Criteria that are shown.
 const CRITERIA: usize = 4;
@@ -23,7 +23,7 @@ pub(super) fn prescriptions(panel: &Panel<'_>) -> Markup {
     }
     let checks = Checks {
         vocabulary: panel.advice.coder.vocabulary(),
-        book: &panel.advice.drugs,
+        book: panel.living.drugs(),
     };
     let reports = check_all(&checks, &patient, &orders);
     let shown = visible(&reports);
@@ -59,7 +59,12 @@ fn alert_of(panel: &Panel<'_>, alert: &Alert) -> Markup {
             }
             (alert.mechanism)
             @if let Some(lowered) = lowered { " " span.hint { (lowered) } }
-            @if let Some(basis) = &alert.basis { " " span.source { (ui.of("status", basis.status.word())) } }
+            @if let Some(basis) = &alert.basis {
+                " " span.source title=(basis.source) {
+                    (ui.of("status", basis.status.word()))
+                    @if basis.status == Status::Accepted { ": " (basis.source) }
+                }
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn draw(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str) -> M
     let questions: Vec<Question> = [
         common_finding(ui, advice, disease),
         key_test(ui, advice, living, id, disease),
-        mechanism(ui, advice, id),
+        mechanism(ui, advice, living, id),
     ]
     .into_iter()
     .flatten()
@@ -98,11 +98,11 @@ fn key_test(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str, disease: &D
     )
 }
 
-fn mechanism(ui: &Ui<'_>, advice: &Advice, id: &str) -> Option<Question> {
-    let shared = advice.chains.shared_with(id);
+fn mechanism(ui: &Ui<'_>, advice: &Advice, living: &Living, id: &str) -> Option<Question> {
+    let shared = living.chains().shared_with(id);
     let right = shared.first()?;
-    let wrong: Vec<String> = advice
-        .chains
+    let wrong: Vec<String> = living
+        .chains()
         .diseases()
         .filter(|other| other.as_ref() != id && !shared.iter().any(|shared| shared.disease == **other))
         .take(WRONG * 4)
