@@ -345,7 +345,8 @@ mod tests {
     #[test]
     fn a_wording_can_have_a_code_of_its_own() {
         let worded = worded("name\tconcept\ticd10\tnote\nSpot\tmole\tL98.8\ta spot is no naevus\n");
-        let outcome = compare(&rows(TABLE, &worded), &known(), &[]);
+        let ours = rows(TABLE, &worded);
+        let outcome = compare(&ours, &known(), &[]);
         assert_eq!((outcome.all.compared, outcome.all.agreed), (4, 3));
     }
 
