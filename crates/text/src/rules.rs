@@ -10,6 +10,7 @@ pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
 use crate::harm::HarmWord;
 use crate::normalize::Folding;
 use crate::segment::Headings;
+use crate::staging::{StagingForm, StagingWords};
 use crate::time::Kind;
 use crate::tokens::{CharClass, class};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -49,6 +50,8 @@ pub(crate) enum Term {
     Discourse(Discourse),
     /// A word that only looks as if it held a term.
     Blocker,
+    /// A way of writing a stage, grade, class or type of a disease.
+    Staging(StagingForm),
 }
 
 /// What a cue does.
@@ -166,6 +169,8 @@ pub(crate) struct Rules {
     pub(crate) categories: Vec<u32>,
     /// Habits that an amount alone implies: unit's habit → concept.
     pub(crate) habits: FxHashMap<Box<str>, u32>,
+    /// Stages, grades, classes and types, and the words around them.
+    pub(crate) staging: StagingWords,
 }
 
 impl Rules {
@@ -323,7 +328,7 @@ impl<'a> Loader<'a> {
     }
 
     /// The wanted cells of every row of a table, with the line.
-    fn rows<const N: usize>(&mut self, path: &'static str, columns: [&str; N]) -> Vec<(u32, [&'a str; N])> {
+    pub(crate) fn rows<const N: usize>(&mut self, path: &'static str, columns: [&str; N]) -> Vec<(u32, [&'a str; N])> {
         let Some(source) = self.source(path) else {
             return Vec::new();
         };
@@ -334,12 +339,12 @@ impl<'a> Loader<'a> {
             .collect()
     }
 
-    fn add(&mut self, form: &str, term: Term) {
+    pub(crate) fn add(&mut self, form: &str, term: Term) {
         let folded = self.rules.folding.fold_form(form);
         self.forms.push((folded, term));
     }
 
-    fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
+    pub(crate) fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
         self.mistakes
             .push(Mistake::new(path, line, format!("unknown {what} \"{cell}\"")));
     }
@@ -542,7 +547,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Latin words of three and more letters are written in any case (`Crp`, `copd`); shorter ones mean what they are.
-fn case_variants(form: &str) -> Vec<String> {
+pub(crate) fn case_variants(form: &str) -> Vec<String> {
     let letters = form.bytes().filter(u8::is_ascii_alphabetic).count();
     if letters < 3 || !form.is_ascii() {
         return Vec::new();

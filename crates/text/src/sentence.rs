@@ -7,6 +7,7 @@ use crate::quantity::{self, Parsed};
 use crate::resolve::{self, Scope};
 use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
+use crate::staging;
 use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
 use crate::tokens::{CharClass, Scratch, Tokens, class};
@@ -63,7 +64,12 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
     if let Some(tagger) = context.tagger {
         tagger::classify(tagger, &tokens, &mut draft, context.section);
     }
-    let unread = unread::find(context.rules, &tokens, &mut draft);
+    let stagings = match tokens.stagings.as_slice() {
+        [] => Vec::new(),
+        forms => staging::find(&tokens, forms),
+    };
+    let mut unread = unread::find(context.rules, &tokens, &mut draft);
+    unread.retain(|span| !stagings.iter().any(|staging| staging.span.contains(*span)));
     let groups = grouping::group(context.rules, chars, &mut draft.mentions);
     tokens.give_back(scratch);
     draft.items.clear();
@@ -74,6 +80,7 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
         links: draft.links,
         unread,
         doubts: draft.doubts,
+        stagings,
     }
 }
 
