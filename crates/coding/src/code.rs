@@ -9,8 +9,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{
-    Because, ClinicalTime, Event, EventKind, Experiencer, FactKey, Laterality, Modifier, Note, Phase, Polarity,
-    Quantity, RelationType, SectionKind, SiteRef, Tag,
+    Because, ClinicalTime, Event, EventKind, Experiencer, FactKey, Laterality, Modifier, Note, Phase,
+    Polarity, Quantity, RelationType, SectionKind, SiteRef, Tag,
 };
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Concept;
@@ -73,6 +73,15 @@ impl<'a> Coding<'a> {
         };
         if self.attached.parts.contains(&at) {
             return;
+        }
+        if let Some((key, modifier)) = self.attached.implied.get(&at) {
+            let term = TermRef {
+                kind: TermKind::Disease,
+                key: *key,
+            };
+            let event = self.finish(self.event(at, mention, term, EventKind::Condition));
+            let plain = event.fact.clone();
+            events.push_staged(self.staged(event, std::slice::from_ref(modifier)), plain);
         }
         match mention.tag {
             Tag::TestKey => self.measurement(at, mention, concept, events),

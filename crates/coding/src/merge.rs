@@ -74,7 +74,9 @@ impl Events {
     fn join_plain(&mut self, plain: &FactKey, staged: &FactKey) {
         let mut list: Vec<Option<Event>> = std::mem::take(&mut self.list).into_iter().map(Some).collect();
         for place in 0..list.len() {
-            let Some(event) = list.get_mut(place).and_then(|slot| slot.take_if(|event| event.fact == *plain))
+            let Some(event) = list
+                .get_mut(place)
+                .and_then(|slot| slot.take_if(|event| event.fact == *plain))
             else {
                 continue;
             };

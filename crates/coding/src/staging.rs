@@ -28,6 +28,7 @@ struct Row {
     alone: bool,
     in_fact: bool,
     has_item: bool,
+    implies: Option<u32>,
 }
 
 /// What the stagings of a note are modifiers of.
@@ -37,6 +38,8 @@ pub(crate) struct Attached {
     pub(crate) of_mention: BTreeMap<usize, Vec<Modifier>>,
     /// Mentions that are only part of a staging (M1 in cT4N1M1).
     pub(crate) parts: BTreeSet<usize>,
+    /// Diseases that the names of items say beside their values (CKD stage 3), by the mention of the item.
+    pub(crate) implied: BTreeMap<usize, (u32, Modifier)>,
     /// Stagings whose disease the note does not name near them.
     pub(crate) unattached: Vec<Modifier>,
 }
@@ -81,6 +84,7 @@ impl Stagings {
                 alone: row.alone,
                 in_fact: row.in_fact,
                 has_item: row.has_item,
+                implies: keys(row.implies.as_slice()).first().copied(),
             });
         }
         Self(rows)
@@ -108,7 +112,7 @@ impl Stagings {
         for staging in &reading.stagings {
             match self.host(place, staging) {
                 Some((mention, chosen)) => {
-                    attached.add_parts(reading, staging, mention);
+                    attached.add_parts(reading, staging, mention, !chosen.parts.is_empty());
                     let modifiers = attached.of_mention.entry(mention).or_default();
                     modifiers.extend(self.modifier(chosen, staging.span));
                 }
@@ -138,13 +142,11 @@ impl Stagings {
     fn host<'a>(&self, place: Place<'_>, staging: &'a Staging) -> Option<(usize, &'a StagingReading)> {
         let in_other = self.stands_in_other_name(place, staging);
         let near = self.hosts(place, staging, |host, alone| {
-            place.distance(staging, host, alone && !in_other)
+            let is_own = alone || !in_other || host.span.overlaps(staging.span);
+            is_own.then(|| place.distance(staging, host, alone)).flatten()
         });
         let best = near.into_iter().min_by_key(|host| (host.distance, host.reading));
-        let best = best.or_else(|| {
-            let may_be_before = !in_other;
-            may_be_before.then(|| self.only_one_before(place, staging)).flatten()
-        })?;
+        let best = best.or_else(|| self.only_one_before(place, staging))?;
         Some((best.mention, staging.readings.get(best.reading)?))
     }
 
@@ -180,10 +182,14 @@ impl Stagings {
         let holds = |mention: &Mention| {
             mention.term.is_some()
                 && !matches!(mention.tag, Tag::TestKey | Tag::TestValue | Tag::Timex)
+                && mention.span != staging.span
                 && mention.span.contains(staging.span)
         };
         let fits = |mention: &Mention| {
-            let mut rows = staging.readings.iter().filter_map(|reading| self.0.get(reading.row as usize));
+            let mut rows = staging
+                .readings
+                .iter()
+                .filter_map(|reading| self.0.get(reading.row as usize));
             rows.any(|row| row.fits(place.vocabulary, mention))
         };
         let mut holding = place.reading.mentions.iter().filter(|mention| holds(mention));
@@ -198,7 +204,14 @@ impl Stagings {
             let is_there = mention.assertion.polarity == Polarity::Present;
             (alone && is_there && sentences.contains(&mention.sentence)).then_some(0)
         });
-        let key = |host: &Host| place.reading.mentions.get(host.mention)?.term.map(|term| term.key);
+        let key = |host: &Host| {
+            place
+                .reading
+                .mentions
+                .get(host.mention)?
+                .term
+                .map(|term| term.key)
+        };
         let keys: BTreeSet<u32> = hosts.iter().filter_map(key).collect();
         let is_one = keys.iter().all(|one| {
             keys.iter()
@@ -220,7 +233,10 @@ impl Row {
             return false;
         }
         let is_below = |key: &u32| vocabulary.is_a(term.key, *key);
-        (self.concepts.is_empty() || self.concepts.iter().any(is_below)) && !self.except.iter().any(is_below)
+        // Of a name that nobody knows only its head is known, and the staging may be of what the name narrows.
+        let is_above = |key: &u32| mention.nearest && vocabulary.is_a(*key, term.key);
+        let has = |key: &u32| is_below(key) || is_above(key);
+        (self.concepts.is_empty() || self.concepts.iter().any(has)) && !self.except.iter().any(is_below)
     }
 }
 
@@ -264,7 +280,11 @@ impl Place<'_> {
                 Tag::TestKey | Tag::TestValue | Tag::Anatomy | Tag::Feature | Tag::Timex
             )
         };
-        let mentions = self.reading.mentions.iter().filter(|mention| is_light(mention.tag));
+        let mentions = self
+            .reading
+            .mentions
+            .iter()
+            .filter(|mention| is_light(mention.tag));
         let spans: Vec<Span> = mentions
             .map(|mention| mention.span)
             .chain(self.reading.stagings.iter().map(|staging| staging.span))
@@ -287,11 +307,11 @@ fn has_comma(words: &str) -> bool {
 }
 
 impl Attached {
-    /// Names that stand within a staging and are only a part of it are no facts.
-    fn add_parts(&mut self, reading: &Reading, staging: &Staging, host: usize) {
+    /// Names that stand within a staging and are only a part of it are no facts; of a staging of parts none is.
+    fn add_parts(&mut self, reading: &Reading, staging: &Staging, host: usize, of_parts: bool) {
         let inside = |mention: &Mention| {
             staging.span.contains(mention.span)
-                && staging.span.start < mention.span.start
+                && (of_parts || staging.span.start < mention.span.start)
                 && !matches!(mention.tag, Tag::TestKey | Tag::TestValue)
         };
         let parts = reading.mentions.iter().enumerate();
@@ -304,18 +324,28 @@ impl Attached {
 
     /// A staging without a disease is told as such where its writing says what it is and no item states it.
     fn leave(&mut self, stagings: &Stagings, reading: &Reading, staging: &Staging) {
-        let alone = staging.readings.iter().find(|reading| {
-            let row = stagings.0.get(reading.row as usize);
-            row.is_some_and(|row| row.alone)
-        });
-        let Some(alone) = alone else { return };
-        self.add_parts(reading, staging, usize::MAX);
-        let has_item = stagings.0.get(alone.row as usize).is_some_and(|row| row.has_item);
-        let is_item = reading.mentions.iter().any(|mention| {
+        let row = |reading: &StagingReading| stagings.0.get(reading.row as usize);
+        let says = |wanted: fn(&Row) -> bool| {
+            let mut readings = staging.readings.iter();
+            readings.find_map(|reading| Some((reading, row(reading).filter(|row| wanted(row))?)))
+        };
+        let implying = says(|row| row.implies.is_some());
+        let Some((alone, row)) = implying.or_else(|| says(|row| row.alone)) else {
+            return;
+        };
+        let Some(modifier) = stagings.modifier(alone, staging.span) else {
+            return;
+        };
+        self.add_parts(reading, staging, usize::MAX, !alone.parts.is_empty());
+        let item = reading.mentions.iter().position(|mention| {
             mention.tag == Tag::TestKey && !mention.values.is_empty() && mention.span.overlaps(staging.span)
         });
-        if !(has_item && is_item) {
-            self.unattached.extend(stagings.modifier(alone, staging.span));
+        match (item.filter(|_| row.has_item), row.implies) {
+            (Some(item), Some(disease)) => {
+                self.implied.insert(item, (disease, modifier));
+            }
+            (Some(_), None) => {}
+            (None, _) => self.unattached.push(modifier),
         }
     }
 }

@@ -29,7 +29,10 @@ fn values(modifiers: &[Modifier]) -> String {
 /// Every event with modifiers, in order, then what is attached to none; `-` when there is neither.
 fn read(text: &str) -> String {
     let structured = structure(text);
-    let staged = structured.events.iter().filter(|event| !event.modifiers.is_empty());
+    let staged = structured
+        .events
+        .iter()
+        .filter(|event| !event.modifiers.is_empty());
     let mut all: Vec<String> = staged
         .map(|event| format!("{}: {}", event.concept.as_str(), values(&event.modifiers)))
         .collect();
@@ -44,7 +47,9 @@ fn read(text: &str) -> String {
 }
 
 fn cases() -> Vec<(&'static str, &'static str)> {
-    let lines = CASES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = CASES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(" => ")).collect()
 }
 
@@ -69,7 +74,12 @@ fn stagings_are_modifiers_of_their_disease() {
 #[test]
 fn there_are_enough_cases_of_both_kinds() {
     let (none, some): (Vec<_>, Vec<_>) = cases().into_iter().partition(|(_, wanted)| *wanted == "-");
-    assert!(some.len() >= 120 && none.len() >= 40, "{} and {}", some.len(), none.len());
+    assert!(
+        some.len() >= 120 && none.len() >= 40,
+        "{} and {}",
+        some.len(),
+        none.len()
+    );
 }
 
 #[test]

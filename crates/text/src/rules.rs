@@ -328,7 +328,11 @@ impl<'a> Loader<'a> {
     }
 
     /// The wanted cells of every row of a table, with the line.
-    pub(crate) fn rows<const N: usize>(&mut self, path: &'static str, columns: [&str; N]) -> Vec<(u32, [&'a str; N])> {
+    pub(crate) fn rows<const N: usize>(
+        &mut self,
+        path: &'static str,
+        columns: [&str; N],
+    ) -> Vec<(u32, [&'a str; N])> {
         let Some(source) = self.source(path) else {
             return Vec::new();
         };

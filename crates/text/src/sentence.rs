@@ -7,7 +7,6 @@ use crate::quantity::{self, Parsed};
 use crate::resolve::{self, Scope};
 use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
-use crate::staging;
 use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
 use crate::tokens::{CharClass, Scratch, Tokens, class};
@@ -55,7 +54,7 @@ pub(crate) struct Draft {
 
 /// Reads a sentence; spans are characters of the sentence.
 pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut Scratch) -> SentenceReading {
-    let (tokens, mut draft) = known(context, chars, scratch);
+    let (mut tokens, mut draft) = known(context, chars, scratch);
     if let Some(tagger) = context.tagger {
         let Scratch { infos, lattice, .. } = scratch;
         tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
@@ -64,10 +63,7 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
     if let Some(tagger) = context.tagger {
         tagger::classify(tagger, &tokens, &mut draft, context.section);
     }
-    let stagings = match tokens.stagings.as_slice() {
-        [] => Vec::new(),
-        forms => staging::find(&tokens, forms),
-    };
+    let stagings = std::mem::take(&mut tokens.stagings);
     let mut unread = unread::find(context.rules, &tokens, &mut draft);
     unread.retain(|span| !stagings.iter().any(|staging| staging.span.contains(*span)));
     let groups = grouping::group(context.rules, chars, &mut draft.mentions);

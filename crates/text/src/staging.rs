@@ -7,8 +7,8 @@
 mod table;
 mod values;
 
-pub(crate) use self::table::StagingWords;
 pub use self::table::StagingRow;
+pub(crate) use self::table::StagingWords;
 use self::values::Values;
 use crate::rules::{Term, mark};
 use crate::tokens::{CharClass, TokenKind, Tokens, class};
@@ -38,6 +38,13 @@ pub struct Staging {
     pub sentence: u32,
     /// Its readings; one of them holds, that of the disease it belongs to.
     pub readings: Vec<StagingReading>,
+}
+
+impl Staging {
+    /// Whether it is made of several parts.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.readings.iter().any(|reading| reading.parts.len() > 1)
+    }
 }
 
 /// One reading of a staging.
@@ -94,14 +101,14 @@ fn reading(row: u32, read: Read) -> StagingReading {
     }
 }
 
-/// Of stagings that overlap the first and longest; those of one span are readings of one staging.
+/// Of stagings that overlap the first and longest; those that end with it are further readings of it (第IV期, IV期).
 fn without_overlaps(mut found: Vec<Staging>) -> Vec<Staging> {
     found.sort_by_key(|staging| (staging.span.start, u32::MAX - staging.span.end));
     let mut kept: Vec<Staging> = Vec::with_capacity(found.len());
     for staging in found {
         match kept.last_mut().filter(|last| last.span.overlaps(staging.span)) {
             None => kept.push(staging),
-            Some(last) if last.span == staging.span => last.readings.extend(staging.readings),
+            Some(last) if last.span.end == staging.span.end => last.readings.extend(staging.readings),
             Some(_) => {}
         }
     }
@@ -178,7 +185,9 @@ fn value_at(tokens: &Tokens<'_>, values: &Values, at: u32) -> Option<Read> {
 /// 「II-III」 「IIIA/B」 is a range of the same row's values.
 fn second_of_range<'a>(values: &'a Values, rest: &[char]) -> Option<(u32, &'a Arc<str>)> {
     let (joint, rest) = rest.split_first()?;
-    let (length, value) = values.longest(rest).filter(|_| matches!(joint, '-' | '~' | '/'))?;
+    let (length, value) = values
+        .longest(rest)
+        .filter(|_| matches!(joint, '-' | '~' | '/'))?;
     Some((length + 1, value))
 }
 
@@ -192,11 +201,12 @@ fn parts(tokens: &Tokens<'_>, values: &Values, start: u32) -> Option<Read> {
     let (mut whole, mut counted) = (String::new(), 0);
     let mut prefix: &[char] = &[];
     for part in values.parts() {
-        let gap = rest(tokens, read.end)
-            .iter()
-            .take_while(|c| !whole.is_empty() && matches!(c, ' ' | ',' | '/' | '-' | '\u{3001}'))
-            .count() as u32;
-        let mut at = read.end + gap;
+        let mut at = read.end;
+        if !whole.is_empty() {
+            at += remark(rest(tokens, at));
+            let is_joint = |c: &&char| matches!(c, ' ' | ',' | '/' | '-' | '\u{3001}');
+            at += rest(tokens, at).iter().take_while(is_joint).count() as u32;
+        }
         // 「pT3pN1」: the prefix of the first part, once more.
         if !prefix.is_empty() && rest(tokens, at).starts_with(prefix) {
             at += prefix.len() as u32;
@@ -215,6 +225,16 @@ fn parts(tokens: &Tokens<'_>, values: &Values, start: u32) -> Option<Read> {
     }
     read.value = whole.into();
     (counted >= values.least() && !goes_on(tokens, read.end) && ends_a_word(tokens, read.end)).then_some(read)
+}
+
+/// Length of a remark in brackets between two parts (the SS of pT3(SS)N1).
+fn remark(text: &[char]) -> u32 {
+    const LONGEST: usize = 8;
+    let inside = text.first().filter(|c| **c == '(').and_then(|_| {
+        let close = text.iter().take(LONGEST).position(|c| *c == ')')?;
+        Some(close as u32 + 1)
+    });
+    inside.unwrap_or(0)
 }
 
 /// The text from here on.
@@ -237,7 +257,11 @@ fn begins_a_word(tokens: &Tokens<'_>, start: u32) -> bool {
     else {
         return true;
     };
-    let first = tokens.chars.get(start as usize).copied().map_or(CharClass::Mark, class);
+    let first = tokens
+        .chars
+        .get(start as usize)
+        .copied()
+        .map_or(CharClass::Mark, class);
     let is_latin = |kind: CharClass| matches!(kind, CharClass::Latin | CharClass::Digit);
     let goes_on = match (class(before), first) {
         (CharClass::Katakana, CharClass::Katakana) => true,
@@ -272,9 +296,8 @@ fn is_inside_other_test(tokens: &Tokens<'_>, form: &Match) -> bool {
 /// Whether letters, digits or a unit go on behind a value: then it was none.
 fn goes_on(tokens: &Tokens<'_>, end: u32) -> bool {
     let (next, after) = (tokens.chars.get(end as usize), tokens.chars.get(end as usize + 1));
-    let is_latin = |c: Option<&char>| {
-        c.is_some_and(|c| matches!(class(*c), CharClass::Latin | CharClass::Digit))
-    };
+    let is_latin =
+        |c: Option<&char>| c.is_some_and(|c| matches!(class(*c), CharClass::Latin | CharClass::Digit));
     let is_joint = next.is_some_and(|c| matches!(c, '.' | '/'));
     if is_latin(next) || (is_joint && is_latin(after)) || next == Some(&'%') {
         return true;

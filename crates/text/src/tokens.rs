@@ -5,7 +5,9 @@
 
 use crate::rules::{Discourse, NearWord, OneReading, Rules, Term, kinds_of, mark};
 use crate::sentence::Item;
+use crate::staging::{self, Staging};
 use crate::tagger::{Infos, Lattice};
+use tsumugi_clinical::Span;
 use tsumugi_tables::{Lexicon, Match};
 
 /// A token of a sentence; offsets are characters of the sentence.
@@ -37,8 +39,8 @@ pub(crate) struct Tokens<'a> {
     pub(crate) list: Vec<Token>,
     /// What phrases of discourse say, wherever they stand.
     pub(crate) discourse: Vec<Discourse>,
-    /// Where forms of stagings stand.
-    pub(crate) stagings: Vec<Match>,
+    /// Stages, grades, classes and types as they are written.
+    pub(crate) stagings: Vec<Staging>,
 }
 
 /// Memory that is used again from sentence to sentence.
@@ -77,13 +79,31 @@ impl<'a> Tokens<'a> {
                 }
             }
         }
-        Self {
+        let mut tokens = Self {
             lexicon,
             rules,
             chars,
             list,
             discourse,
-            stagings,
+            stagings: Vec::new(),
+        };
+        if !stagings.is_empty() {
+            tokens.stagings = staging::find(&tokens, &stagings);
+            tokens.forget_parts();
+        }
+        tokens
+    }
+
+    /// A piece of a staging of several parts is no name (M1 in cT4N1M1).
+    fn forget_parts(&mut self) {
+        let of_parts = self.stagings.iter().filter(|staging| staging.has_parts());
+        let spans: Vec<Span> = of_parts.map(|staging| staging.span).collect();
+        for token in &mut self.list {
+            let span = Span::new(token.start, token.end);
+            if token.marks & mark::CONCEPT != 0 && spans.iter().any(|whole| whole.contains(span)) {
+                token.kind = TokenKind::Other;
+                token.marks = 0;
+            }
         }
     }
 
@@ -259,7 +279,14 @@ impl Scratch {
                     && is_word(chars, matches, found, form_before)
                 {
                     let kind = TokenKind::Form(found.form);
-                    relax(best, start, found.end, here + cost, kind, found.marks & !mark::STAGING);
+                    relax(
+                        best,
+                        start,
+                        found.end,
+                        here + cost,
+                        kind,
+                        found.marks & !mark::STAGING,
+                    );
                 }
             }
             if here == u32::MAX {

@@ -70,7 +70,10 @@ impl Refinements {
         let Some(own) = vocabulary.key(event.concept.as_str()) else {
             return false;
         };
-        let whole = (Box::from(modifier.system.as_ref()), Box::from(modifier.value.as_ref()));
+        let whole = (
+            Box::from(modifier.system.as_ref()),
+            Box::from(modifier.value.as_ref()),
+        );
         let by_whole = self.0.get(&whole);
         let by_part = || {
             let part = |(name, value): (&Arc<str>, &Arc<str>)| {
@@ -110,18 +113,17 @@ impl Refinements {
 /// Puts a code in the place of the ICD-10 code, where both are of one category.
 fn recode(event: &mut Event, icd10: &Arc<str>) {
     const CATEGORY: usize = 3;
-    let is_of_category = |code: &Code| {
-        &*code.system == system::ICD10 && code.code.get(..CATEGORY) == icd10.get(..CATEGORY)
-    };
+    let is_of_category =
+        |code: &Code| &*code.system == system::ICD10 && code.code.get(..CATEGORY) == icd10.get(..CATEGORY);
     if !event.codes.iter().any(is_of_category) {
         return;
     }
-    let codes = event.codes.iter().map(|code| match is_of_category(code) {
-        true => Code {
-            code: Arc::clone(icd10),
-            ..code.clone()
-        },
-        false => code.clone(),
+    let codes = event.codes.iter().map(|code| {
+        let mut code = code.clone();
+        if is_of_category(&code) {
+            code.code = Arc::clone(icd10);
+        }
+        code
     });
     event.codes = codes.collect();
 }

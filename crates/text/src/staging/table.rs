@@ -29,6 +29,8 @@ pub struct StagingRow {
     pub alone: bool,
     /// Whether two facts with different values of it are two facts.
     pub in_fact: bool,
+    /// The disease that its forms name themselves (CKD stage 3).
+    pub implies: Option<Box<str>>,
     /// Whether an item of the model states the value beside it.
     pub has_item: bool,
 }
@@ -56,7 +58,10 @@ impl StagingWords {
         let mut rest = chars.as_slice();
         while !rest.is_empty() {
             let words = self.gap.iter().chain(&self.between).chain(&self.behind);
-            let longest = words.filter(|word| rest.starts_with(word)).map(|word| word.len()).max();
+            let longest = words
+                .filter(|word| rest.starts_with(word))
+                .map(|word| word.len())
+                .max();
             let Some(after) = longest.and_then(|length| rest.get(length..)) else {
                 return false;
             };
@@ -75,39 +80,41 @@ struct Writing<'a> {
     item: &'a str,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
     /// Reads the table of stagings; `concept_of` gives the kind and index of a concept's id. The names of the items that
     /// rows name are among the forms already.
     pub(crate) fn load_staging(&mut self, concept_of: impl Fn(&str) -> Option<(TermKind, u32)>) {
-        let words: FxHashMap<&str, Vec<&str>> = self
-            .rows(ENDINGS, ["name", "forms"])
-            .into_iter()
-            .map(|(_, [name, forms])| (name, forms.split('|').collect()))
-            .collect();
-        let words = |name: &str| words.get(name).map_or(&[][..], Vec::as_slice);
-        let folded = |name: &str| -> Vec<Box<[char]>> {
-            words(name).iter().map(|word| word.chars().collect()).collect()
-        };
-        self.rules.staging.between = folded("staging-between");
-        self.rules.staging.between.push(Box::from([' ']));
-        self.rules.staging.behind = folded("staging-behind");
-        self.rules.staging.never_behind = folded("staging-never-behind");
-        self.rules.staging.gap = folded("staging-gap");
-        for word in words("staging-never") {
-            self.add(word, Term::Staging(StagingForm::Never));
-        }
+        let numerals = self.load_staging_words();
         let columns = [
             "staging", "name", "kind", "before", "values", "behind", "whole", "concepts", "except", "alone",
-            "item", "in_fact",
+            "item", "in_fact", "implies",
         ];
         for (line, cells) in self.rows(STAGING, columns) {
-            let [staging, name, kind, before, values, behind, whole, concepts, except, alone, item, in_fact] =
-                cells;
+            let [
+                staging,
+                name,
+                kind,
+                before,
+                values,
+                behind,
+                whole,
+                concepts,
+                except,
+                alone,
+                item,
+                in_fact,
+                implies,
+            ] = cells;
             let Some(kind) = kind_of(kind) else {
                 self.wrong(STAGING, line, "kind", kind);
                 continue;
             };
-            let list = |cell: &str| cell.split('|').filter(|id| !id.is_empty()).map(Box::from).collect();
+            let list = |cell: &str| {
+                cell.split('|')
+                    .filter(|id| !id.is_empty())
+                    .map(Box::from)
+                    .collect()
+            };
             let row = self.rules.staging.rows.len() as u32;
             self.rules.staging.rows.push(StagingRow {
                 line,
@@ -118,6 +125,7 @@ impl Loader<'_> {
                 except: list(except),
                 alone: alone == "yes",
                 in_fact: in_fact == "yes",
+                implies: (!implies.is_empty()).then(|| implies.into()),
                 has_item: !item.is_empty(),
             });
             let writing = Writing {
@@ -127,10 +135,33 @@ impl Loader<'_> {
                 whole,
                 item,
             };
-            if let Err(message) = self.add_writing(row, &writing, words("numerals"), &concept_of) {
+            if let Err(message) = self.add_writing(row, &writing, &numerals, &concept_of) {
                 self.wrong(STAGING, line, "pattern", &message);
             }
         }
+    }
+
+    /// Reads the words around stagings, and gives the numerals in kanji.
+    fn load_staging_words(&mut self) -> Vec<&'a str> {
+        let words: FxHashMap<&str, Vec<&'a str>> = self
+            .rows(ENDINGS, ["name", "forms"])
+            .into_iter()
+            .map(|(_, [name, forms])| (name, forms.split('|').collect()))
+            .collect();
+        let words = |name: &str| words.get(name).map_or(&[][..], Vec::as_slice);
+        let spelled = |name: &str| -> Vec<Box<[char]>> {
+            words(name).iter().map(|word| word.chars().collect()).collect()
+        };
+        let staging = &mut self.rules.staging;
+        staging.between = spelled("staging-between");
+        staging.between.push(Box::from([' ']));
+        staging.behind = spelled("staging-behind");
+        staging.never_behind = spelled("staging-never-behind");
+        staging.gap = spelled("staging-gap");
+        for word in words("staging-never") {
+            self.add(word, Term::Staging(StagingForm::Never));
+        }
+        words("numerals").to_vec()
     }
 
     fn add_writing(
@@ -190,7 +221,9 @@ impl Loader<'_> {
             .filter(|(_, term)| is_name(term))
             .map(|(form, _)| form.clone())
             .collect();
-        let names = names.into_iter().map(|form| (form, Term::Staging(anchor.clone())));
+        let names = names
+            .into_iter()
+            .map(|form| (form, Term::Staging(anchor.clone())));
         self.forms.extend(names);
     }
 }

@@ -53,7 +53,10 @@ impl Values {
             return Ok(values);
         };
         let mut values = Self {
-            least: least.trim().parse().map_err(|_| format!("no number \"{least}\""))?,
+            least: least
+                .trim()
+                .parse()
+                .map_err(|_| format!("no number \"{least}\""))?,
             ..Self::default()
         };
         for part in parts.split(';').map(str::trim) {
@@ -167,7 +170,10 @@ fn piece<'a>(first: char, pattern: &'a str, numerals: &[&str]) -> Result<(Vec<Ch
                 .strip_prefix('[')
                 .and_then(|rest| rest.split_once(']'))
                 .ok_or_else(unclosed)?;
-            Ok((set.chars().map(|c| (c.to_string(), c.to_string())).collect(), after))
+            Ok((
+                set.chars().map(|c| (c.to_string(), c.to_string())).collect(),
+                after,
+            ))
         }
         '_' => {
             let blank = ["", " "].map(|written| (written.to_owned(), String::new()));
@@ -193,11 +199,15 @@ fn range_choices(range: &str, numerals: &[&str]) -> Option<Vec<Choice>> {
     let (first, last) = range.split_once('-')?;
     let roman = |text: &str| ROMAN.iter().position(|numeral| *numeral == text);
     if let (Some(first), Some(last)) = (roman(first), roman(last)) {
-        return Some(numbers(first, last, numerals, |index| ROMAN.get(index).map(ToString::to_string)));
+        return Some(numbers(first, last, numerals, |index| {
+            ROMAN.get(index).map(ToString::to_string)
+        }));
     }
     if let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) {
         let (first, last) = (first.checked_sub(1)?, last.checked_sub(1)?);
-        return Some(numbers(first, last, numerals, |index| Some((index + 1).to_string())));
+        return Some(numbers(first, last, numerals, |index| {
+            Some((index + 1).to_string())
+        }));
     }
     let (first, last) = (first.chars().next()?, last.chars().next()?);
     let choices = (first..=last).flat_map(|letter| {
@@ -225,7 +235,12 @@ fn numbers(
         };
         let lower = (roman.len() > 1).then(|| roman.to_ascii_lowercase());
         let kanji = numerals.get(index).map(ToString::to_string);
-        let written = [Some((*roman).to_owned()), lower, Some((index + 1).to_string()), kanji];
+        let written = [
+            Some((*roman).to_owned()),
+            lower,
+            Some((index + 1).to_string()),
+            kanji,
+        ];
         choices.extend(written.into_iter().flatten().map(|text| (text, value.clone())));
     }
     choices
