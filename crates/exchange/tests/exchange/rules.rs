@@ -43,29 +43,6 @@ const VERIFIED: &str = "/verificationStatus/coding/0/code";
 const CATEGORY: &str = "/category/0/coding/0/code";
 
 #[test]
-fn a_condition_carries_its_stages() {
-    let modifiers = json!([{
-        "kind": "stage", "system": "tnm", "name": "TNM分類", "value": "cT2aN1M0",
-        "parts": { "T": "2a", "N": "1", "M": "0" }, "in_fact": true, "start": 3, "end": 11,
-    }]);
-    let wanted = [
-        ("/stage/0/summary/text", json!("cT2aN1M0")),
-        ("/stage/0/type/text", json!("TNM分類")),
-        ("/stage/0/type/coding/0/code", json!("tnm")),
-        ("/stage/1", Value::Null),
-    ];
-    let more = json!({ "modifiers": modifiers });
-    check("condition", "lung-cancer", more, "Condition", &wanted);
-    check(
-        "condition",
-        "lung-cancer",
-        json!({}),
-        "Condition",
-        &[("/stage", Value::Null)],
-    );
-}
-
-#[test]
 fn conditions_say_what_is_sure_and_only_cure_resolves() {
     let case = |more: Value, clinical: Value, verified: &str, category: &str| {
         let wanted = [
