@@ -158,13 +158,17 @@ impl Stagings {
         distance: impl Fn(&Mention, bool) -> Option<u32>,
     ) -> Vec<Host> {
         let mut hosts = Vec::new();
-        for (index, mention) in place.reading.mentions.iter().enumerate() {
+        let first = staging.sentence.saturating_sub(SENTENCES_BEFORE);
+        for (index, mention) in place.sentences(first, staging.sentence) {
+            if mention.tag != Tag::Disease || mention.term.is_none() {
+                continue;
+            }
             for (number, reading) in staging.readings.iter().enumerate() {
                 let Some(row) = self.0.get(reading.row as usize) else {
                     continue;
                 };
-                if let Some(distance) = distance(mention, row.alone)
-                    && row.fits(place.vocabulary, mention)
+                if row.fits(place.vocabulary, mention)
+                    && let Some(distance) = distance(mention, row.alone)
                 {
                     hosts.push(Host {
                         mention: index,
@@ -192,17 +196,15 @@ impl Stagings {
                 .filter_map(|reading| self.0.get(reading.row as usize));
             rows.any(|row| row.fits(place.vocabulary, mention))
         };
-        let mut holding = place.reading.mentions.iter().filter(|mention| holds(mention));
-        holding.any(|mention| !fits(mention))
+        let mut of_sentence = place.sentences(staging.sentence, staging.sentence);
+        of_sentence.any(|(_, mention)| holds(mention) && !fits(mention))
     }
 
     /// The last mention, in the two sentences before, of the only disease that the staging can belong to.
     fn only_one_before(&self, place: Place<'_>, staging: &Staging) -> Option<Host> {
-        const SENTENCES: u32 = 2;
-        let sentences = staging.sentence.saturating_sub(SENTENCES)..staging.sentence;
         let hosts = self.hosts(place, staging, |mention, alone| {
             let is_there = mention.assertion.polarity == Polarity::Present;
-            (alone && is_there && sentences.contains(&mention.sentence)).then_some(0)
+            (alone && is_there && mention.sentence < staging.sentence).then_some(0)
         });
         let key = |host: &Host| {
             place
@@ -240,12 +242,22 @@ impl Row {
     }
 }
 
+/// Sentences before a staging in which its disease may stand.
+const SENTENCES_BEFORE: u32 = 2;
 /// How far off a disease stands that is not right beside its staging.
 const FAR: u32 = 1000;
 /// Characters between a staging and a disease behind it, at most (Stage IVと診断された膵癌).
 const MOST_BEFORE_DISEASE: u32 = 12;
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The mentions of these sentences, both included, with their index: mentions stand in the order of the text.
+    fn sentences(&self, first: u32, last: u32) -> impl Iterator<Item = (usize, &'a Mention)> + use<'a> {
+        let mentions = &self.reading.mentions;
+        let start = mentions.partition_point(|mention| mention.sentence < first);
+        let end = mentions.partition_point(|mention| mention.sentence <= last);
+        mentions.iter().enumerate().take(end).skip(start)
+    }
+
     /// How far a mention of the sentence stands from the staging; none where it is out of reach. `far` says whether the
     /// staging may stand anywhere in the sentence.
     fn distance(&self, staging: &Staging, mention: &Mention, far: bool) -> Option<u32> {
