@@ -6,6 +6,7 @@ use crate::note::{Diagnostic, Span};
 use crate::time::ClinicalTime;
 use crate::value::Quantity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What kind of thing an event states.
@@ -173,6 +174,43 @@ pub struct Dosage {
     pub text: String,
 }
 
+/// What kind of staging a modifier of a disease is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModifierKind {
+    /// How far it has gone (TNM, Ann Arbor, CKD G4).
+    Stage,
+    /// How bad it is, or how little its cells have matured (Gleason, degree of a burn).
+    Grade,
+    /// How much it limits (NYHA, Child-Pugh).
+    Class,
+    /// Which form of it (Stanford, Borrmann).
+    Type,
+}
+
+/// A stage, grade, class or type of the disease that an event states, with its place in the note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Modifier {
+    /// Kind.
+    pub kind: ModifierKind,
+    /// The staging it belongs to: an id of `lexicon/staging.tsv`, e.g. `tnm`.
+    pub system: Arc<str>,
+    /// Its Japanese name.
+    pub name: Arc<str>,
+    /// Value in the one form that all ways of writing it share, e.g. `cT2aN1M0`, `IIB`, `G4A2`.
+    pub value: Arc<str>,
+    /// Parts of the value, where it has some, e.g. `T` → `2a`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<Arc<str>, Arc<str>>,
+    /// Whether it is part of the fact; not where an item of its own states the value, nor where the concept says it
+    /// already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_fact: bool,
+    /// Where it is written.
+    #[serde(flatten)]
+    pub span: Span,
+}
+
 /// A coded fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -206,6 +244,9 @@ pub struct Event {
     /// Side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub laterality: Option<Laterality>,
+    /// Stages, grades, classes and types of the disease, in the order of their system.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modifiers: Vec<Modifier>,
     /// Value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Quantity>,
@@ -265,6 +306,9 @@ pub struct StructuredNote {
     pub questions: Vec<Question>,
     /// Phrases that look clinical and were not understood.
     pub unread: Vec<Span>,
+    /// Stages and the like that were read, and whose disease the note does not name near them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unattached: Vec<Modifier>,
     /// Remarks on the input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diagnostics: Vec<Diagnostic>,

@@ -4,19 +4,26 @@ use crate::coder::Coder;
 use crate::entities::EntityIndex;
 use crate::fact::fact_key_in;
 use crate::merge::Events;
+use crate::staging::Attached;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{
-    Because, ClinicalTime, Code, Event, EventKind, Experiencer, FactKey, Laterality, Note, Phase, Polarity,
-    Quantity, RelationType, SectionKind, SiteRef, Span, Tag,
+    Because, ClinicalTime, Code, Event, EventKind, Experiencer, FactKey, Laterality, Modifier, Note, Phase,
+    Polarity, Quantity, RelationType, SectionKind, SiteRef, Span, Tag,
 };
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Concept;
 use tsumugi_text::{Mention, Reading, TermRef};
 
-/// Codes all mentions of a note, in the order of the text; what says the same is one event.
-pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &EntityIndex) -> Vec<Event> {
+/// Codes all mentions of a note, in the order of the text; what says the same is one event. Beside the events the
+/// stagings that belong to none.
+pub(crate) fn code(
+    coder: &Coder,
+    note: &Note,
+    reading: &Reading,
+    index: &EntityIndex,
+) -> (Vec<Event>, Vec<Modifier>) {
     let mut coding = Coding {
         coder,
         note,
@@ -24,6 +31,9 @@ pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &Entity
         values_of: BTreeMap::new(),
         is_value: BTreeSet::new(),
         memory: Cell::default(),
+        attached: coder
+            .stagings
+            .attach(&coder.vocabulary, &coder.reader, note, reading),
     };
     for link in &reading.links {
         coding.is_value.insert(link.to);
@@ -35,7 +45,7 @@ pub(crate) fn code(coder: &Coder, note: &Note, reading: &Reading, index: &Entity
     for (at, mention) in reading.mentions.iter().enumerate() {
         coding.mention(at, mention, &mut events);
     }
-    events.finish()
+    (events.finish(), coding.attached.unattached)
 }
 
 struct Coding<'a> {
@@ -48,6 +58,8 @@ struct Coding<'a> {
     is_value: BTreeSet<u32>,
     /// Where keys are composed.
     memory: Cell<String>,
+    /// Stagings by their mention.
+    attached: Attached,
 }
 
 impl<'a> Coding<'a> {
@@ -59,12 +71,31 @@ impl<'a> Coding<'a> {
         let Some(concept) = self.coder.vocabulary.get(term.key) else {
             return;
         };
+        if self.attached.parts.contains(&at) {
+            return;
+        }
+        if let Some((key, modifier)) = self.attached.implied.get(&at) {
+            let term = TermRef {
+                kind: TermKind::Disease,
+                key: *key,
+            };
+            let event = self.finish(self.event(at, mention, term, EventKind::Condition));
+            let plain = event.fact.clone();
+            events.push_staged(self.staged(event, std::slice::from_ref(modifier)), plain);
+        }
         match mention.tag {
             Tag::TestKey => self.measurement(at, mention, concept, events),
             Tag::Anatomy | Tag::Timex | Tag::Change | Tag::Context | Tag::TestValue | Tag::DrugValue => {}
             _ => {
                 if let Some(kind) = Self::kind(mention, concept) {
-                    events.push(self.finish(self.event(at, mention, term, kind)));
+                    let event = self.finish(self.event(at, mention, term, kind));
+                    match self.attached.of_mention.get(&at) {
+                        None => events.push(event),
+                        Some(modifiers) => {
+                            let plain = event.fact.clone();
+                            events.push_staged(self.staged(event, modifiers), plain);
+                        }
+                    }
                 }
             }
         }
@@ -118,6 +149,7 @@ impl<'a> Coding<'a> {
                 Phase::Current
             },
             resolved: assertion.resolved && of_patient,
+            modifiers: Vec::new(),
             laterality: Self::laterality(mention, concept),
             site,
             value: habit_value(mention),
@@ -161,6 +193,13 @@ impl<'a> Coding<'a> {
         event.fact = fact_key_in(&mut memory, &event);
         self.memory.set(memory);
         event
+    }
+
+    /// An event with its stages, the concept and code that follow from them, and the fact that they make of it.
+    fn staged(&self, mut event: Event, modifiers: &[Modifier]) -> Event {
+        event.modifiers = modifiers.to_vec();
+        self.coder.staged.apply(&self.coder.vocabulary, &mut event);
+        self.finish(event)
     }
 
     /// Allergies are lasting facts, wherever they are told.

@@ -8,6 +8,7 @@ use crate::fact::fact_key;
 use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
+use crate::staging::{Refinements, Stagings};
 use std::sync::Arc;
 use tsumugi_clinical::{
     Because, Certainty, CorpusCertainty, Diagnostic, Entity, Event, EventKind, Experiencer, FactKey, Note,
@@ -47,6 +48,8 @@ pub struct Coder {
     pub(crate) derivations: Derivations,
     pub(crate) equivalents: Equivalents,
     pub(crate) refinement: Refinement,
+    pub(crate) stagings: Stagings,
+    pub(crate) staged: Refinements,
     persons: Persons,
     edition: String,
 }
@@ -101,6 +104,8 @@ impl Coder {
         let equivalents = Equivalents::new(sources, &vocabulary, &mut mistakes);
         let refinement = Refinement::new(sources, &vocabulary, &mut mistakes);
         let persons = Persons::new(sources, &mut mistakes);
+        let stagings = Stagings::new(&reader, &vocabulary, &mut mistakes);
+        let staged = Refinements::new(sources, &vocabulary, &mut mistakes);
         match mistakes.first() {
             Some(first) => Err(CoderError::Rules {
                 count: mistakes.len(),
@@ -112,6 +117,8 @@ impl Coder {
                 derivations,
                 equivalents,
                 refinement,
+                stagings,
+                staged,
                 persons,
                 edition: String::new(),
             }),
@@ -201,6 +208,7 @@ impl Coder {
             phase: Phase::Current,
             resolved: false,
             site: None,
+            modifiers: Vec::new(),
             laterality: None,
             value: None,
             dosage: None,
@@ -216,7 +224,7 @@ impl Coder {
 
     fn code_reading(&self, record: &Record, note: &Note, reading: &Reading) -> StructuredNote {
         let (entities, relations, index) = entities(&note.text, reading);
-        let events = code(self, note, reading, &index);
+        let (events, unattached) = code(self, note, reading, &index);
         let diagnostics = reading.doubts.iter().map(|(span, doubt)| Diagnostic {
             span: *span,
             code: (*doubt).to_owned(),
@@ -234,6 +242,7 @@ impl Coder {
             events,
             questions: Vec::new(),
             unread: reading.unread.clone(),
+            unattached,
             diagnostics: diagnostics.collect(),
         };
         self.refinement

@@ -4,7 +4,7 @@ use tsumugi_clinical::{
     Certainty, Event, EventKind, Experiencer, FactKey, Interpretation, Laterality, Phase, Polarity,
 };
 
-/// Composes the key of an event. `normal_form` of the parts, in this order: what (with site and side), polarity,
+/// Composes the key of an event. `normal_form` of the parts, in this order: what (with site, side and stages), polarity,
 /// certainty, who, phase.
 pub(crate) fn fact_key(event: &Event) -> FactKey {
     fact_key_in(&mut String::with_capacity(64), event)
@@ -26,6 +26,12 @@ pub(crate) fn fact_key_in(key: &mut String, event: &Event) -> FactKey {
         Some(Laterality::Right) => key.push_str("/right"),
         Some(Laterality::Both) => key.push_str("/both"),
         None => {}
+    }
+    for modifier in event.modifiers.iter().filter(|modifier| modifier.in_fact) {
+        key.push('#');
+        key.push_str(&modifier.system);
+        key.push('=');
+        key.push_str(&modifier.value);
     }
     if event.kind == EventKind::Measurement {
         key.push_str(

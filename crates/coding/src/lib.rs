@@ -13,6 +13,7 @@ mod merge;
 mod person;
 mod record;
 mod refine;
+mod staging;
 
 pub use coder::{Coder, CoderError, read_context};
 pub use record::{Record, RecordNote};

@@ -1,6 +1,8 @@
 //! Within a note, the same fact at the same time is one event with all its reasons.
 
+use crate::staging::order;
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use tsumugi_clinical::{Because, ClinicalTime, Event, FactKey};
 
 /// Events as they come, merged; the first one of a fact stays in its place.
@@ -11,6 +13,8 @@ pub(crate) struct Events {
     /// often.
     latest: FxHashMap<FactKey, usize>,
     before: Vec<Option<usize>>,
+    /// Facts with a stage, by what they would be without.
+    staged: BTreeMap<FactKey, BTreeSet<FactKey>>,
 }
 
 impl Events {
@@ -20,7 +24,16 @@ impl Events {
             list: Vec::with_capacity(most),
             latest: FxHashMap::with_capacity_and_hasher(most, FxBuildHasher),
             before: Vec::with_capacity(most),
+            staged: BTreeMap::new(),
         }
+    }
+
+    /// Adds an event with stages; `plain` is the fact it would be without them.
+    pub(crate) fn push_staged(&mut self, event: Event, plain: FactKey) {
+        if event.fact != plain {
+            self.staged.entry(plain).or_default().insert(event.fact.clone());
+        }
+        self.push(event);
     }
 
     /// Adds an event, or its reasons to the one that says the same.
@@ -42,10 +55,48 @@ impl Events {
 
     /// The events in order.
     pub(crate) fn finish(mut self) -> Vec<Event> {
+        let staged = std::mem::take(&mut self.staged);
+        for (plain, facts) in &staged {
+            if let (Some(fact), 1) = (facts.first(), facts.len()) {
+                self.join_plain(plain, fact);
+            }
+        }
         for event in &mut self.list {
             order_reasons(&mut event.because);
         }
         self.list
+    }
+}
+
+impl Events {
+    /// A disease that a note tells once with its stage and again without is one: the stage is that of both. It stands
+    /// where it was told first.
+    fn join_plain(&mut self, plain: &FactKey, staged: &FactKey) {
+        let mut list: Vec<Option<Event>> = std::mem::take(&mut self.list).into_iter().map(Some).collect();
+        for place in 0..list.len() {
+            let Some(event) = list
+                .get_mut(place)
+                .and_then(|slot| slot.take_if(|event| event.fact == *plain))
+            else {
+                continue;
+            };
+            let is_same = |known: &Event| {
+                known.fact == *staged && may_be_same_time(known.time.as_ref(), event.time.as_ref())
+            };
+            let same = list.iter().position(|slot| slot.as_ref().is_some_and(is_same));
+            let known = same.and_then(|same| list.get_mut(same)).and_then(Option::take);
+            let (joined, into) = match (known, same) {
+                (Some(mut known), Some(same)) => {
+                    absorb(&mut known, event);
+                    (known, same.min(place))
+                }
+                _ => (event, place),
+            };
+            if let Some(slot) = list.get_mut(into) {
+                *slot = Some(joined);
+            }
+        }
+        self.list = list.into_iter().flatten().collect();
     }
 }
 
@@ -88,8 +139,11 @@ fn absorb(known: &mut Event, event: Event) {
         measured,
         because,
         resolved,
+        modifiers,
         ..
     } = event;
+    known.modifiers.extend(modifiers);
+    order(&mut known.modifiers);
     known.value = known.value.take().or(value);
     known.dosage = known.dosage.take().or(dosage);
     known.time = known.time.take().or(time);

@@ -20,6 +20,7 @@ mod rules;
 mod segment;
 mod sentence;
 mod series;
+mod staging;
 
 mod tagger;
 mod time;
@@ -29,6 +30,7 @@ mod unread;
 pub use mention::{Assertion, Link, Mention, Reading, TermRef};
 pub use normalize::{Folding, NormalizedText};
 pub use reader::{ReadCache, ReadContext, Reader, ReaderError};
+pub use staging::{Staging, StagingReading, StagingRow};
 pub use tagger::{
     CLASSES, ClassInstance, ClassifierParts, FEATURES, Instance, LABELS, ModelError, Tagger, TaggerParts,
     tag_labels,

@@ -1,5 +1,6 @@
 //! What the reader finds in a note: mentions with their assertion, and the relations between them.
 
+use crate::staging::Staging;
 use std::sync::Arc;
 use tsumugi_clinical::{
     Certainty, ClinicalTime, Dosage, Experiencer, Laterality, Phase, Polarity, Quantity, RelationType,
@@ -125,6 +126,8 @@ pub struct Reading {
     pub links: Vec<Link>,
     /// Phrases that look clinical and were not understood; they may coincide with a mention that has no concept.
     pub unread: Vec<Span>,
+    /// Stages, grades, classes and types as they are written, in the order of the text.
+    pub stagings: Vec<Staging>,
     /// Doubts about the input, by code: impossible dates and values.
     pub doubts: Vec<(Span, &'static str)>,
 }

@@ -5,6 +5,7 @@ use crate::normalize::NormalizedText;
 use crate::rules::{AmbiguousRow, Loader, NearWord, OneReading, Rules, Term, kinds_of, mark};
 use crate::segment::{Sentence, segment};
 use crate::sentence::{self, SentenceContext};
+use crate::staging::{Staging, StagingRow};
 use crate::tagger::{self, ClassInstance, Instance, Tagger};
 use crate::time::Anchor;
 use crate::tokens::Scratch;
@@ -54,6 +55,7 @@ pub(crate) struct SentenceReading {
     pub(crate) links: Vec<crate::mention::Link>,
     pub(crate) unread: Vec<Span>,
     pub(crate) doubts: Vec<(Span, &'static str)>,
+    pub(crate) stagings: Vec<Staging>,
     /// Number of groups that the mentions belong to.
     pub(crate) groups: u32,
 }
@@ -87,6 +89,7 @@ impl Reader {
         loader.add_designations(others.chain(designations.filter(is_allergen)));
         loader.load_ambiguous(&concept_of);
         loader.load_reactions(&concept_of);
+        loader.load_staging(&concept_of);
         if let Some(first) = loader.mistakes.first() {
             return Err(ReaderError::Tables {
                 count: loader.mistakes.len(),
@@ -161,6 +164,16 @@ impl Reader {
                 &place,
             );
         }
+    }
+
+    /// The rows of `lexicon/staging.tsv`, by index.
+    pub fn stagings(&self) -> &[StagingRow] {
+        &self.rules.staging.rows
+    }
+
+    /// Whether only words stand here that may stand between a disease and its staging. The text is folded as notes are.
+    pub fn joins_staging(&self, gap: &str) -> bool {
+        self.rules.staging.joins(&self.rules.folding.fold_form(gap))
     }
 
     /// Number of forms, of vocabulary and grammar together.
@@ -362,6 +375,11 @@ fn append(
         reading.links.push(link);
     }
     reading.unread.extend(read.unread.iter().map(|span| place(*span)));
+    for mut staging in read.stagings {
+        staging.span = place(staging.span);
+        staging.sentence = index;
+        reading.stagings.push(staging);
+    }
     reading
         .doubts
         .extend(read.doubts.iter().map(|(span, doubt)| (place(*span), *doubt)));

@@ -2,14 +2,17 @@
 //!
 //! Every form becomes an entry of the one lexicon, so that a sentence is searched once for all of them.
 
+mod forms;
 pub(crate) mod mark;
 mod readings;
 mod words;
 
+use self::forms::Forms;
 pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
 use crate::harm::HarmWord;
 use crate::normalize::Folding;
 use crate::segment::Headings;
+use crate::staging::{StagingForm, StagingWords};
 use crate::time::Kind;
 use crate::tokens::{CharClass, class};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -49,6 +52,8 @@ pub(crate) enum Term {
     Discourse(Discourse),
     /// A word that only looks as if it held a term.
     Blocker,
+    /// A way of writing a stage, grade, class or type of a disease.
+    Staging(StagingForm),
 }
 
 /// A word of a grammar: its kind and what it says. Few of the forms are one, so that it is kept out of [`Term`].
@@ -173,6 +178,8 @@ pub(crate) struct Rules {
     pub(crate) categories: Vec<u32>,
     /// Habits that an amount alone implies: unit's habit → concept.
     pub(crate) habits: FxHashMap<Box<str>, u32>,
+    /// Stages, grades, classes and types, and the words around them.
+    pub(crate) staging: StagingWords,
 }
 
 impl Rules {
@@ -224,31 +231,6 @@ pub(crate) enum Discourse {
     Case,
     /// About a disease in general.
     Literature,
-}
-
-/// The forms of all tables with what they mean, side by side in one text: there are more than a hundred thousand.
-#[derive(Debug, Default)]
-pub(crate) struct Forms {
-    text: String,
-    /// Where a form ends in the text, and its meaning.
-    entries: Vec<(usize, Term)>,
-}
-
-impl Forms {
-    fn push(&mut self, form: &str, term: Term) {
-        self.text.push_str(form);
-        self.entries.push((self.text.len(), term));
-    }
-
-    /// The forms in the order in which they came.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Term)> {
-        let mut start = 0;
-        self.entries.iter().map(move |(end, term)| {
-            let form = self.text.get(start..*end).unwrap_or_default();
-            start = *end;
-            (form, term)
-        })
-    }
 }
 
 /// Collects the forms of all tables.
@@ -355,7 +337,11 @@ impl<'a> Loader<'a> {
     }
 
     /// The wanted cells of every row of a table, with the line.
-    fn rows<const N: usize>(&mut self, path: &'static str, columns: [&str; N]) -> Vec<(u32, [&'a str; N])> {
+    pub(crate) fn rows<const N: usize>(
+        &mut self,
+        path: &'static str,
+        columns: [&str; N],
+    ) -> Vec<(u32, [&'a str; N])> {
         let Some(source) = self.source(path) else {
             return Vec::new();
         };
@@ -366,12 +352,12 @@ impl<'a> Loader<'a> {
             .collect()
     }
 
-    fn add(&mut self, form: &str, term: Term) {
+    pub(crate) fn add(&mut self, form: &str, term: Term) {
         let folded = self.rules.folding.fold_form(form);
         self.forms.push(&folded, term);
     }
 
-    fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
+    pub(crate) fn wrong(&mut self, path: &str, line: u32, what: &str, cell: &str) {
         self.mistakes
             .push(Mistake::new(path, line, format!("unknown {what} \"{cell}\"")));
     }
@@ -574,7 +560,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Latin words of three and more letters are written in any case (`Crp`, `copd`); shorter ones mean what they are.
-fn case_variants(form: &str) -> Vec<String> {
+pub(crate) fn case_variants(form: &str) -> Vec<String> {
     let letters = form.bytes().filter(u8::is_ascii_alphabetic).count();
     if letters < 3 || !form.is_ascii() {
         return Vec::new();

@@ -106,6 +106,7 @@ pub(crate) fn segment(headings: &Headings, chars: &[char]) -> Vec<Sentence> {
     let mut line = 0;
     let mut at = 0;
     let mut fresh = true;
+    let mut brackets = 0u32;
     while at <= chars.len() {
         if fresh
             && at < chars.len()
@@ -137,7 +138,14 @@ pub(crate) fn segment(headings: &Headings, chars: &[char]) -> Vec<Sentence> {
                 }
             }
         }
-        fresh = ends || (matches!(chars.get(at), Some(' ')) && closes_heading_ahead(chars, at + 1));
+        brackets = match chars.get(at) {
+            Some('(') => brackets + 1,
+            Some(')') => brackets.saturating_sub(1),
+            Some('\n') => 0,
+            _ => brackets,
+        };
+        let is_blank = matches!(chars.get(at), Some(' '));
+        fresh = ends || (is_blank && closes_heading_ahead(chars, at + 1, brackets > 0));
         at += 1;
     }
     sentences
@@ -161,14 +169,15 @@ fn ends_with_line(kind: SectionKind) -> bool {
     )
 }
 
-/// Whether a heading inside a line may start here: a word closed by a colon or a bracket within twelve characters.
-fn closes_heading_ahead(chars: &[char], start: usize) -> bool {
+/// Whether a heading inside a line may start here: a word closed by a colon or a bracket within twelve characters. Within
+/// brackets a bracket closes them and no heading (Child-Pugh A).
+fn closes_heading_ahead(chars: &[char], start: usize, in_brackets: bool) -> bool {
     let ahead = chars.get(start..chars.len().min(start + 12)).unwrap_or(&[]);
     let stop = ahead
         .iter()
         .position(|c| matches!(c, ':' | '\u{3011}' | ')' | '\n' | ' ' | '\u{3001}'));
     stop.and_then(|stop| ahead.get(stop))
-        .is_some_and(|c| matches!(c, ':' | '\u{3011}' | ')'))
+        .is_some_and(|c| matches!(c, ':' | '\u{3011}') || (*c == ')' && !in_brackets))
 }
 
 fn is_end(chars: &[char], at: usize) -> bool {

@@ -54,7 +54,7 @@ pub(crate) struct Draft {
 
 /// Reads a sentence; spans are characters of the sentence.
 pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut Scratch) -> SentenceReading {
-    let (tokens, mut draft) = known(context, chars, scratch);
+    let (mut tokens, mut draft) = known(context, chars, scratch);
     if let Some(tagger) = context.tagger {
         let Scratch { infos, lattice, .. } = scratch;
         tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
@@ -63,7 +63,9 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
     if let Some(tagger) = context.tagger {
         tagger::classify(tagger, &tokens, &mut draft, context.section);
     }
-    let unread = unread::find(context.rules, &tokens, &mut draft);
+    let stagings = std::mem::take(&mut tokens.stagings);
+    let mut unread = unread::find(context.rules, &tokens, &mut draft);
+    unread.retain(|span| !stagings.iter().any(|staging| staging.span.contains(*span)));
     let groups = grouping::group(context.rules, chars, &mut draft.mentions);
     tokens.give_back(scratch);
     draft.items.clear();
@@ -74,6 +76,7 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
         links: draft.links,
         unread,
         doubts: draft.doubts,
+        stagings,
     }
 }
 

@@ -5,7 +5,9 @@
 
 use crate::rules::{Discourse, NearWord, OneReading, Rules, Term, kinds_of, mark};
 use crate::sentence::Item;
+use crate::staging::{self, Staging};
 use crate::tagger::{Infos, Lattice};
+use tsumugi_clinical::Span;
 use tsumugi_tables::{Lexicon, Match};
 
 /// A token of a sentence; offsets are characters of the sentence.
@@ -37,6 +39,8 @@ pub(crate) struct Tokens<'a> {
     pub(crate) list: Vec<Token>,
     /// What phrases of discourse say, wherever they stand.
     pub(crate) discourse: Vec<Discourse>,
+    /// Stages, grades, classes and types as they are written.
+    pub(crate) stagings: Vec<Staging>,
 }
 
 /// Memory that is used again from sentence to sentence.
@@ -63,21 +67,43 @@ impl<'a> Tokens<'a> {
         scratch.search(lexicon, chars);
         let mut list = scratch.cover(chars);
         choose_readings(lexicon, rules, chars, &mut list);
-        let mut discourse = Vec::new();
-        let speaks = |found: &&Match| found.marks & mark::DISCOURSE != 0;
-        for found in scratch.matches.iter().filter(speaks) {
+        let (mut discourse, mut stagings) = (Vec::new(), Vec::new());
+        let stands_anywhere = |found: &&Match| found.marks & ANYWHERE != 0;
+        for found in scratch.matches.iter().filter(stands_anywhere) {
+            if found.marks & mark::STAGING != 0 {
+                stagings.push(*found);
+            }
             for term in lexicon.terms(found.form) {
                 if let Term::Discourse(kind) = term {
                     discourse.push(*kind);
                 }
             }
         }
-        Self {
+        let mut tokens = Self {
             lexicon,
             rules,
             chars,
             list,
             discourse,
+            stagings: Vec::new(),
+        };
+        if !stagings.is_empty() {
+            tokens.stagings = staging::find(&tokens, &stagings);
+            tokens.forget_parts();
+        }
+        tokens
+    }
+
+    /// A piece of a staging of several parts is no name (M1 in cT4N1M1).
+    fn forget_parts(&mut self) {
+        let of_parts = self.stagings.iter().filter(|staging| staging.has_parts());
+        let spans: Vec<Span> = of_parts.map(|staging| staging.span).collect();
+        for token in &mut self.list {
+            let span = Span::new(token.start, token.end);
+            if token.marks & mark::CONCEPT != 0 && spans.iter().any(|whole| whole.contains(span)) {
+                token.kind = TokenKind::Other;
+                token.marks = 0;
+            }
         }
     }
 
@@ -192,7 +218,7 @@ fn choose_readings(lexicon: &Lexicon<Term>, rules: &Rules, chars: &[char], list:
         // Of equals the first: the last maximum of the reversed list.
         if let Some(best) = readings.iter().rev().max_by_key(|reading| votes(reading)) {
             token.kind = TokenKind::Form(best.form);
-            token.marks = lexicon.marks(best.form);
+            token.marks = lexicon.marks(best.form) & !mark::STAGING;
         }
     }
 }
@@ -253,7 +279,14 @@ impl Scratch {
                     && is_word(chars, matches, found, form_before)
                 {
                     let kind = TokenKind::Form(found.form);
-                    relax(best, start, found.end, here + cost, kind, found.marks);
+                    relax(
+                        best,
+                        start,
+                        found.end,
+                        here + cost,
+                        kind,
+                        found.marks & !mark::STAGING,
+                    );
                 }
             }
             if here == u32::MAX {
@@ -306,10 +339,13 @@ fn trace(best: &[Step], mut tokens: Vec<Token>) -> Vec<Token> {
     tokens
 }
 
-/// What a form costs; none for forms that only speak of discourse.
+/// Marks of forms that count wherever they stand.
+const ANYWHERE: u32 = mark::DISCOURSE | mark::STAGING;
+
+/// What a form costs; none for forms that take no part in the cover.
 fn form_cost(marks: u32) -> Option<u32> {
     const WEAK: u32 = mark::MODIFIER | mark::UNIT | mark::TIME | mark::USAGE | mark::VALUE;
-    match marks & !mark::DISCOURSE {
+    match marks & !ANYWHERE {
         0 => None,
         weak if weak & !WEAK == 0 => Some(COST_WEAK_FORM),
         _ => Some(COST_FORM),
@@ -442,6 +478,7 @@ fn follows_form(matches: &[Match], chars: &[char], at: usize) -> bool {
         .take_while(|found| found.start as usize == at);
     from_here
         .into_iter()
+        .filter(|found| found.marks & !mark::STAGING != 0)
         .any(|found| !latin || found.end - found.start >= 2)
 }
 

@@ -45,6 +45,7 @@ fn condition(export: &Export<'_>, index: usize, event: &Event, evidence: Option<
         ("category", json!([category(export, event)])),
         ("code", concept(&event.codes, export.words(event))),
         ("bodySite", json!([place])),
+        ("stage", stages(event)),
         ("subject", export.subject()),
         ("recordedDate", export.recorded()),
         (
@@ -63,6 +64,23 @@ fn condition(export: &Export<'_>, index: usize, event: &Event, evidence: Option<
         Some(&profile),
         fields,
     )
+}
+
+/// Stages, grades, classes and types: the value as text, what staging it is as a code of ours. FHIR R4 wants a summary or an
+/// assessment of each (rule con-1).
+fn stages(event: &Event) -> Value {
+    let stages = event.modifiers.iter().map(|modifier| {
+        let coding = json!([{
+            "system": systems::STAGING,
+            "code": modifier.system.as_ref(),
+            "display": modifier.name.as_ref(),
+        }]);
+        json!({
+            "summary": { "text": modifier.value.as_ref() },
+            "type": { "coding": coding, "text": modifier.name.as_ref() },
+        })
+    });
+    stages.collect()
 }
 
 /// Resolved only on words of cure or removal; active when it is there now. A past one without such words may still be

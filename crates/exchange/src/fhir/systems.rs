@@ -4,6 +4,8 @@
 pub(crate) const CONCEPT: &str = "https://tsumugi.example/CodeSystem/concept";
 /// Items of the clinical information model, as the question that a coded answer answers.
 pub(crate) const ITEM: &str = "https://tsumugi.example/CodeSystem/item";
+/// Stagings of diseases, as `lexicon/staging.tsv` names them.
+pub(crate) const STAGING: &str = "https://tsumugi.example/CodeSystem/staging";
 /// Side of the body.
 pub(crate) const LATERALITY: &str = "https://tsumugi.example/CodeSystem/laterality";
 /// Categories of conditions that FHIR has no code for.

@@ -14,4 +14,6 @@ mod notes;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod stages;
+#[cfg(test)]
 mod structure;

@@ -314,6 +314,7 @@ fn event(number: &str) -> Event {
         phase: Phase::Current,
         resolved: false,
         site: None,
+        modifiers: Vec::new(),
         laterality: None,
         value: Some(Quantity {
             number: Some(number.to_owned()),

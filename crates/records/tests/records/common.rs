@@ -80,6 +80,7 @@ pub(crate) fn event(concept: &str) -> Event {
         phase: Phase::Current,
         resolved: false,
         site: None,
+        modifiers: Vec::new(),
         laterality: None,
         value: None,
         dosage: None,

@@ -18,6 +18,9 @@ pub(crate) fn table(note: &Note, structured: &StructuredNote) -> String {
             .collect();
         let _ = writeln!(out, "?  {text}");
     }
+    for modifier in &structured.unattached {
+        let _ = writeln!(out, "?  {} {}, of which disease?", modifier.name, modifier.value);
+    }
     for question in &structured.questions {
         let _ = writeln!(out, "?? {} [{}]", question.ask, question.options.join(" / "));
     }
@@ -37,6 +40,9 @@ fn row(structured: &StructuredNote, event: &Event) -> String {
     }
     if let Some(side) = event.laterality {
         let _ = write!(out, " {side:?}");
+    }
+    for modifier in &event.modifiers {
+        let _ = write!(out, " [{} {}]", modifier.name, modifier.value);
     }
     if let Some(value) = &event.value {
         let number = value.number.as_deref().or(value.text.as_deref()).unwrap_or("");

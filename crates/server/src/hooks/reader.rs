@@ -531,6 +531,7 @@ fn event(concept: &Concept) -> Event {
         phase: Phase::Current,
         resolved: false,
         site: None,
+        modifiers: Vec::new(),
         laterality: None,
         value: None,
         dosage: None,

@@ -23,6 +23,8 @@ pub(crate) const CIRCUMSTANCE: u32 = 1 << 15;
 pub(crate) const SITE: u32 = 1 << 16;
 /// A form with several readings, of which what stands around chooses one.
 pub(crate) const AMBIGUOUS: u32 = 1 << 17;
+/// A way of writing a staging: found wherever it stands, and no part of the cover.
+pub(crate) const STAGING: u32 = 1 << 18;
 
 impl Marked for Term {
     fn marks(&self) -> u32 {
@@ -51,6 +53,7 @@ impl Marked for Term {
             Self::Series => SERIES,
             Self::Discourse(_) => DISCOURSE,
             Self::Blocker => BLOCKER,
+            Self::Staging(_) => STAGING,
         }
     }
 }

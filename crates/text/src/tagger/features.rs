@@ -2,7 +2,7 @@
 //! read it as.
 
 use super::model::tag_labels;
-use crate::rules::Term;
+use crate::rules::{Term, mark};
 use crate::sentence::Draft;
 use crate::tokens::{CharClass, Token, TokenKind, Tokens, class};
 
@@ -164,7 +164,8 @@ pub(crate) fn category_of(marks: u32, terms: &[Term]) -> u32 {
         Term::Cue { effect, .. } => Some(*effect as u32 + 192),
         _ => None,
     });
-    mix(100, [marks, detail.unwrap_or(0)])
+    // A staging takes no part in the cover.
+    mix(100, [marks & !mark::STAGING, detail.unwrap_or(0)])
 }
 
 const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
