@@ -117,7 +117,9 @@ fn mistake_of(file: PolicyFile, text: &str, diagnostic: &dyn Diagnostic) -> Mist
     let first = labels.iter().min_by_key(|label| label.offset());
     let mut message = diagnostic.to_string();
     let detail = labels.iter().find_map(|label| label.label());
+    // Of two names that are equally near, Cedar suggests now one, now the other; the same text must be told the same.
     let help = diagnostic.help().map(|help| help.to_string());
+    let help = help.filter(|help| !help.starts_with("did you mean"));
     for more in detail
         .map(str::to_owned)
         .into_iter()
