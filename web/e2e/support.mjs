@@ -74,7 +74,7 @@ export async function supportStories(story, page, address) {
     await page.keyboard.press("Control+s");
     await page.keyboard.press("Enter");
     await page.waitForURL(/signed=/, { timeout: 8000 });
-    await page.goto(`${address}/knowledge/acute-cholecystitis`);
+    await page.goto(`${address}/knowledge/acute-cholecystitis?patient=${number}`);
     const text = await page.locator("table.findings").textContent();
     assert.ok(text.includes("10例未満"), "the case is counted, and not told exactly");
   });

@@ -204,7 +204,7 @@ fn cargo() -> &'static str {
 }
 
 /// Builds the binary beside this one.
-fn built(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(root: &Path) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let release = own.parent().context("the folder of xtask")?;
     let target = release.parent().context("the target folder")?;

@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod bench_cds;
 mod bench_ddx;
 mod corpus;
 mod crosscheck;
@@ -59,6 +60,8 @@ enum Command {
     Bench,
     /// Measures the differential over HPO terms on published cases (in a release build of itself; needs Python with pip).
     BenchDdx(bench_ddx::Args),
+    /// Measures decision support on the vignettes, encounters and orders of the tree.
+    BenchCds(bench_cds::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Train(args) => finish(train::run(&root(), &args)),
         Command::Crosscheck(args) => finish(crosscheck::run(&root(), &args)),
         Command::Bench => finish(bench::run(&root())),
+        Command::BenchCds(args) => finish(bench_cds::run(&root(), &args)),
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),

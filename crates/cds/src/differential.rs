@@ -236,6 +236,15 @@ struct Weights {
     entries: Vec<(u32, f64, Met, u32)>,
 }
 
+/// The places of the greatest scores, the greatest first.
+pub(crate) fn best_of(scores: &[f64], top: usize) -> Vec<usize> {
+    let score = |disease: usize| scores.get(disease).copied().unwrap_or(f64::NEG_INFINITY);
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
+    order.truncate(top);
+    order
+}
+
 impl Differential {
     /// Builds the columns of a space.
     pub fn new(space: &Space, vocabulary: &Vocabulary, implied: &Implied, temper: Temper) -> Self {
@@ -316,19 +325,17 @@ impl Differential {
     /// The best `top` diseases with their reasons.
     pub fn rank(&self, vocabulary: &Vocabulary, findings: &Findings, top: usize) -> Vec<Ranked> {
         let scores = self.scores(vocabulary, findings);
-        let mut order: Vec<usize> = (0..scores.len()).collect();
-        let score = |disease: usize| scores.get(disease).copied().unwrap_or(f64::NEG_INFINITY);
-        order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
+        let best = best_of(&scores, top);
         let probabilities = self.probabilities(&scores);
-        order
-            .into_iter()
-            .take(top)
-            .filter_map(|disease| {
+        let reasons = self.reasons_of(vocabulary, findings, &best);
+        best.into_iter()
+            .zip(reasons)
+            .filter_map(|(disease, because)| {
                 Some(Ranked {
                     disease: Arc::clone(self.matrix.diseases.get(disease)?),
-                    score: score(disease),
+                    score: scores.get(disease).copied()?,
                     probability: probabilities.get(disease).copied()?,
-                    because: self.reasons(vocabulary, findings, disease),
+                    because,
                 })
             })
             .collect()
@@ -347,38 +354,58 @@ impl Differential {
 
     /// Why a disease has its score; the weights sum to it.
     pub fn reasons(&self, vocabulary: &Vocabulary, findings: &Findings, disease: usize) -> Vec<Reason> {
-        let mut reasons = vec![Reason {
-            state: None,
-            polarity: Polarity::Present,
-            weight: self.prior(disease, findings),
-            met: Met::Prior,
-            row: None,
-            place: None,
-        }];
+        let mut reasons = self.reasons_of(vocabulary, findings, &[disease]);
+        reasons.pop().unwrap_or_default()
+    }
+
+    /// Why each of some diseases has its score, in their order.
+    pub(crate) fn reasons_of(
+        &self,
+        vocabulary: &Vocabulary,
+        findings: &Findings,
+        diseases: &[usize],
+    ) -> Vec<Vec<Reason>> {
+        let prior = |disease: &usize| {
+            vec![Reason {
+                state: None,
+                polarity: Polarity::Present,
+                weight: self.prior(*disease, findings),
+                met: Met::Prior,
+                row: None,
+                place: None,
+            }]
+        };
+        let mut all: Vec<Vec<Reason>> = diseases.iter().map(prior).collect();
         for finding in self.telling(vocabulary, findings) {
-            if self.index_of(finding.state.as_str()) == Some(disease) {
-                continue;
-            }
             let weights = self.weights(vocabulary, &finding);
-            let own = weights
-                .entries
-                .iter()
-                .find(|(entry, ..)| *entry as usize == disease);
-            let (weight, met, row) = match own {
-                Some((_, weight, met, row)) => (*weight, *met, self.matrix.state(*row).cloned()),
-                None => (weights.other, Met::None, None),
-            };
-            reasons.push(Reason {
-                state: Some(finding.state.clone()),
-                polarity: finding.polarity,
-                weight,
-                met,
-                row,
-                place: finding.place.clone(),
-            });
+            let itself = self.index_of(finding.state.as_str());
+            for (disease, reasons) in diseases.iter().zip(&mut all) {
+                if itself != Some(*disease) {
+                    reasons.push(self.reason(&finding, &weights, *disease));
+                }
+            }
         }
-        reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        reasons
+        for reasons in &mut all {
+            reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        }
+        all
+    }
+
+    fn reason(&self, finding: &Finding, weights: &Weights, disease: usize) -> Reason {
+        let mut entries = weights.entries.iter();
+        let own = entries.find(|(entry, ..)| *entry as usize == disease);
+        let (weight, met, row) = match own {
+            Some((_, weight, met, row)) => (*weight, *met, self.matrix.state(*row).cloned()),
+            None => (weights.other, Met::None, None),
+        };
+        Reason {
+            state: Some(finding.state.clone()),
+            polarity: finding.polarity,
+            weight,
+            met,
+            row,
+            place: finding.place.clone(),
+        }
     }
 
     /// The findings that tell something: known to the space, not said again by a narrower one, and each with the part of

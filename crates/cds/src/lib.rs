@@ -3,14 +3,18 @@
 
 pub mod criteria;
 mod differential;
+mod induced;
 mod next;
 mod orders;
 mod patient;
 pub mod phenotypic;
 pub mod prescription;
 pub mod standing;
+mod together;
 
 pub use differential::{Differential, Finding, Findings, Met, Ranked, Reason, Temper};
+pub use induced::{Induced, induced};
 pub use next::{Next, Step, next};
 pub use orders::{Considered, Missing, Orders};
 pub use patient::{Allergy, DrugUse, Fact, Facts, Measure, Patient, Place};
+pub use together::{Pair, together};

@@ -13,10 +13,12 @@ mod duplicate;
 mod interaction;
 mod kidney;
 mod liver;
+mod record;
 mod renal;
 mod reproduction;
 mod standing;
 mod subject;
+mod way;
 
 use crate::patient::{Patient, Place};
 use jiff::civil::Date;
@@ -44,6 +46,8 @@ pub struct Order {
     pub drug: Arc<str>,
     /// How it is to be given; empty where nothing is written.
     pub dosage: Dosage,
+    /// The words of the order as they were written; empty where only codes are known.
+    pub words: String,
     /// Whether it is begun now, and not continued.
     pub is_new: bool,
 }
@@ -71,11 +75,15 @@ pub enum Kind {
     Dose,
     /// A slip of the decimal point.
     Tenfold,
+    /// A way of giving it that harms, whatever the amount.
+    Way,
+    /// The record says not to give it.
+    Record,
 }
 
 impl Kind {
     /// All kinds, in the order of the report.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Allergy,
         Self::Condition,
         Self::Interaction,
@@ -86,6 +94,8 @@ impl Kind {
         Self::Lactation,
         Self::Dose,
         Self::Tenfold,
+        Self::Way,
+        Self::Record,
     ];
 
     /// The word in output for machines.
@@ -101,6 +111,8 @@ impl Kind {
             Self::Lactation => "lactation",
             Self::Dose => "dose",
             Self::Tenfold => "tenfold",
+            Self::Way => "way",
+            Self::Record => "record",
         }
     }
 }
@@ -149,6 +161,21 @@ pub enum Lowered {
     Before,
     /// The figure is an approximation and lies near the limit.
     NearTheLimit,
+}
+
+impl Lowered {
+    /// The word in output for machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TakenSince { .. } => "taken-since",
+            Self::BothRunning => "both-running",
+            Self::AlreadyRunning => "already-running",
+            Self::Indicated => "indicated",
+            Self::Suspected => "suspected",
+            Self::Before => "before",
+            Self::NearTheLimit => "near-the-limit",
+        }
+    }
 }
 
 /// Something that speaks against an order.
@@ -248,6 +275,19 @@ impl Report {
     }
 }
 
+/// The drugs that the patient takes, each once, with the day on which it was begun where the record tells.
+pub(crate) fn running_drugs(patient: &Patient) -> Vec<(Arc<str>, Option<Date>)> {
+    subject::running(patient)
+        .into_iter()
+        .map(|usage| {
+            (
+                Arc::clone(&usage.drug),
+                crate::induced::began(usage.time.as_ref()),
+            )
+        })
+        .collect()
+}
+
 /// Hints that are shown at once; the rest stays in the report.
 const MOST_HINTS: usize = 3;
 
@@ -304,6 +344,8 @@ fn check_beside(checks: &Checks<'_>, patient: &Patient, order: &Order, partners:
             reproduction::check(&subject, Kind::Pregnancy),
             reproduction::check(&subject, Kind::Lactation),
             dose::check(&subject),
+            way::check(&subject),
+            record::check(&subject),
         ]
     } else {
         Vec::new()

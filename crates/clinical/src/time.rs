@@ -56,6 +56,17 @@ pub struct ClinicalTime {
 }
 
 impl ClinicalTime {
+    /// A whole day, local civil time.
+    pub fn of_day(day: jiff::civil::Date) -> Self {
+        Self {
+            from: Some(day.at(0, 0, 0, 0)),
+            to: Some(day.at(23, 59, 59, 0)),
+            precision: Precision::Day,
+            frame: TimeFrame::Within,
+            text: String::new(),
+        }
+    }
+
     /// Whether the two intervals can be the same time: they share a moment, or one of them is open towards the other.
     pub fn may_overlap(&self, other: &Self) -> bool {
         let starts_before_end = |a: &Self, b: &Self| match (a.from, b.to) {

@@ -8,8 +8,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_clinical::{
-    Because, Event, EventKind, Experiencer, FactKey, Laterality, Note, Phase, Quantity, RelationType,
-    SectionKind, SiteRef, Tag,
+    Because, ClinicalTime, Event, EventKind, Experiencer, FactKey, Laterality, Note, Phase, Polarity,
+    Quantity, RelationType, SectionKind, SiteRef, Tag,
 };
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Concept;
@@ -93,6 +93,8 @@ impl<'a> Coding<'a> {
         let concept = self.coder.vocabulary.get(key);
         let assertion = &mention.assertion;
         let of_patient = assertion.experiencer == Experiencer::Patient;
+        // Among allergies 「X禁」 names one.
+        let is_forbidden = assertion.polarity == Polarity::Absent && assertion.phase == Phase::Planned;
         Event {
             fact: FactKey::new(""),
             concept: concept.map_or_else(
@@ -102,7 +104,11 @@ impl<'a> Coding<'a> {
             name: concept.map_or_else(|| Arc::from(""), |concept| Arc::clone(&concept.name)),
             kind,
             codes: concept.map_or_else(|| Arc::from([]), |concept| Arc::clone(&concept.codes)),
-            polarity: assertion.polarity,
+            polarity: if kind == EventKind::Allergy && is_forbidden {
+                Polarity::Present
+            } else {
+                assertion.polarity
+            },
             certainty: assertion.certainty,
             experiencer: assertion.experiencer,
             relative: assertion.relative.clone(),
@@ -116,11 +122,25 @@ impl<'a> Coding<'a> {
             site,
             value: habit_value(mention),
             dosage: mention.dosage.clone(),
-            time: mention.time.clone(),
+            time: self.time(mention, kind),
             measured: None,
             item: None,
             because: self.reasons(at),
             supersedes: None,
+        }
+    }
+
+    /// The time of a mention. What is not given this time is denied for the day of the note; what is never to be given has
+    /// no time, whatever happened when.
+    fn time(&self, mention: &Mention, kind: EventKind) -> Option<ClinicalTime> {
+        let assertion = &mention.assertion;
+        let is_denied_plan = kind == EventKind::Medication
+            && assertion.polarity == Polarity::Absent
+            && assertion.phase == Phase::Planned;
+        match (is_denied_plan, assertion.forbidden) {
+            (true, true) => None,
+            (true, false) => self.note.date.map(ClinicalTime::of_day),
+            (false, _) => mention.time.clone(),
         }
     }
 

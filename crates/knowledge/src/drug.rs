@@ -169,6 +169,20 @@ pub enum Frequency {
     VeryCommon,
 }
 
+impl Frequency {
+    /// The word of the table.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::VeryRare => "very-rare",
+            Self::Rare => "rare",
+            Self::Uncommon => "uncommon",
+            Self::Common => "common",
+            Self::VeryCommon => "very-common",
+        }
+    }
+}
+
 /// Whom a usual dose is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Population {
@@ -190,12 +204,22 @@ pub struct Indication {
 /// A condition that forbids a drug or asks for care.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contraindication {
-    /// Disease, finding, circumstance, procedure; a drug or class that is taken.
-    pub condition: Arc<str>,
+    /// Disease, finding, circumstance, procedure; a drug or class that is taken. None where the age alone forbids it.
+    pub condition: Option<Arc<str>>,
+    /// Only for patients younger than this many years.
+    pub below_age: Option<f64>,
     /// How far.
     pub objection: Objection,
     /// What the row rests on.
     pub basis: Basis,
+}
+
+impl Contraindication {
+    /// Whether it holds at an age in years; none where the row asks for the age and nobody knows it.
+    pub fn holds_at(&self, age: Option<f64>) -> Option<bool> {
+        self.below_age
+            .map_or(Some(true), |limit| age.map(|age| age < limit))
+    }
 }
 
 /// Two drugs that do not go together.
@@ -229,7 +253,18 @@ pub struct OrganDose {
     pub impairment: Impairment,
     /// What to do.
     pub action: Action,
+    /// The most of a day with this function, and its UCUM unit, where the row says so.
+    pub max_day: Option<(f64, Arc<str>)>,
     /// What the row rests on.
+    pub basis: Basis,
+}
+
+/// A way of giving a drug that kills or maims (`knowledge/prescription/ways.tsv`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForbiddenWay {
+    /// The way.
+    pub way: DoseWord,
+    /// What the row rests on; its note is the mechanism.
     pub basis: Basis,
 }
 
@@ -327,6 +362,8 @@ pub struct DrugBook {
     roles: BTreeMap<Role, Vec<Arc<str>>>,
     wording: BTreeMap<Arc<str>, Arc<str>>,
     dose_words: Vec<(Box<str>, DoseWord)>,
+    ways: Rows<ForbiddenWay>,
+    agents: BTreeMap<Arc<str>, Vec<Arc<str>>>,
 }
 
 impl DrugBook {
@@ -359,6 +396,16 @@ impl DrugBook {
     /// What impaired organs ask of the dose.
     pub fn organ_doses(&self, id: &str) -> &[OrganDose] {
         rows(&self.organ_doses, id)
+    }
+
+    /// Ways in which it must not be given.
+    pub fn forbidden_ways(&self, id: &str) -> &[ForbiddenWay] {
+        rows(&self.ways, id)
+    }
+
+    /// The drugs that are given for an examination (contrast media).
+    pub fn agents(&self, exam: &str) -> &[Arc<str>] {
+        self.agents.get(exam).map_or(&[], Vec::as_slice)
     }
 
     /// How a drug or class goes with pregnancy and lactation.

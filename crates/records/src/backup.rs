@@ -1,6 +1,8 @@
 //! Backup and restore: a copy is made under another name, verified, synced and then renamed, so that a file under the
 //! right name is always whole; and none is ever overwritten.
 
+use crate::audit::log::{self, StoredNodes};
+use crate::audit::merkle::{self, TreeHash};
 use crate::doctor::{document_count, examine};
 use crate::documents::hex;
 use crate::errors::StoreError;
@@ -28,6 +30,11 @@ pub struct CopyReport {
     pub schema: i32,
     /// Versions of documents in it, each checked against its hash.
     pub documents: u64,
+    /// Entries of its audit trail. Whether they were changed is not checked here: a backup of a store of which they were
+    /// is wanted all the more.
+    pub audit_entries: u64,
+    /// Root of the tree over them, from the stored nodes; none when it has no trail or nodes are missing.
+    pub audit_root: Option<TreeHash>,
 }
 
 impl Store {
@@ -37,10 +44,18 @@ impl Store {
     /// `Exists` when there is such a file; `Damaged` when the copy fails its verification; `Full`, `Io`.
     pub fn backup(&self, target: impl AsRef<Path>) -> Result<CopyReport, StoreError> {
         let target = target.as_ref();
-        refuse_existing(target)?;
         let part = beside(target, ".part");
-        let copied = self.read("backup", |conn| copy_pages(conn, &part));
-        finish(copied, &part, target)
+        let made = refuse_existing(target).and_then(|()| {
+            let copied = self.read_unaudited("backup", |conn| copy_pages(conn, &part));
+            finish(copied, &part, target)
+        });
+        let is_made = made.is_ok();
+        let outcome = self.leave_entry(made);
+        if is_made && outcome.is_err() {
+            // Records do not leave without an entry that says so.
+            fs::remove_file(target).map_err(|error| StoreError::io(target, &error))?;
+        }
+        outcome
     }
 
     /// Verifies a backup and puts a copy of it where there is no store yet.
@@ -144,17 +159,28 @@ fn verify(path: &Path) -> Result<CopyReport, StoreError> {
             let schema = schema::check_identity(&conn, schema::STEPS)?;
             match examine(&conn).first() {
                 Some(problem) => Err(StoreError::damaged(problem.as_str())),
-                None => Ok((schema, document_count(&conn)?)),
+                None => Ok((schema, document_count(&conn)?, audit_trail(&conn, schema)?)),
             }
         });
-    let (schema, documents) = checked.map_err(|error| error.at(&place))?;
+    let (schema, documents, (audit_entries, audit_root)) = checked.map_err(|error| error.at(&place))?;
     Ok(CopyReport {
         path: place,
         bytes,
         sha256,
         schema,
         documents,
+        audit_entries,
+        audit_root,
     })
+}
+
+/// Size and root of the audit trail, which stores have from schema 3 on.
+fn audit_trail(conn: &Connection, schema: i32) -> Result<(u64, Option<TreeHash>), StoreError> {
+    if schema < 3 {
+        return Ok((0, None));
+    }
+    let size = log::size(conn)?;
+    Ok((size, merkle::root(&StoredNodes(conn), size).ok()))
 }
 
 fn digest(path: &Path) -> Result<(u64, String), StoreError> {

@@ -1,5 +1,6 @@
 //! Examination of a store: whether the file is whole, the documents are what was signed, and the indexes fit them.
 
+use crate::audit::verify::{KeyTrust, verify};
 use crate::documents::hash;
 use crate::errors::StoreError;
 use crate::fold::Folded;
@@ -108,6 +109,18 @@ impl Store {
             let mut problems = Vec::new();
             let counts = noting(&mut problems, "counts", count(conn)).unwrap_or_default();
             problems.extend(examine(conn));
+            let audit = noting(
+                &mut problems,
+                "audit trail",
+                verify(conn, &[], KeyTrust::AsCarried),
+            );
+            let findings = audit.map(|report| report.findings).unwrap_or_default();
+            problems.extend(
+                findings
+                    .iter()
+                    .take(MAX_LISTED)
+                    .map(|finding| format!("audit trail: {finding}")),
+            );
             Ok(DoctorReport {
                 path: path.display().to_string(),
                 schema: conn.query_row("PRAGMA user_version", [], |row| row.get(0))?,

@@ -6,19 +6,22 @@ use std::fmt;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
+        id! { $(#[$doc])* $name: i64 }
+    };
+    ($(#[$doc:meta])* $name:ident: $number:ty) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(i64);
+        pub struct $name($number);
 
         impl $name {
             /// Wraps a number that the store gave out earlier.
-            pub const fn new(number: i64) -> Self {
+            pub const fn new(number: $number) -> Self {
                 Self(number)
             }
 
             /// Gives the number.
-            pub const fn get(self) -> i64 {
+            pub const fn get(self) -> $number {
                 self.0
             }
         }
@@ -31,7 +34,7 @@ macro_rules! id {
 
         impl FromSql for $name {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                i64::column_result(value).map(Self)
+                <$number>::column_result(value).map(Self)
             }
         }
 
@@ -66,4 +69,8 @@ id! {
 id! {
     /// A save of a draft. It never comes twice in a store, also not after the draft was signed.
     Revision
+}
+id! {
+    /// An entry of the audit trail: its place in the log, from 0.
+    AuditId: u64
 }

@@ -4,7 +4,8 @@
 //! `document` and `document_version` (the received bytes with their SHA-256, and the decoded text), `resource` (FHIR JSON
 //! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught),
 //! `assertion` (the log of the medical knowledge) and `decision` (what people decided beside a note). Triggers
-//! in the database refuse to change or remove these rows, except those of dummy patients. Derived state can be made
+//! in the database refuse to change or remove these rows, except those of dummy patients. `audit_entry`, with `audit_node`
+//! and `audit_head`, is the audit trail: FHIR AuditEvents in a Merkle tree, of which nothing is ever removed. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`.
 //! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql`.
@@ -23,6 +24,7 @@
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
 mod assertions;
+mod audit;
 mod backup;
 mod doctor;
 mod documents;
@@ -50,6 +52,15 @@ mod timeline;
 mod writer;
 
 pub use assertions::{AssertionRecord, Decision, NewAssertion};
+pub use audit::head::{AuditKey, PublicKey, TreeHead, key_id};
+pub use audit::hex::Hex;
+pub use audit::merkle::{TreeHash, leaf_hash, node_hash};
+pub use audit::proof::{verify_consistency, verify_inclusion};
+pub use audit::verify::{AuditFinding, AuditReport, KeyTrust, MAX_AUDIT_FINDINGS};
+pub use audit::{
+    AuditAction, AuditAgent, AuditEntity, AuditEntry, AuditFilter, AuditOutcome, AuditPending, AuditRecord,
+    AuditSource, AuditSubtype, MAX_AUDIT_PAGE, Purpose, PurposeOfUse,
+};
 pub use backup::CopyReport;
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};
@@ -59,7 +70,7 @@ pub use errors::StoreError;
 pub use events::{EventOrigin, StoredEvent};
 pub use export::{DummiesRemoved, PatientExport};
 pub use fulltext::{TextHit, TextHits, TextQuery};
-pub use ids::{DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
+pub use ids::{AuditId, DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
 pub use memory::{Correction, Meaning, SettledPhrase};
 pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
 #[doc(hidden)]
@@ -69,6 +80,6 @@ pub use resources::{NewResource, ResourceName, ResourceRecord};
 pub use search::{EventFilter, EventHit, EventHits, Page, PatientHits, ValueRange};
 pub use sign::{SignNote, SignReceipt, Target};
 pub use stamp::{Moment, Population, Stamp};
-pub use store::Store;
+pub use store::{Audited, Store};
 pub use timeline::{TimelineEntry, TimelineItem};
 pub use writer::WriterCounts;

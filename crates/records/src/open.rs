@@ -14,6 +14,9 @@ use std::time::Duration;
 /// How long a statement waits for another process (a backup tool, a shell) before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Statements that a connection keeps prepared: more than any one call of the store uses.
+const KEPT_STATEMENTS: usize = 64;
+
 /// Settings that only tests change.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +77,7 @@ pub(crate) fn open_writer(path: &Path, tuning: Tuning) -> Result<Connection, Sto
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     let found = schema::check_identity(&conn, schema::STEPS)?;
     set_up_writer(&conn, tuning, "wal")?;
     schema::migrate(&conn, found, schema::STEPS)?;
@@ -89,6 +93,7 @@ pub(crate) fn open_reader(path: &Path, uri: bool) -> Result<Connection, StoreErr
     }
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     conn.execute_batch(
         "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;",
@@ -120,6 +125,7 @@ pub(crate) fn open_memory(uri: &Path) -> Result<Connection, StoreError> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(uri, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     set_up_writer(&conn, Tuning::default(), "memory")?;
     schema::migrate(&conn, 0, schema::STEPS)?;
     Ok(conn)

@@ -7,11 +7,18 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i32 = 0x5453_554D;
 
 /// The steps; after step `n` (counted from 1) `user_version` is `n`. A step that was released is never edited.
-pub(crate) const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(crate) const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// Tables that a store of the newest schema must have, beside those that FTS5 keeps for itself.
 const TABLES: &[&str] = &[
     "assertion",
+    "audit_entry",
+    "audit_head",
+    "audit_node",
     "correction",
     "decision",
     "document",

@@ -1,13 +1,17 @@
 //! The store: one writer, a few readers, on one file or in memory.
 
+use crate::audit::log::{self, Prepared};
+use crate::audit::{AuditEntry, Recorded};
 use crate::errors::StoreError;
 use crate::open::{self, Tuning};
-use crate::writer::{Writer, WriterCounts};
+use crate::writer::{Pending, Writer, WriterCounts};
 use rusqlite::Connection;
 use std::fs::File;
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most reading connections kept for the next reader; more are opened when more read at once.
 const MAX_IDLE_READERS: usize = 8;
@@ -18,12 +22,35 @@ static MEMORY_STORES: AtomicU64 = AtomicU64::new(0);
 /// The store. Its methods take `&self` and may be called from many threads; each write returns when it is durable.
 #[derive(Debug)]
 pub struct Store {
+    shared: Arc<Shared>,
+    /// What a call of this value leaves in the audit trail; none but in [`Store::audited`].
+    entry: Option<AuditEntry>,
+}
+
+#[derive(Debug)]
+struct Shared {
     path: PathBuf,
     in_memory: bool,
     // Fields drop in this order: readers, then the writer, which cleans up the journal, then the lock.
     readers: Mutex<Vec<Connection>>,
     writer: Option<Writer>,
     _lock: Option<File>,
+}
+
+/// The store, where each call leaves an entry in the audit trail.
+#[derive(Debug)]
+pub struct Audited<'s> {
+    store: Store,
+    // It keeps the file open, so it must end before the store does.
+    of: PhantomData<&'s Store>,
+}
+
+impl Deref for Audited<'_> {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 impl Store {
@@ -45,13 +72,13 @@ impl Store {
         let place = path.display().to_string();
         let lock = open::lock(path)?;
         let conn = open::open_writer(path, tuning).map_err(|error| error.at(&place))?;
-        Ok(Self {
+        Ok(Self::of(Shared {
             path: path.to_owned(),
             in_memory: false,
             readers: Mutex::default(),
             writer: Some(Writer::start(conn)?),
             _lock: Some(lock),
-        })
+        }))
     }
 
     /// Opens an existing store for reading, also while another process writes to it. Writes give `ReadOnly`.
@@ -62,13 +89,13 @@ impl Store {
         let path = path.as_ref();
         let conn = open::open_reading(path).map_err(|error| error.at(&path.display().to_string()))?;
         let readers = Mutex::new(vec![conn]);
-        Ok(Self {
+        Ok(Self::of(Shared {
             path: path.to_owned(),
             in_memory: false,
             readers,
             writer: None,
             _lock: None,
-        })
+        }))
     }
 
     /// Opens a new store in memory, for tests and for trying things out; it ends with the value.
@@ -80,28 +107,53 @@ impl Store {
         let path = PathBuf::from(format!("file:/tsumugi-records-{number}?vfs=memdb"));
         let conn = open::open_memory(&path).map_err(|error| error.at("store in memory"))?;
         let writer = Some(Writer::start(conn)?);
-        Ok(Self {
+        Ok(Self::of(Shared {
             path,
             in_memory: true,
             readers: Mutex::default(),
             writer,
             _lock: None,
-        })
+        }))
+    }
+
+    fn of(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            entry: None,
+        }
+    }
+
+    /// The store for one call that `entry` is about. A write and its entry are one transaction: both are kept or neither.
+    /// What the write makes (a patient's number, a document and its version) is added to the entry. After a read its
+    /// entry is committed before the value is given out. A call that fails leaves an entry that says so, if it can.
+    pub fn audited(&self, entry: AuditEntry) -> Audited<'_> {
+        Audited {
+            store: Self {
+                shared: Arc::clone(&self.shared),
+                entry: Some(entry),
+            },
+            of: PhantomData,
+        }
     }
 
     /// The file, or the name of the store in memory.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.shared.path
+    }
+
+    /// Whether it ends with the value.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.shared.in_memory
     }
 
     /// Whether writes are accepted.
     pub fn is_writable(&self) -> bool {
-        self.writer.is_some()
+        self.shared.writer.is_some()
     }
 
     /// What the writer did since the store was opened.
     pub fn writer_counts(&self) -> WriterCounts {
-        self.writer.as_ref().map_or(
+        self.shared.writer.as_ref().map_or(
             WriterCounts {
                 commits: 0,
                 commands: 0,
@@ -110,22 +162,78 @@ impl Store {
         )
     }
 
-    /// Carries `work` out in the next commit and returns when that is durable. What fails leaves nothing behind.
+    /// Carries `work` out in the next commit and returns when that is durable. What fails leaves nothing behind. Where
+    /// the call is audited, its entry is part of it.
     pub(crate) fn write<T, F>(&self, place: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Recorded + Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Some(entry) = &self.entry else {
+            return self.write_unaudited(place, work);
+        };
+        let about = entry.clone();
+        let outcome = self.write_unaudited(place, move |conn| {
+            let value = work(conn)?;
+            let mut entry = about.clone();
+            value.add_to(&mut entry, conn)?;
+            log::append(conn, &Prepared::new(&entry)?)?;
+            Ok(value)
+        });
+        if let Err(error) = &outcome {
+            self.audit_failure(entry, error);
+        }
+        outcome
+    }
+
+    /// As `write`, without an entry whatever the call.
+    pub(crate) fn write_unaudited<T, F>(&self, place: &'static str, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        match &self.writer {
-            Some(writer) => writer.write(place, work),
+        self.send(place, work)?.wait()
+    }
+
+    /// Sends `work` on its way to the next commit.
+    pub(crate) fn send<T, F>(&self, place: &'static str, work: F) -> Result<Pending<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        match &self.shared.writer {
+            Some(writer) => writer.send(place, work),
             None => Err(StoreError::ReadOnly {
                 place: place.to_owned(),
             }),
         }
     }
 
-    /// Reads one consistent state: all of `work` sees the same commits.
+    /// Reads one consistent state: all of `work` sees the same commits. Where the call is audited, its entry is durable
+    /// before the value is given out.
     pub(crate) fn read<T>(
+        &self,
+        place: &str,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let outcome = self.read_unaudited(place, work);
+        self.leave_entry(outcome)
+    }
+
+    /// Leaves the entry about a call that wrote nothing, where it is audited; the outcome is given out after that.
+    pub(crate) fn leave_entry<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        match (&self.entry, &outcome) {
+            (None, _) => {}
+            (Some(entry), Ok(_)) => {
+                self.audit_read(entry)?;
+            }
+            (Some(entry), Err(error)) => self.audit_failure(entry, error),
+        }
+        outcome
+    }
+
+    /// As `read`, without an entry whatever the call.
+    pub(crate) fn read_unaudited<T>(
         &self,
         place: &str,
         work: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -142,15 +250,20 @@ impl Store {
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
-        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self
+            .shared
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         match idle {
             Some(conn) => Ok(conn),
-            None => open::open_reader(&self.path, self.in_memory),
+            None => open::open_reader(&self.shared.path, self.shared.in_memory),
         }
     }
 
     fn keep(&self, conn: Connection) {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
         if readers.len() < MAX_IDLE_READERS {
             readers.push(conn);
         }

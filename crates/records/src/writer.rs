@@ -40,6 +40,13 @@ struct Counters {
     commands: AtomicU64,
 }
 
+/// Work that was sent, and its outcome to come.
+#[derive(Debug)]
+pub(crate) struct Pending<T> {
+    place: &'static str,
+    answer: Receiver<Result<T, StoreError>>,
+}
+
 /// A command on its way: it can be run again when the transaction around it was lost.
 trait Task: Send {
     /// Does the work and keeps its outcome; tells why it failed.
@@ -77,15 +84,13 @@ impl Writer {
         })
     }
 
-    /// Sends work and waits until the commit that holds it is durable. `work` may run more than once.
-    pub(crate) fn write<T, F>(&self, place: &'static str, work: F) -> Result<T, StoreError>
+    /// Sends work, which the next commit holds. `work` may run more than once.
+    pub(crate) fn send<T, F>(&self, place: &'static str, work: F) -> Result<Pending<T>, StoreError>
     where
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let closed = || StoreError::Closed {
-            place: place.to_owned(),
-        };
+        let closed = || closed(place);
         let (caller, answer) = sync_channel(1);
         let command = Command {
             place,
@@ -95,7 +100,7 @@ impl Writer {
         };
         let queue = self.queue.as_ref().ok_or_else(closed)?;
         queue.send(Box::new(command)).map_err(|_| closed())?;
-        answer.recv().map_err(|_| closed())?
+        Ok(Pending { place, answer })
     }
 
     pub(crate) fn counts(&self) -> WriterCounts {
@@ -103,6 +108,19 @@ impl Writer {
             commits: self.counts.commits.load(Ordering::Relaxed),
             commands: self.counts.commands.load(Ordering::Relaxed),
         }
+    }
+}
+
+impl<T> Pending<T> {
+    /// Waits until the commit that holds the work is durable.
+    pub(crate) fn wait(self) -> Result<T, StoreError> {
+        self.answer.recv().map_err(|_| closed(self.place))?
+    }
+}
+
+fn closed(place: &str) -> StoreError {
+    StoreError::Closed {
+        place: place.to_owned(),
     }
 }
 

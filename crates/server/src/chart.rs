@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tsumugi_clinical::{Certainty, Note, Patient, StructuredNote};
 use tsumugi_coding::{Coder, Record, RecordNote};
 use tsumugi_records::{
-    Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, PatientId, PatientRecord, Population,
-    Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
+    AuditSubtype, Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, PatientId, PatientRecord,
+    Population, Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
 };
 
 /// Name of the store's file in its folder.
@@ -171,6 +171,7 @@ pub(crate) fn sign(
         (&signing.text, signing.written_at, &signing.author),
         &structured,
     );
+    let author = signing.author.clone();
     let note = SignNote {
         target: signing.target,
         key: signing.key,
@@ -190,7 +191,8 @@ pub(crate) fn sign(
         resources,
         draft: signing.draft,
     };
-    Ok(store.sign(note)?)
+    let entry = crate::audit::entry(AuditSubtype::Sign, &author, patient.id)?;
+    Ok(store.audited(entry).sign(note)?)
 }
 
 /// Structures a text against a record.

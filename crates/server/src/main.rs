@@ -5,6 +5,7 @@
 )]
 
 mod advice;
+mod audit;
 mod chart;
 mod commands;
 mod encoding;
@@ -71,6 +72,11 @@ enum Command {
     Backup(commands::store::BackupArgs),
     /// Verifies a backup and puts it where there is no store yet.
     Restore(commands::store::RestoreArgs),
+    /// The audit trail: verify it, export its signed head, see who looked.
+    Audit {
+        #[command(subcommand)]
+        what: commands::audit::Audit,
+    },
     /// Examines a store and says what it holds and what is wrong.
     Doctor(commands::store::Place),
     /// The dummy patients.
@@ -109,6 +115,7 @@ fn main() -> ExitCode {
         }) => commands::store::export_patient(&args),
         Some(Command::Backup(args)) => commands::store::backup(&args),
         Some(Command::Restore(args)) => commands::store::restore(&args),
+        Some(Command::Audit { what }) => commands::audit::run(&what),
         Some(Command::Doctor(place)) => commands::store::doctor(&place),
         Some(Command::Dummies {
             what: Dummies::Remove(place),

@@ -141,7 +141,10 @@ fn check_cell(
             }
         }
         ColumnType::Ref | ColumnType::Refs | ColumnType::State | ColumnType::States => {
-            for cell in row.list(&column.name) {
+            for cell in row
+                .list(&column.name)
+                .filter(|cell| !column.also.iter().any(|word| word == cell))
+            {
                 let id = referenced(column, cell, &mut wrong);
                 book.references.push((id.to_owned(), path.to_owned(), row.line));
             }

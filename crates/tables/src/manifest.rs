@@ -51,6 +51,9 @@ pub struct ColumnSpec {
     /// Allowed values (`choice`, `choices`), or prefixes of referenced ids (`ref`, `refs`), or the id's prefix (`id`).
     #[serde(default)]
     pub of: Vec<String>,
+    /// Words that may stand in the place of a referenced id (`any`).
+    #[serde(default)]
+    pub also: Vec<String>,
 }
 
 /// What a cell holds.

@@ -59,13 +59,15 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
 }
 
 /// The edition of a set of tables and the weights that read with them: the first 16 hexadecimal digits of the SHA-256
-/// over paths and contents. The texts of the screens and the medical knowledge are not among them: they change nothing
-/// of what the engine reads, and the knowledge has its own [`knowledge_edition`].
+/// over paths and contents. The texts of the screens, the medical knowledge and the rules of access are not among them:
+/// they change nothing of what the engine reads, and the knowledge has its own [`knowledge_edition`].
 pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
     digest_of(
-        files
-            .iter()
-            .filter(|file| !file.path.starts_with("ui/") && !file.path.starts_with("knowledge/")),
+        files.iter().filter(|file| {
+            !["ui/", "knowledge/", "policy/"]
+                .iter()
+                .any(|kind| file.path.starts_with(kind))
+        }),
         tagger,
     )
 }

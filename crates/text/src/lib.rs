@@ -10,6 +10,7 @@ mod dating;
 mod dose;
 mod grouping;
 mod habits;
+mod harm;
 mod mention;
 mod normalize;
 mod quantity;

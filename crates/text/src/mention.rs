@@ -35,6 +35,8 @@ pub struct Assertion {
     pub executed: bool,
     /// It is named as something the person does not tolerate.
     pub allergy: bool,
+    /// It is not to be given at all, and not only not now (drugs).
+    pub forbidden: bool,
     /// It is only an occasion for something else (「疼痛時」 before a drug).
     pub occasion: bool,
 }

@@ -79,8 +79,13 @@ impl Reader {
         concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
     ) -> Result<Self, ReaderError> {
         let mut loader = Loader::load(sources);
-        loader.add_designations(designations);
-        loader.load_ambiguous(concept_of);
+        // A form that names a drug and an allergen is the drug; among allergies a drug is one, too.
+        let (allergens, others): (Vec<_>, Vec<_>) = designations
+            .into_iter()
+            .partition(|designation| designation.kind == TermKind::Allergen);
+        loader.add_designations(others.into_iter().chain(allergens));
+        loader.load_ambiguous(&concept_of);
+        loader.load_reactions(&concept_of);
         if let Some(first) = loader.mistakes.first() {
             return Err(ReaderError::Tables {
                 count: loader.mistakes.len(),

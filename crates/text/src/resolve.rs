@@ -7,7 +7,7 @@ use crate::mention::{Assertion, Mention};
 use crate::rules::{Discourse, Effect, Reach, Rules};
 use crate::sentence::{Draft, Item, SentenceContext};
 use crate::tokens::{CharClass, class};
-use crate::{compounds, dating};
+use crate::{compounds, dating, harm};
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame};
 
@@ -53,6 +53,7 @@ pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
     for item in &draft.items {
         walk.step(item, &mut draft.mentions);
     }
+    harm::mark(scope.rules, chars, &mut draft.mentions);
     compounds::relate(chars, draft);
     dating::relate(scope.rules, chars, draft);
     for mention in &mut draft.mentions {
@@ -153,6 +154,9 @@ impl Walk<'_> {
     }
 
     fn cue(&mut self, effect: Effect, reach: Reach, (start, end): (u32, u32), mentions: &mut [Mention]) {
+        if effect == Effect::Avoid && self.avoids_named(start, mentions) {
+            return;
+        }
         let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
         if self.waiting.is_empty() || !(cured_behind_comma || self.cue_reaches(start)) {
             return;
@@ -194,6 +198,23 @@ impl Walk<'_> {
         }
     }
 
+    /// 「アバカビルで過敏反応、以後禁」: where no drug or act waits for its predicate, the last drug of the sentence is meant.
+    fn avoids_named(&self, start: u32, mentions: &mut [Mention]) -> bool {
+        let waits = self.waiting.iter().any(|index| {
+            let mention = mentions.get(*index);
+            mention.is_some_and(|mention| is_act(mention.tag))
+        });
+        if waits {
+            return false;
+        }
+        let mut before = mentions.iter_mut().rev();
+        let drug = before.find(|mention| mention.tag == Tag::DrugName && mention.span.end <= start);
+        if let Some(drug) = drug {
+            apply(&mut drug.assertion, Effect::Avoid, drug.tag);
+        }
+        true
+    }
+
     /// Whether the relative named before `end` only reports, is with the patient, or noticed what is told: 「妻より」,
     /// 「妻が右手の脱力に気づき」.
     fn only_tells(&self, end: u32) -> bool {
@@ -203,7 +224,10 @@ impl Walk<'_> {
         let rules = self.scope.rules;
         let informs = |form: &[char]| right_behind.starts_with(form);
         let stands_in = |form: &[char]| rest.windows(form.len().max(1)).any(|window| window == form);
-        rules.informants.iter().any(|form| informs(form)) || rules.witnesses.iter().any(|form| stands_in(form))
+        // A history of the family tells of the relative, whoever called the ambulance.
+        let of_family = self.scope.section == Some(SectionKind::Family);
+        rules.informants.iter().any(|form| informs(form))
+            || !of_family && rules.witnesses.iter().any(|form| stands_in(form))
     }
 
     /// 「以前から」: what began then goes on.
@@ -275,11 +299,16 @@ fn takes_person(tag: Tag) -> bool {
     matches!(tag, Tag::Disease | Tag::DrugName | Tag::Remedy | Tag::Pending)
 }
 
-fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
-    let is_act = matches!(
+/// Tags of what is done or given.
+fn is_act(tag: Tag) -> bool {
+    matches!(
         tag,
         Tag::DrugName | Tag::Remedy | Tag::TestName | Tag::TestKey | Tag::Context
-    );
+    )
+}
+
+fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
+    let is_act = is_act(tag);
     match effect {
         // A negative result is no missing examination.
         Effect::Negate if matches!(tag, Tag::TestName | Tag::TestKey) => {}
@@ -298,15 +327,22 @@ fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
         }
         Effect::PastAct if !is_act => {}
         Effect::Past | Effect::PastAct => assertion.phase = Phase::Past,
-        Effect::General => assertion.certainty = Certainty::General,
+        Effect::Prevent if is_act => {}
+        Effect::General | Effect::Prevent => assertion.certainty = Certainty::General,
         Effect::Plan if is_act => assertion.phase = Phase::Planned,
         Effect::Stop if is_act => {
             assertion.phase = Phase::Stopped;
             assertion.executed = false;
         }
+        Effect::Avoid | Effect::Withhold if matches!(tag, Tag::DrugName) => {
+            assertion.polarity = Polarity::Absent;
+            assertion.phase = Phase::Planned;
+            assertion.forbidden |= effect == Effect::Avoid;
+        }
+        Effect::Avoid | Effect::Withhold if is_act => assertion.phase = Phase::Stopped,
         Effect::Execute => assertion.executed = true,
         Effect::Allergy => assertion.allergy = matches!(tag, Tag::DrugName | Tag::Pending),
-        Effect::Affirm | Effect::Plan | Effect::Stop => {}
+        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid | Effect::Withhold => {}
     }
 }
 

@@ -4,8 +4,10 @@
 
 pub(crate) mod mark;
 mod readings;
+mod words;
 
 pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
+use crate::harm::HarmWord;
 use crate::normalize::Folding;
 use crate::segment::Headings;
 use crate::time::Kind;
@@ -61,6 +63,12 @@ pub(crate) enum Effect {
     Plan,
     Execute,
     Stop,
+    /// Prevention: what is prevented is spoken of in general; what prevents is given.
+    Prevent,
+    /// A drug that is not to be given at all (禁忌): a plan that denies it, for good.
+    Avoid,
+    /// A drug that is not given this time (避ける): a plan that denies it, for now.
+    Withhold,
     /// Not done, not taken: says nothing of findings.
     Undone,
     /// After an operation: what was operated is gone, and the operation lies behind.
@@ -138,6 +146,10 @@ pub(crate) struct Rules {
     pub(crate) informants: Vec<Box<[char]>>,
     /// What, anywhere behind a relative, says that he only noticed or brought it about (に気づき, 救急要請).
     pub(crate) witnesses: Vec<Box<[char]>>,
+    /// Words between a drug and what it did, and what they are.
+    pub(crate) harm_words: Vec<(Box<[char]>, HarmWord)>,
+    /// Concepts of findings that are grave reactions.
+    pub(crate) reactions: FxHashSet<u32>,
     /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
     pub(crate) heads: FxHashMap<char, Vec<Ending>>,
     /// Series of values: form of the test → labels with their items.
@@ -286,6 +298,19 @@ impl<'a> Loader<'a> {
             let near = near.split('|').filter(|word| !word.is_empty());
             let near = near.map(|word| self.rules.folding.fold_form(word).chars().collect());
             self.ambiguous.push((form, concept, near.collect()));
+        }
+    }
+
+    /// Reads the table of reactions; `concept_of` gives the kind and index of a concept's id.
+    pub(crate) fn load_reactions(&mut self, concept_of: impl Fn(&str) -> Option<(TermKind, u32)>) {
+        const REACTIONS: &str = "lexicon/reactions.tsv";
+        for (line, [id]) in self.rows(REACTIONS, ["concept"]) {
+            match concept_of(id) {
+                Some((_, key)) => {
+                    self.rules.reactions.insert(key);
+                }
+                None => self.wrong(REACTIONS, line, "concept", id),
+            }
         }
     }
 
@@ -478,6 +503,18 @@ impl<'a> Loader<'a> {
                 self.rules.connectors.insert(form, kind == "enumerate");
             }
         }
+        const HARM: &str = "lexicon/harm.tsv";
+        for (line, [form, kind]) in self.rows(HARM, ["form", "kind"]) {
+            let word = match kind {
+                "act" => HarmWord::Act,
+                "link" => HarmWord::Link,
+                other => {
+                    self.wrong(HARM, line, "kind", other);
+                    continue;
+                }
+            };
+            self.rules.harm_words.push((form.chars().collect(), word));
+        }
         const HEADS: &str = "lexicon/heads.tsv";
         for (line, [form, kind]) in self.rows(HEADS, ["form", "kind"]) {
             let kind = match kind {
@@ -521,77 +558,4 @@ fn case_variants(form: &str) -> Vec<String> {
     variants.sort();
     variants.dedup();
     variants
-}
-
-impl Effect {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "negate" => Self::Negate,
-            "affirm" => Self::Affirm,
-            "suspect" => Self::Suspect,
-            "resolve" => Self::Resolve,
-            "past" => Self::Past,
-            "general" => Self::General,
-            "plan" => Self::Plan,
-            "execute" => Self::Execute,
-            "stop" => Self::Stop,
-            "undone" => Self::Undone,
-            "operated" => Self::Operated,
-            "past-act" => Self::PastAct,
-            "allergy" => Self::Allergy,
-            _ => return None,
-        })
-    }
-}
-
-impl Reach {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "all" => Self::All,
-            "last" => Self::Last,
-            "after" => Self::After,
-            _ => return None,
-        })
-    }
-}
-
-impl Modifier {
-    /// A number of its own for every modifier.
-    pub(crate) fn number(self) -> u32 {
-        match self {
-            Self::Feature => 0,
-            Self::Change => 1,
-            Self::Prefix => 2,
-            Self::Suffix => 3,
-            Self::Context => 4,
-            Self::Side(side) => 5 + side as u32,
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "feature" => Self::Feature,
-            "change" => Self::Change,
-            "left" => Self::Side(Laterality::Left),
-            "right" => Self::Side(Laterality::Right),
-            "both" => Self::Side(Laterality::Both),
-            "prefix" => Self::Prefix,
-            "suffix" => Self::Suffix,
-            "context" => Self::Context,
-            _ => return None,
-        })
-    }
-}
-
-impl UnitKind {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "measure" => Self::Measure,
-            "count" => Self::Count,
-            "dose" => Self::Dose,
-            "length" => Self::Length,
-            "multiplier" => Self::Multiplier,
-            _ => return None,
-        })
-    }
 }

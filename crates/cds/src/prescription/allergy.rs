@@ -81,8 +81,8 @@ fn finding(subject: &Subject<'_>, record: &Record, link: &Link<'_>) -> Finding {
         Link::SharedClass(_) if is_severe => ("shared-class", Grade::Interruptive, 0),
         Link::SharedClass(_) => ("shared-class", Grade::Passive, 1),
     };
-    let is_near = matches!(link, Link::Same | Link::Class | Link::Family(..));
-    let grade = if record.is_told && !is_near {
+    let is_only_likely = record.is_told && matches!(link, Link::SharedClass(_));
+    let grade = if is_only_likely {
         grade.min(Grade::Passive)
     } else {
         grade
@@ -283,7 +283,11 @@ fn records(subject: &Subject<'_>) -> Vec<Record> {
         if owners.is_empty() && (is_past || !place.note.is_empty()) {
             let told = told(subject, &reaction, &place);
             owners.extend(told.iter().map(|record| Arc::clone(&record.to)));
-            records.extend(told.filter(|told| !records.iter().any(|record| record.to == told.to)));
+            for told in told {
+                if !records.iter().any(|record| record.to == told.to) {
+                    records.push(told);
+                }
+            }
         }
         for record in records.iter_mut().filter(|record| owners.contains(&record.to)) {
             record.severe = Some(Arc::clone(&reaction));
@@ -311,6 +315,8 @@ fn severe_reactions(subject: &Subject<'_>) -> Vec<(Arc<str>, Place, bool)> {
 /// of now that stands far from every allergy has another cause.
 fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str>> {
     const NEAR: u32 = 2;
+    /// Events between an allergy of an earlier note and the reaction told behind it.
+    const BEHIND: u32 = 3;
     let mut told: Vec<(u32, &Arc<str>)> = subject
         .patient
         .allergies
@@ -330,34 +336,47 @@ fn owners(subject: &Subject<'_>, reaction: &Place, is_past: bool) -> Vec<Arc<str
     if owners.is_empty() {
         let distance = |event: u32| (event.abs_diff(reaction.event), event > reaction.event);
         let nearest = told.iter().min_by_key(|(event, _)| distance(*event));
-        let nearest = nearest.filter(|(event, _)| is_past || event.abs_diff(reaction.event) <= NEAR);
+        // What an earlier note tells beside an allergy is its reaction.
+        let is_behind = |event: u32| !reaction.note.is_empty() && event < reaction.event;
+        let most = |event: u32| if is_behind(event) { BEHIND } else { NEAR };
+        let nearest = nearest.filter(|(event, _)| is_past || event.abs_diff(reaction.event) <= most(*event));
         owners.extend(nearest.map(|(_, to)| Arc::clone(to)));
     }
     owners
 }
 
-/// A drug with a past reaction behind it, where nobody recorded an allergy: the nearest drug before the reaction, with at
-/// most a few symptoms between them.
-fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place) -> Option<Record> {
+/// A drug with a past reaction behind it, where nobody recorded an allergy: the nearest drug before the reaction, or the
+/// agent of the nearest examination, with at most a few symptoms between them.
+fn told(subject: &Subject<'_>, reaction: &Arc<str>, place: &Place) -> Vec<Record> {
     const BETWEEN: u32 = 4;
-    let mut usages = subject.patient.drugs.iter().filter(|usage| {
-        let stands_before = usage.place.note == place.note
-            && usage.place.event < place.event
-            && place.event - usage.place.event <= BETWEEN;
-        stands_before
+    let stands_before =
+        |own: &Place| own.note == place.note && own.event < place.event && place.event - own.event <= BETWEEN;
+    let book = subject.checks.book;
+    let drugs = subject.patient.drugs.iter().filter(|usage| {
+        stands_before(&usage.place)
             && usage.polarity == Polarity::Present
             && is_drug(subject, &usage.drug)
             && !subject.plays(&usage.drug, Role::Remedy)
     });
-    let nearest = usages.by_ref().max_by_key(|usage| usage.place.event);
-    let usage = nearest?;
-    Some(Record {
-        to: Arc::clone(&usage.drug),
+    let drugs = drugs.map(|usage| (usage.place.event, vec![Arc::clone(&usage.drug)], &usage.place));
+    let exams = subject
+        .patient
+        .orders
+        .iter()
+        .filter(|(_, own)| stands_before(own));
+    let exams = exams.map(|(exam, own)| (own.event, book.agents(exam).to_vec(), own));
+    let given = drugs.chain(exams.filter(|(_, agents, _)| !agents.is_empty()));
+    let Some((_, agents, own)) = given.max_by_key(|(event, _, _)| *event) else {
+        return Vec::new();
+    };
+    let record = |to: Arc<str>| Record {
+        to,
         first: subject.patient.notes.get(&place.note).copied(),
         severe: Some(Arc::clone(reaction)),
         is_told: true,
-        places: vec![usage.place.clone(), place.clone()],
-    })
+        places: vec![own.clone(), place.clone()],
+    };
+    agents.into_iter().map(record).collect()
 }
 
 fn is_drug(subject: &Subject<'_>, id: &str) -> bool {

@@ -89,6 +89,14 @@ pub(super) fn readings(
         return Ok(vec![of_dose]);
     }
     let says = |word| words.contains(&word);
+    if says(DoseWord::Hourly) && is_hourly(dosage) {
+        const HOURS: f64 = 24.0;
+        return Ok(vec![Reading {
+            day: Some(total.number * HOURS),
+            single: None,
+            least: total.number,
+        }]);
+    }
     // "60 mg in three doses": with no count beside it, the strength may be that of one tablet.
     let is_once = times.is_none_or(|times| times <= 1.0);
     let day_is_meant =
@@ -115,7 +123,10 @@ fn total(
     unit: &str,
     weight: Option<f64>,
 ) -> Result<Total, Unread> {
-    if words.contains(&DoseWord::Unread) {
+    // "Continuously" says nothing of an amount, unless that amount has its own hour or day.
+    let is_rate = is_hourly(dosage) || is_daily(dosage);
+    let is_of_fluid = words.contains(&DoseWord::Hourly) && !is_rate;
+    if is_of_fluid || words.contains(&DoseWord::Unread) && !is_rate {
         return Err(Unread::Amount);
     }
     let count = dosage.amount.as_ref();
@@ -155,6 +166,36 @@ fn total(
         is_of_day: read.is_of_day,
     })
 }
+
+/// Whether the unit of the amount is a day's.
+fn is_daily(dosage: &Dosage) -> bool {
+    let quantity = dosage.strength.as_ref().or(dosage.amount.as_ref());
+    let unit = quantity.and_then(|quantity| quantity.unit.as_deref());
+    unit.is_some_and(|unit| unit.ends_with("/d"))
+}
+
+/// Whether the rate is the amount's own (「450単位/時」), and not that of the fluid (「1g 100mL/h」): nothing but its unit
+/// stands between the number and the stroke.
+fn is_hourly(dosage: &Dosage) -> bool {
+    const LONGEST_UNIT: usize = 10;
+    let quantity = dosage.strength.as_ref().or(dosage.amount.as_ref());
+    let Some(number) = quantity.and_then(|quantity| quantity.number.as_deref()) else {
+        return false;
+    };
+    let Some((_, behind)) = dosage.text.split_once(number) else {
+        return false;
+    };
+    let unit: String = behind
+        .chars()
+        .take(LONGEST_UNIT)
+        .take_while(|c| !c.is_ascii_digit() && *c != ' ')
+        .collect();
+    unit.rsplit_once('/')
+        .is_some_and(|(_, per)| per.starts_with('h') || per.starts_with(HOUR))
+}
+
+/// The hour in Japanese.
+const HOUR: char = '\u{6642}';
 
 /// A pen or a bottle is what is handed out, and not what is taken.
 fn is_supply(count: &Quantity) -> bool {

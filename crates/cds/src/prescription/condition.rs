@@ -4,8 +4,8 @@
 //! is one that was known while the drug ran. Pregnancy and lactation have their own check.
 
 use super::standing::{Hold, Standing};
-use super::subject::{Finding, Outcome, Subject, is_earlier};
-use super::{Grade, Kind, Lowered};
+use super::subject::{Finding, Outcome, Partner, Subject, is_earlier};
+use super::{Grade, Kind, Lowered, Missing};
 use crate::patient::Place;
 use std::sync::Arc;
 use tsumugi_knowledge::drug::{Aspect, Contraindication, Objection, Role};
@@ -26,8 +26,21 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
         .lineage
         .iter()
         .flat_map(|id| book.contraindications(id))
-        .filter(|row| !is_of_reproduction(subject, &row.condition))
         .collect();
+    let age = subject.patient.age;
+    if rows.iter().any(|row| row.holds_at(age).is_none()) {
+        outcome.missing.push(Missing::Age);
+    }
+    rows.retain(|row| row.holds_at(age) == Some(true));
+    let of_age = rows.iter().filter(|row| row.condition.is_none());
+    let of_age = of_age.max_by_key(|row| row.objection);
+    outcome
+        .findings
+        .extend(of_age.map(|row| of_age_alone(subject, row)));
+    rows.retain(|row| {
+        let condition = row.condition.as_ref();
+        condition.is_some_and(|condition| !is_of_reproduction(subject, condition))
+    });
     rows.sort_by_key(|row| std::cmp::Reverse(row.objection));
     let mut told: Vec<Arc<str>> = Vec::new();
     for row in rows {
@@ -40,6 +53,19 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
         }
     }
     outcome
+}
+
+/// The age alone speaks against the drug.
+fn of_age_alone(subject: &Subject<'_>, row: &Contraindication) -> Finding {
+    let (word, grade, rank) = match row.objection {
+        Objection::Contraindicated => ("age-contraindicated", Grade::Interruptive, 0),
+        Objection::Caution => ("age-caution", Grade::Passive, 4),
+    };
+    let limit = row.below_age.map_or_else(String::new, |limit| limit.to_string());
+    let mechanism = subject.say(word, &[("age", limit.as_str())]);
+    subject
+        .finding(Kind::Condition, "age".to_owned(), grade, rank, mechanism)
+        .on(&row.basis)
 }
 
 /// Whether a condition is pregnancy or lactation.
@@ -61,10 +87,12 @@ fn met(subject: &Subject<'_>, row: &Contraindication) -> Vec<Met> {
             .iter()
             .any(|place| is_earlier(subject.patient, place)),
     });
-    let drugs = subject
-        .partners
-        .iter()
-        .filter(|partner| partner.drug != subject.order.drug && partner.lineage.contains(&row.condition));
+    let is_meant = |partner: &&Partner| {
+        let condition = row.condition.as_ref();
+        partner.drug != subject.order.drug
+            && condition.is_some_and(|condition| partner.lineage.contains(condition))
+    };
+    let drugs = subject.partners.iter().filter(is_meant);
     let drugs = drugs.map(|partner| Met {
         state: Arc::clone(&partner.drug),
         hold: Hold::Now,
@@ -75,7 +103,9 @@ fn met(subject: &Subject<'_>, row: &Contraindication) -> Vec<Met> {
 }
 
 fn meets(subject: &Subject<'_>, standing: &Standing, row: &Contraindication) -> bool {
-    standing.state == row.condition || subject.is_a(&standing.state, &row.condition)
+    let condition = row.condition.as_ref();
+    condition
+        .is_some_and(|condition| standing.state == *condition || subject.is_a(&standing.state, condition))
 }
 
 fn finding(subject: &Subject<'_>, row: &Contraindication, firmest: &Met, all: &[Met]) -> Finding {
@@ -122,10 +152,14 @@ fn finding(subject: &Subject<'_>, row: &Contraindication, firmest: &Met, all: &[
 
 /// A failing organ is the same mechanism here and in the rows on its function.
 fn key(subject: &Subject<'_>, row: &Contraindication, met: &Met) -> String {
-    if subject.plays(&row.condition, Role::KidneyMechanism) {
+    let plays = |role| {
+        let condition = row.condition.as_ref();
+        condition.is_some_and(|condition| subject.plays(condition, role))
+    };
+    if plays(Role::KidneyMechanism) {
         return "organ:renal".to_owned();
     }
-    if subject.plays(&row.condition, Role::LiverMechanism) {
+    if plays(Role::LiverMechanism) {
         return "organ:hepatic".to_owned();
     }
     let is_partner = subject.partners.iter().any(|partner| partner.drug == met.state);
@@ -139,5 +173,5 @@ fn is_indicated(subject: &Subject<'_>, row: &Contraindication) -> bool {
         .lineage
         .iter()
         .flat_map(|id| subject.checks.book.indications(id));
-    indications.any(|indication| indication.condition == row.condition)
+    indications.any(|indication| Some(&indication.condition) == row.condition.as_ref())
 }

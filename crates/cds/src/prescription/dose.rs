@@ -5,16 +5,17 @@
 
 use super::amount::{Reading, Schedule, Unread, factor, readings, route};
 use super::kidney::latest;
-use super::subject::{Finding, Outcome, Subject};
+use super::subject::{Finding, Outcome, Subject, running_before};
 use super::{Grade, Kind, Missing};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tsumugi_clinical::Dosage;
 use tsumugi_knowledge::drug::{Aspect, Basis, DoseWord, Population, Role, UsualDose};
 
 /// Age in years from which doses are those of adults.
 const ADULT: f64 = 15.0;
 /// So many times the greatest amount is an overdose that interrupts (estimate).
-const OVERDOSE: f64 = 2.0;
+pub(super) const OVERDOSE: f64 = 2.0;
 /// So many times the usual upper dose is taken for a slip.
 const SLIP: f64 = 5.0;
 /// A dose below this share of the usual lower one is told.
@@ -47,6 +48,7 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
         return outcome;
     };
     outcome.missing.clear();
+    outcome.findings.extend(against_running(subject, rows));
     let words = book.dose_words(&written(subject));
     let rows = of_route_and_age(subject, rows, &words, &mut outcome.missing);
     if rows.is_empty() {
@@ -70,6 +72,54 @@ pub(super) fn check(subject: &Subject<'_>) -> Outcome {
     };
     outcome.findings.extend(found);
     outcome
+}
+
+/// The least amount of a day that a dosage can mean, in a unit; that of a dose where nobody wrote how often.
+pub(super) fn least_of_day(subject: &Subject<'_>, dosage: &Dosage, unit: &str) -> Option<f64> {
+    let timing = dosage.timing.as_deref().unwrap_or("");
+    let words = subject
+        .checks
+        .book
+        .dose_words(&format!("{} {timing}", dosage.text));
+    let weight = latest(subject, Role::TestWeight).map(|measure| measure.value);
+    let readings = readings(dosage, &words, unit, weight).ok()?;
+    let days = readings
+        .iter()
+        .map(|reading| reading.day.unwrap_or(reading.least));
+    days.reduce(f64::min)
+}
+
+/// The order against the dose that runs: many times as much is a slip, unless the usual doses allow it.
+fn against_running(subject: &Subject<'_>, rows: &[UsualDose]) -> Option<Finding> {
+    let usage = running_before(subject.patient, &subject.order.drug)?;
+    let row = rows.first()?;
+    let (unit, unit_name) = (row.unit.as_ref(), row.unit_name.as_ref());
+    let running = least_of_day(subject, usage.dosage.as_ref()?, unit)?;
+    let ordered = least_of_day(subject, &subject.order.dosage, unit)?;
+    let times = ordered / running;
+    if !times.is_finite() || times < SLIP {
+        return None;
+    }
+    let usual = rows
+        .iter()
+        .filter(|row| row.unit.as_ref() == unit && !row.per_kilogram);
+    let is_usual = usual
+        .map(|row| row.usual_high)
+        .reduce(f64::max)
+        .is_some_and(|most| ordered <= most);
+    let grade = loud(subject, !is_usual);
+    let (value, limit) = (
+        format!("{} {unit_name}", number(ordered)),
+        format!("{} {unit_name}", number(running)),
+    );
+    let fills = [
+        ("value", value.as_str()),
+        ("limit", limit.as_str()),
+        ("times", &number(times)),
+    ];
+    let mechanism = subject.say("dose-above-running", &fills);
+    let finding = subject.finding(Kind::Tenfold, "dose".to_owned(), grade, 1, mechanism);
+    Some(finding.because([usage.place.clone()]))
 }
 
 /// All words of the dosage.
@@ -313,7 +363,7 @@ fn told(
 }
 
 /// Interruptive where it threatens life: not on the skin, the eye, the ear or the nose.
-fn loud(subject: &Subject<'_>, threatens: bool) -> Grade {
+pub(super) fn loud(subject: &Subject<'_>, threatens: bool) -> Grade {
     let is_local = matches!(
         subject.order.dosage.route.as_deref(),
         Some("topical" | "eye" | "ear" | "nasal" | "vaginal")
@@ -326,7 +376,7 @@ fn loud(subject: &Subject<'_>, threatens: bool) -> Grade {
 }
 
 /// A number as it is written: at most three decimals, none that is zero.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -1,5 +1,6 @@
 //! What the function of the kidneys asks of the dose. Never lowered: a running drug accumulates too.
 
+use super::dose::{OVERDOSE, least_of_day, loud, number};
 use super::kidney::{Figure, Kidneys};
 use super::subject::{Outcome, Subject};
 use super::{Grade, Kind, Lowered, Missing};
@@ -114,8 +115,16 @@ fn finding(subject: &Subject<'_>, hit: &Hit<'_>) -> super::subject::Finding {
     if hit.row.action == Action::Avoid && hit.figure.value < KIDNEY_FAILURE {
         grade = Grade::Interruptive;
     }
-    let key = format!("renal-{}", hit.row.action.word());
-    let mechanism = subject.say(&key, &[("value", &value)]);
+    let over = over(subject, hit.row);
+    let key = if over.is_some() {
+        "renal-over".to_owned()
+    } else {
+        format!("renal-{}", hit.row.action.word())
+    };
+    let (day, limit) = over.as_ref().map_or(("", ""), |over| (&over.day, &over.limit));
+    let mechanism = subject.say(&key, &[("value", &value), ("day", day), ("limit", limit)]);
+    let rank = if over.is_some() { rank.min(1) } else { rank };
+    grade = over.as_ref().map_or(grade, |over| grade.max(over.grade));
     let finding = subject
         .finding(Kind::Renal, "organ:renal".to_owned(), grade, rank, mechanism)
         .on(&hit.row.basis)
@@ -124,6 +133,24 @@ fn finding(subject: &Subject<'_>, hit: &Hit<'_>) -> super::subject::Finding {
         return finding.lowered(Lowered::NearTheLimit, &subject.say("near-the-limit", &[]));
     }
     finding
+}
+
+/// More in a day than the function of the organ allows.
+struct Over {
+    day: String,
+    limit: String,
+    grade: Grade,
+}
+
+fn over(subject: &Subject<'_>, row: &OrganDose) -> Option<Over> {
+    let (most, unit) = row.max_day.as_ref()?;
+    let day = least_of_day(subject, &subject.order.dosage, unit)?;
+    let text = |amount: f64| format!("{} {unit}", number(amount));
+    (day > *most).then(|| Over {
+        day: text(day),
+        limit: text(*most),
+        grade: loud(subject, day >= OVERDOSE * most),
+    })
 }
 
 /// How loudly an action of a row on an organ is told.

@@ -92,7 +92,11 @@ fn gravest<'b>(subject: &Subject<'b>, situation: Situation) -> Option<(Safety, &
     };
     let conditions = subject.lineage.iter().flat_map(|id| book.contraindications(id));
     let conditions = conditions
-        .filter(|row| is_of_reproduction(subject, &row.condition) && subject.plays(&row.condition, role))
+        .filter(|row| {
+            row.condition.as_ref().is_some_and(|condition| {
+                is_of_reproduction(subject, condition) && subject.plays(condition, role)
+            })
+        })
         .map(|row| match row.objection {
             Objection::Contraindicated => (Safety::Contraindicated, &row.basis),
             Objection::Caution => (Safety::Caution, &row.basis),

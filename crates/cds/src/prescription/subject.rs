@@ -11,7 +11,7 @@ use tsumugi_knowledge::drug::{Aspect, Basis, Role};
 use tsumugi_tables::TermKind;
 
 /// A drug without a written supply counts as running for this many days after it was last told (estimate).
-const RUNS_ON: i32 = 365;
+const RUNS_ON: i32 = 730;
 /// Days after the end of a written supply during which a drug still counts as running (estimate).
 const GRACE: i32 = 30;
 
@@ -63,7 +63,7 @@ pub(super) fn running_partners(checks: &Checks<'_>, patient: &Patient) -> Vec<Pa
         .collect()
 }
 
-fn running(patient: &Patient) -> Vec<&DrugUse> {
+pub(super) fn running(patient: &Patient) -> Vec<&DrugUse> {
     let mut seen: Vec<&str> = Vec::new();
     let mut running = Vec::new();
     // A plan does not end what runs.
@@ -119,7 +119,7 @@ pub(super) fn is_earlier(patient: &Patient, place: &Place) -> bool {
 }
 
 /// The use that shows that a drug ran before today.
-fn running_before<'p>(patient: &'p Patient, drug: &str) -> Option<&'p DrugUse> {
+pub(super) fn running_before<'p>(patient: &'p Patient, drug: &str) -> Option<&'p DrugUse> {
     let mut running = running(patient).into_iter();
     running.find(|usage| usage.drug.as_ref() == drug && is_before_today(patient, usage))
 }

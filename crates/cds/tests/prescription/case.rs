@@ -148,6 +148,7 @@ fn state(patient: &mut Patient, statement: &str, recorded: Option<Date>, place: 
         "suspected" => (Polarity::Present, Certainty::Suspected, Phase::Current),
         "past" | "past-drug" => (Polarity::Present, Certainty::Asserted, Phase::Past),
         "planned-drug" => (Polarity::Present, Certainty::Asserted, Phase::Planned),
+        "avoided-drug" => (Polarity::Absent, Certainty::Asserted, Phase::Planned),
         "stopped-drug" => (Polarity::Present, Certainty::Asserted, Phase::Stopped),
         _ => (Polarity::Present, Certainty::Asserted, Phase::Current),
     };
@@ -168,16 +169,13 @@ fn state(patient: &mut Patient, statement: &str, recorded: Option<Date>, place: 
             is_lasting: false,
             place,
         }),
-        "drug" | "past-drug" | "stopped-drug" | "no-drug" | "planned-drug" => {
-            let days = words[2..].iter().find_map(|word| word.strip_prefix("days="));
+        "drug" | "past-drug" | "stopped-drug" | "no-drug" | "planned-drug" | "avoided-drug" => {
+            let dosage = dosage_of(&words[2..]);
             patient.drugs.push(DrugUse {
                 drug: id,
                 polarity,
                 phase,
-                dosage: days.map(|days| Dosage {
-                    days: days.parse().ok(),
-                    ..Dosage::default()
-                }),
+                dosage: (dosage != Dosage::default()).then_some(dosage),
                 time,
                 place,
             });
@@ -219,6 +217,19 @@ fn order(text: &str) -> Order {
     let mut words = text.split(' ');
     let is_new = words.next() == Some("new");
     let drug = words.next().expect("a drug").into();
+    let words: Vec<&str> = words.collect();
+    let dosage = dosage_of(&words);
+    let words = dosage.text.clone();
+    Order {
+        drug,
+        dosage,
+        words,
+        is_new,
+    }
+}
+
+/// `strength=5mg amount=1{tablet} times=1 days=14 route=oral text=words_as_written`; dates of the statement are skipped.
+fn dosage_of(words: &[&str]) -> Dosage {
     let mut dosage = Dosage::default();
     for word in words {
         match word.split_once('=') {
@@ -229,11 +240,12 @@ fn order(text: &str) -> Order {
             Some(("route", route)) => dosage.route = Some(route.to_owned()),
             Some(("timing", timing)) => dosage.timing = Some(timing.to_owned()),
             Some(("text", text)) => dosage.text = text.replace('_', " "),
-            None if word == "as-needed" => dosage.as_needed = true,
+            Some(("on" | "since", _)) => {}
+            None if *word == "as-needed" => dosage.as_needed = true,
             _ => panic!("unknown part of an order: {word}"),
         }
     }
-    Order { drug, dosage, is_new }
+    dosage
 }
 
 /// `5mg`, `1-2{tablet}`, a bare `5`.

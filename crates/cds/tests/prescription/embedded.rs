@@ -28,6 +28,8 @@ fn the_embedded_book_has_no_mistake_and_every_sentence_fits_its_names() {
         "limit",
         "times",
         "range",
+        "age",
+        "day",
         "number",
     ]);
     let table = files()

@@ -22,6 +22,7 @@ const CASES: &[&str] = &[
     include_str!("conditions.txt"),
     include_str!("organs.txt"),
     include_str!("doses.txt"),
+    include_str!("records.txt"),
 ];
 
 #[test]

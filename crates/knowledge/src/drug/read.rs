@@ -1,9 +1,9 @@
 //! Reads the tables of drug facts; a row that names an unknown concept or word is reported with its place and left out.
 
 use super::{
-    Action, AdverseEffect, Aspect, Basis, Contraindication, CrossAllergy, DoseWord, DrugBook, Frequency,
-    Impairment, Indication, Interaction, Likelihood, Objection, Organ, OrganDose, Population, Reproduction,
-    Role, Rows, Safety, Severity, Situation, UsualDose,
+    Action, AdverseEffect, Aspect, Basis, Contraindication, CrossAllergy, DoseWord, DrugBook, ForbiddenWay,
+    Frequency, Impairment, Indication, Interaction, Likelihood, Objection, Organ, OrganDose, Population,
+    Reproduction, Role, Rows, Safety, Severity, Situation, UsualDose,
 };
 use crate::evidence::Status;
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,6 +124,11 @@ impl<'a> Known<'a> {
         known
     }
 
+    /// The UCUM unit of a written one.
+    fn unit(&self, written: &str) -> Arc<str> {
+        self.units.get(written).copied().unwrap_or(written).into()
+    }
+
     /// Whether the first sentence of a note says that the dose is for a week or longer; later ones may tell of others.
     fn is_weekly(&self, note: &str) -> bool {
         const FULL_STOP: char = '\u{3002}';
@@ -200,6 +205,17 @@ fn support(book: &mut DrugBook, place: &Place<'_, '_, '_>, known: &Known<'_>) ->
             let allergen = place.concept(known, "allergen")?;
             add(&mut book.allergens, allergen, place.drug(known, "drug")?);
         }
+        Some("ways.tsv") => {
+            let way = ForbiddenWay {
+                way: place.one_of("way", DoseWord::WORDS)?,
+                basis: place.basis()?,
+            };
+            add(&mut book.ways, place.drug(known, "drug")?, way);
+        }
+        Some("agents.tsv") => {
+            let exam = place.concept(known, "exam")?;
+            add(&mut book.agents, exam, place.drug(known, "drug")?);
+        }
         Some("wording.tsv") => {
             book.wording.insert(row.get("key").into(), row.get("text").into());
         }
@@ -232,7 +248,7 @@ fn fact(
         }
         Folder::Contraindications => add(&mut book.contraindications, drug, contraindication(place, known)?),
         Folder::Interactions => interaction(&mut book.interactions, drug, place, known)?,
-        Folder::OrganDoses => add(&mut book.organ_doses, drug, organ_dose(place)?),
+        Folder::OrganDoses => add(&mut book.organ_doses, drug, organ_dose(place, known)?),
         Folder::Pregnancy => add(&mut book.reproduction, drug, reproduction(place)?),
         Folder::Adverse => add(&mut book.adverse_effects, drug, adverse_effect(place, known)?),
         Folder::Doses => add(&mut book.usual_doses, drug, usual_dose(place, known)?),
@@ -250,8 +266,17 @@ fn contraindication(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<Cont
         ("caution", Objection::Caution),
         ("contraindicated", Objection::Contraindicated),
     ];
+    let below_age = match place.row.get("below_age") {
+        "" => None,
+        _ => Some(place.number("below_age")?),
+    };
+    let condition = match place.row.get("condition") {
+        "any" if below_age.is_some() => None,
+        _ => Some(place.concept(known, "condition")?),
+    };
     Ok(Contraindication {
-        condition: place.concept(known, "condition")?,
+        condition,
+        below_age,
         objection: place.one_of("severity", WORDS)?,
         basis: place.basis()?,
     })
@@ -323,7 +348,7 @@ fn mirror(rows: &mut Rows<CrossAllergy>) {
     }
 }
 
-fn organ_dose(place: &Place<'_, '_, '_>) -> Result<OrganDose, String> {
+fn organ_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<OrganDose, String> {
     const ORGANS: &[(&str, Organ)] = &[("renal", Organ::Renal), ("hepatic", Organ::Hepatic)];
     const ACTIONS: &[(&str, Action)] = &[
         ("none", Action::None),
@@ -348,9 +373,16 @@ fn organ_dose(place: &Place<'_, '_, '_>) -> Result<OrganDose, String> {
         (Organ::Hepatic, "child-pugh") => child_pugh(place)?,
         (_, measure) => return Err(format!("unknown measure \"{measure}\" for this organ")),
     };
+    let unit = place.row.get("unit");
+    let max_day = match (place.row.get("max_day"), unit) {
+        ("", "") => None,
+        (_, "") => return Err("max_day without a unit".to_owned()),
+        _ => Some((place.number("max_day")?, known.unit(unit))),
+    };
     Ok(OrganDose {
         organ,
         impairment,
+        max_day,
         action: place.one_of("action", ACTIONS)?,
         basis: place.basis()?,
     })
@@ -411,7 +443,7 @@ fn usual_dose(place: &Place<'_, '_, '_>, known: &Known<'_>) -> Result<UsualDose,
     let dose = UsualDose {
         route: place.row.get("route").into(),
         population: place.one_of("population", POPULATIONS)?,
-        unit: known.units.get(unit).copied().unwrap_or(unit).into(),
+        unit: known.unit(unit),
         unit_name: unit.into(),
         usual_low: place.number("usual_low")?,
         usual_high: place.number("usual_high")?,

@@ -99,6 +99,20 @@ pub enum DoseWord {
     Spaced,
     /// Taken every day.
     Daily,
+    /// The amount is that of an hour, given all day long.
+    Hourly,
+    /// Given at once, into a vein.
+    Bolus,
+    /// As it comes out of the ampoule.
+    Undiluted,
+    /// Into a vein.
+    Intravenous,
+    /// Into a muscle.
+    Intramuscular,
+    /// Under the skin.
+    Subcutaneous,
+    /// Into the cerebrospinal fluid.
+    Intrathecal,
     /// The numbers are no amount of the drug: a rate, a concentration.
     Unread,
     /// A preparation whose weight or volume is not that of the drug.
@@ -116,6 +130,13 @@ impl DoseWord {
         ("weekly", Self::Weekly),
         ("spaced", Self::Spaced),
         ("daily", Self::Daily),
+        ("hourly", Self::Hourly),
+        ("bolus", Self::Bolus),
+        ("undiluted", Self::Undiluted),
+        ("intravenous", Self::Intravenous),
+        ("intramuscular", Self::Intramuscular),
+        ("subcutaneous", Self::Subcutaneous),
+        ("intrathecal", Self::Intrathecal),
         ("unread", Self::Unread),
         ("powder", Self::Powder),
     ];

@@ -2,7 +2,8 @@
 //!
 //! `records-crash write STORE [--threads N] [--from N] [--count N] [--checkpoint PAGES] [--max-pages N] [--no-sync]`
 //! prints the number of each note once its signing is acknowledged. `records-crash check STORE` reads such numbers and
-//! prints one JSON line: whether each is there, and everything that is there is whole. `--no-sync` exists to show that
+//! prints one JSON line: whether each is there, and everything that is there is whole, with one entry
+//! in the audit trail for each note. `--no-sync` exists to show that
 //! the tests notice when acknowledged notes are lost.
 
 use serde_json::json;
@@ -15,8 +16,9 @@ use tsumugi_clinical::{
     Certainty, ConceptId, Event, EventKind, Experiencer, FactKey, Phase, Polarity, Quantity,
 };
 use tsumugi_records::{
-    Content, DraftKey, EventFilter, Moment, NewResource, Page, PatientDetails, PatientId, Population,
-    SignNote, Stamp, Store, StoreError, Target, Tuning,
+    AuditAgent, AuditEntity, AuditEntry, AuditSource, AuditSubtype, Content, DocumentId, DraftKey,
+    EventFilter, MAX_AUDIT_PAGE, Moment, NewResource, Page, PatientDetails, PatientId, Population, SignNote,
+    Stamp, Store, StoreError, Target, Tuning,
 };
 
 const CONCEPT: &str = "fever";
@@ -99,7 +101,7 @@ fn write(path: &str, options: &Options) -> Result<bool, StoreError> {
                 let revision = store.save_draft(&key, None, &text(number), &moment()?)?;
                 let mut note = note(patient, number)?;
                 note.draft = Some((key, Some(revision)));
-                store.sign(note)?;
+                store.audited(signing()?).sign(note)?;
                 acknowledge(number);
             }
         };
@@ -152,6 +154,14 @@ fn check(path: &str) -> Result<bool, StoreError> {
                 export.documents.len()
             ));
         }
+        let documents: BTreeSet<_> = export
+            .documents
+            .iter()
+            .map(|(version, _)| version.document)
+            .collect();
+        if audited(&store, patient)? != documents {
+            problems.push("documents and their entries in the audit trail are not the same".to_owned());
+        }
         for (version, bytes) in &export.documents {
             let number = version
                 .key
@@ -183,6 +193,38 @@ fn check(path: &str) -> Result<bool, StoreError> {
     });
     let _ = writeln!(io::stdout(), "{report}");
     Ok(is_good)
+}
+
+/// The documents whose signing is in the audit trail.
+fn audited(store: &Store, patient: PatientId) -> Result<BTreeSet<DocumentId>, StoreError> {
+    let (mut documents, mut before) = (BTreeSet::new(), None);
+    loop {
+        let records = store.who_looked(patient, before, MAX_AUDIT_PAGE)?;
+        let Some(last) = records.last() else {
+            return Ok(documents);
+        };
+        before = Some(last.id);
+        for entry in records.iter().flat_map(|record| &record.entry.entities) {
+            if let AuditEntity::Document { document, .. } = entry {
+                documents.insert(*document);
+            }
+        }
+    }
+}
+
+fn signing() -> Result<AuditEntry, StoreError> {
+    let agent = AuditAgent {
+        who: "crash".to_owned(),
+        name: None,
+        role: None,
+        on_behalf_of: None,
+    };
+    let source = AuditSource {
+        site: None,
+        observer: "records-crash".to_owned(),
+        address: None,
+    };
+    Ok(AuditEntry::new(moment()?, agent, AuditSubtype::Sign, source))
 }
 
 fn patient(store: &Store) -> Result<PatientId, StoreError> {

@@ -75,7 +75,11 @@ fn together(
             .collect::<Result<Vec<i64>, _>>()?)
     };
     let counts = writer.counts();
-    (results, writer.write("read", read).unwrap(), counts)
+    (
+        results,
+        writer.send("read", read).unwrap().wait().unwrap(),
+        counts,
+    )
 }
 
 #[test]

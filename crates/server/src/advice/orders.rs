@@ -6,8 +6,13 @@ use tsumugi_cds::{DrugUse, Patient};
 use tsumugi_clinical::{Because, Phase, Polarity, SectionKind, StructuredNote};
 
 /// The orders of the note that is being written, and the patient without them. A drug that the note tells as history is
-/// an order that goes on, so that its dose is checked too; a drug that the record shows running is ordered again.
-pub(crate) fn prescriptions_of(patient: &Patient, note: &StructuredNote) -> (Patient, Vec<Order>) {
+/// an order that goes on, so that its dose is checked too; a drug that the record shows running is ordered again. `text`
+/// is the text of the note.
+pub(crate) fn prescriptions_of(
+    patient: &Patient,
+    note: &StructuredNote,
+    text: &str,
+) -> (Patient, Vec<Order>) {
     let mut known = patient.clone();
     let mut orders: Vec<Order> = Vec::new();
     for usage in patient.drugs.iter().filter(|usage| is_order(usage)) {
@@ -15,12 +20,32 @@ pub(crate) fn prescriptions_of(patient: &Patient, note: &StructuredNote) -> (Pat
             orders.push(Order {
                 drug: Arc::clone(&usage.drug),
                 dosage: usage.dosage.clone().unwrap_or_default(),
+                words: words_of(note, text, usage),
                 is_new: !is_told_as_history(note, usage),
             });
         }
     }
     known.drugs.retain(|usage| !is_order(usage));
     (known, orders)
+}
+
+/// What is written from the name of a drug to the end of its sentence.
+fn words_of(note: &StructuredNote, text: &str, usage: &DrugUse) -> String {
+    const FULL_STOP: char = '\u{3002}';
+    let event = note.events.get(usage.place.event as usize);
+    let start = event
+        .into_iter()
+        .flat_map(|event| &event.because)
+        .find_map(|reason| match reason {
+            Because::Entity { entity } => note
+                .entities
+                .get(*entity as usize)
+                .map(|entity| entity.span.start),
+            _ => None,
+        });
+    let Some(start) = start else { return String::new() };
+    let rest = text.chars().skip(start as usize);
+    rest.take_while(|c| !matches!(*c, FULL_STOP | '\n')).collect()
 }
 
 fn is_order(usage: &DrugUse) -> bool {
@@ -72,7 +97,7 @@ mod tests {
             };
             let structured = advice.coder.structure(&note);
             let patient = advice.patient(&Record::default(), Some(&structured));
-            let (known, orders) = prescriptions_of(&patient, &structured);
+            let (known, orders) = prescriptions_of(&patient, &structured, text);
             let orders: Vec<(&str, bool)> = orders
                 .iter()
                 .map(|order| (order.drug.as_ref(), order.is_new))

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tsumugi_cds::Patient;
 use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Order, Report, check_all, visible};
-use tsumugi_clinical::{EventKind, Note};
+use tsumugi_cds::{DrugUse, Patient};
+use tsumugi_clinical::{EventKind, Note, Polarity};
 use tsumugi_coding::Record;
 use tsumugi_records::Population;
 
@@ -90,10 +90,15 @@ fn encounter(advice: &Advice, edition: &str, mut line: Line) -> Result<Value, Ba
     }))
 }
 
+/// What an earlier note says, and what today's denies: 「チザニジンは併用しない」 is no order.
+fn is_kept(usage: &DrugUse, orders: &[Order]) -> bool {
+    !usage.place.note.is_empty()
+        || usage.polarity == Polarity::Absent
+        || orders.iter().all(|order| order.drug != usage.drug)
+}
+
 fn without_todays(state: &mut Patient, orders: &[Order]) {
-    state
-        .drugs
-        .retain(|usage| !usage.place.note.is_empty() || orders.iter().all(|order| order.drug != usage.drug));
+    state.drugs.retain(|usage| is_kept(usage, orders));
 }
 
 /// The order as its words say it; the name alone where they cannot be read.
@@ -127,6 +132,7 @@ fn order_of(advice: &Advice, ordered: &Ordered) -> Order {
             .or_else(by_words)
             .unwrap_or_else(|| ordered.drug.as_str().into()),
         dosage: dosage.unwrap_or_default(),
+        words: ordered.text.clone(),
         is_new: true,
     }
 }
@@ -142,7 +148,7 @@ fn report_json(advice: &Advice, report: &Report) -> Value {
             "against": alert.against.as_ref().map(|against| name(against)),
             "mechanism": alert.mechanism,
             "status": alert.basis.as_ref().map(|basis| basis.status.word()),
-            "lowered": alert.lowered.as_ref().map(|lowered| format!("{lowered:?}")),
+            "lowered": alert.lowered.map(tsumugi_cds::prescription::Lowered::word),
         })
     };
     let alerts: Vec<Value> = report.alerts.iter().map(alert).collect();

@@ -12,7 +12,10 @@ use phenotypic::{Question, Site};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tsumugi_cds::{Differential, Findings, Met, Missing, Patient, Ranked, Reason, Step, next};
+use tsumugi_cds::prescription::Checks;
+use tsumugi_cds::{
+    Differential, Findings, Met, Missing, Pair, Patient, Ranked, Reason, Step, induced, next, together,
+};
 use tsumugi_clinical::{Note, Polarity};
 use tsumugi_coding::Coder;
 use tsumugi_knowledge::{Evidence, State};
@@ -173,7 +176,41 @@ impl Asking<'_> {
             let kind = if step.step == Step::Laboratory { "test" } else { "finding" };
             json!({kind: name_of(self.advice, &step.state), "step": step.step.word(), "gain_bits": round(step.gain)})
         });
-        json!({"id": asked.id, "ranked": ranked, "ask_next": steps.collect::<Vec<_>>()})
+        let pair = Some(&asked.candidates)
+            .filter(|candidates| candidates.is_empty())
+            .and_then(|_| together(&self.living.differential, vocabulary, &findings));
+        json!({
+            "id": asked.id, "ranked": ranked, "ask_next": steps.collect::<Vec<_>>(),
+            "together": pair.map(|pair| self.pair(&pair)), "drugs": self.drugs(&asked.patient),
+        })
+    }
+
+    /// Two diseases with what each explains.
+    fn pair(&self, pair: &Pair) -> Value {
+        let disease = |(key, findings): &(Arc<str>, Vec<State>)| {
+            let explains: Vec<String> = findings.iter().map(|state| name_of(self.advice, state)).collect();
+            json!({"disease": name_of(self.advice, &State::new(Arc::clone(key))), "explains": explains})
+        };
+        let diseases: Vec<Value> = pair.diseases.iter().map(disease).collect();
+        json!({"diseases": diseases, "gain": round(pair.gain)})
+    }
+
+    /// What drugs that are taken may have brought about.
+    fn drugs(&self, patient: &Patient) -> Vec<Value> {
+        let checks = Checks {
+            vocabulary: self.advice.coder.vocabulary(),
+            book: &self.advice.drugs,
+        };
+        let found = induced(&checks, patient);
+        let one = |induced: &tsumugi_cds::Induced| {
+            json!({
+                "finding": name_of(self.advice, &induced.finding),
+                "drug": name_of(self.advice, &State::new(Arc::clone(&induced.drug))),
+                "frequency": induced.frequency.word(), "serious": induced.is_serious, "days": induced.days,
+                "status": induced.basis.status.word(),
+            })
+        };
+        found.iter().map(one).collect()
     }
 
     /// What the orders ask for, and the test that would tell.

@@ -100,8 +100,10 @@ pub(crate) struct RetractArgs {
 #[derive(clap::Args)]
 pub(crate) struct DiffArgs {
     /// The earlier day (YYYY-MM-DD), or `-SOURCE` for everything without a source.
+    #[arg(allow_hyphen_values = true)]
     a: String,
     /// The later day, or `now`.
+    #[arg(allow_hyphen_values = true)]
     b: String,
     #[command(flatten)]
     place: Place,

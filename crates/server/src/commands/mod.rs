@@ -1,5 +1,6 @@
 //! The commands, one module each, and what they share: reading input and speaking to the terminal.
 
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod diagnose;
 pub(crate) mod eval;

@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::reader::{Reader, Reading, Why};
-use super::request::{Given, Request, text};
+use super::request::{Given, Request, list, text};
 use serde_json::Value;
 use std::sync::Arc;
 use tsumugi_cds::prescription::Order;
@@ -80,12 +80,20 @@ fn drug(reader: &Reader<'_>, given: &Given<'_>) -> Read {
     let order = Order {
         drug: event.concept.as_str().into(),
         dosage: event.dosage.map(|dosage| *dosage).unwrap_or_default(),
+        words: instructions(given.resource),
         is_new: !is_renewal,
     };
     Ok((
         label.unwrap_or_else(|| event.name.to_string()),
         Ordered::Drug(Box::new(order)),
     ))
+}
+
+/// The words of the dosage instructions.
+fn instructions(resource: &Value) -> String {
+    let own = list(resource, "dosageInstruction");
+    let texts: Vec<&str> = own.iter().filter_map(|one| text(one, "text")).collect();
+    texts.join(" ")
 }
 
 fn acts(reader: &Reader<'_>, given: &Given<'_>) -> Read {

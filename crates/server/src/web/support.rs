@@ -7,7 +7,8 @@ use crate::advice::{ALL_KINDS, Advice, Kind, Living, Switches};
 use crate::web::notes::escape;
 use crate::web::ui_text::{Language, Ui};
 use maud::{Markup, html};
-use tsumugi_cds::{Findings, Met, Next, Patient, Ranked, Reason, next};
+use tsumugi_cds::prescription::Checks;
+use tsumugi_cds::{Findings, Met, Next, Patient, Ranked, Reason, induced, next, together};
 use tsumugi_clinical::{Polarity, StructuredNote};
 use tsumugi_knowledge::{Evidence, Guideline, Recommendation, State};
 
@@ -30,6 +31,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) patient: &'a Patient,
     /// The note that is being written.
     pub(crate) note: &'a StructuredNote,
+    /// Its text.
+    pub(crate) text: &'a str,
     /// Number of the patient, for links.
     pub(crate) number: &'a str,
 }
@@ -46,7 +49,10 @@ impl Panel<'_> {
         }
         html! {
             @if self.switches.is_on(Kind::Prescription) { (checks::prescriptions(self)) }
-            @if self.switches.is_on(Kind::Differential) { (self.differential(&findings)) }
+            @if self.switches.is_on(Kind::Differential) {
+                (self.differential(&findings))
+                (self.induced())
+            }
             @if self.switches.is_on(Kind::Next) { (self.next(&findings)) }
             @if self.switches.is_on(Kind::Criteria) { (checks::criteria(self)) }
             @if self.switches.is_on(Kind::Guideline) { (self.guidelines()) }
@@ -85,6 +91,58 @@ impl Panel<'_> {
                 section.support-part {
                     h3 { (self.ui.t(title)) (unapproved(&self.ui)) }
                     ol.differential { @for disease in &ranked { (self.disease(disease)) } }
+                    @if !is_from_orders { (self.together(findings)) }
+                }
+            }
+        }
+    }
+
+    /// Two diseases, where they explain clearly more than one.
+    fn together(&self, findings: &Findings) -> Markup {
+        let vocabulary = self.advice.coder.vocabulary();
+        let pair = together(&self.living.differential, vocabulary, findings);
+        let names = |states: &[State]| {
+            let names: Vec<String> = states.iter().map(|state| self.name(state)).collect();
+            names.join(" / ")
+        };
+        html! {
+            @if let Some(pair) = pair {
+                p.together {
+                    (self.ui.t("support.together")) " "
+                    @for (index, (disease, explains)) in pair.diseases.iter().enumerate() {
+                        @if index > 0 { " + " }
+                        strong { (self.name(&State::new(std::sync::Arc::clone(disease)))) }
+                        " " span.hint { "(" (names(explains)) ")" }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drugs that may have brought about what the note tells.
+    fn induced(&self) -> Markup {
+        const MOST: usize = 3;
+        let checks = Checks {
+            vocabulary: self.advice.coder.vocabulary(),
+            book: &self.advice.drugs,
+        };
+        let found = induced(&checks, self.patient);
+        html! {
+            @if !found.is_empty() {
+                section.support-part {
+                    h3 { (self.ui.t("support.induced")) (unapproved(&self.ui)) }
+                    ul.steps {
+                        @for one in found.iter().take(MOST) {
+                            li {
+                                (self.name(&one.finding)) " \u{2190} "
+                                strong { (self.name(&State::new(std::sync::Arc::clone(&one.drug)))) }
+                                " " span.hint {
+                                    (self.ui.of("frequency", one.frequency.word()))
+                                    @if let Some(days) = one.days { " " (self.ui.fill("support.since-days", &[("days", &days.to_string())])) }
+                                }
+                            }
+                        }
+                    }
                 }
             }
         }

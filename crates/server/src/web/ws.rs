@@ -234,6 +234,7 @@ impl Live {
             switches: &switches,
             patient: &state,
             note: &note,
+            text: &self.text,
             number: &patient.details.number,
         };
         Ok(json!({"type": "support", "rev": rev, "on": on, "html": panel.draw().into_string()}))

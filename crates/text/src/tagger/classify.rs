@@ -43,7 +43,10 @@ const NUMBERS: [usize; 4] = [4, 4, TIMEX.len(), 3];
 
 /// The classifier that judges a mention.
 pub(crate) fn classifier_of(mention: &Mention) -> Option<usize> {
-    if mention.assertion.allergy {
+    let assertion = &mention.assertion;
+    // What is not to be given, and what is not tolerated, is settled by words that no others change.
+    let is_denied_plan = assertion.polarity == Polarity::Absent && assertion.phase == Phase::Planned;
+    if assertion.allergy || is_denied_plan {
         return None;
     }
     if mention.assertion.experiencer != Experiencer::Patient {

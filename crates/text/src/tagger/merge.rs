@@ -163,7 +163,14 @@ fn speaks_of_act(item: &Item, end: u32) -> bool {
     };
     let speaks = matches!(
         effect,
-        Effect::Plan | Effect::PastAct | Effect::Operated | Effect::Stop | Effect::Undone | Effect::Execute
+        Effect::Plan
+            | Effect::PastAct
+            | Effect::Operated
+            | Effect::Stop
+            | Effect::Avoid
+            | Effect::Withhold
+            | Effect::Undone
+            | Effect::Execute
     );
     speaks && (end..=end + FARTHEST).contains(start)
 }

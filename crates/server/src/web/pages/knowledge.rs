@@ -81,14 +81,19 @@ pub(crate) async fn show(
         desk.author()?;
         let ui = desk.ui();
         let advice = &desk.app.advice;
-        let living = advice.living(crate::chart::population(&desk.app.store)?);
+        let known = known_patient(desk, &whose.patient)?;
+        // Beside a dummy the cases of dummies count, beside a real patient never.
+        let population = match &known {
+            Some((_, population)) => *population,
+            None => crate::chart::population(&desk.app.store)?,
+        };
+        let living = advice.living(population);
         let disease = living.own.disease(&id).ok_or(WebError::NotFound)?;
         let name = state_name(&ui, advice, &State::new(id.as_str()));
-        let patient = known_patient(desk, &whose.patient)?;
         let body = html! {
             div.page-head { h1 { (name) } a.button href=(format!("/terms/{id}")) { (ui.t("knowledge.term")) } }
             @if let Some(profile) = &disease.profile { (head(&ui, advice, profile)) }
-            (chain(&ui, advice, &id, &name, patient.as_ref()))
+            (chain(&ui, advice, &id, &name, known.as_ref().map(|(patient, _)| patient)))
             (findings(&ui, advice, disease))
             (treatments(&ui, advice, disease))
             (shared(&ui, advice, &id))
@@ -111,13 +116,13 @@ fn page(desk: &Desk, title: &str, body: &Markup) -> Response {
 }
 
 /// The state of the patient whose chain is asked for.
-fn known_patient(desk: &Desk, number: &str) -> Result<Option<Patient>, WebError> {
+fn known_patient(desk: &Desk, number: &str) -> Result<Option<(Patient, Population)>, WebError> {
     if number.is_empty() {
         return Ok(None);
     }
     let patient = desk.app.patient_numbered(number)?;
     let record = crate::chart::record_of(&desk.app.store, &patient, None)?;
-    Ok(Some(desk.app.advice.patient(&record, None)))
+    Ok(Some((desk.app.advice.patient(&record, None), patient.population)))
 }
 
 fn overview(ui: &Ui<'_>, advice: &Advice, living: &Living) -> Markup {

@@ -16,7 +16,7 @@ use jiff::civil::DateTime;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
-use tsumugi_records::{DocumentVersion, PatientId, TimelineEntry, TimelineItem};
+use tsumugi_records::{AuditSubtype, DocumentVersion, PatientId, TimelineEntry, TimelineItem};
 
 /// Ranges that can be chosen, the usual one first.
 const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
@@ -50,7 +50,9 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let ui = desk.ui();
     let app = &desk.app;
     let today = clock::today();
-    let record = app.store.patient(id)?;
+    // The entry is durable before anything of the record leaves.
+    let entry = crate::audit::entry(AuditSubtype::Read, desk.author()?, id)?;
+    let record = app.store.audited(entry).patient(id)?;
     let summary = summary(&ui, &app.coder, &app.store.current_events(id)?, today);
     let entries = app.store.timeline(id, None, None)?;
     let lens = Lens {

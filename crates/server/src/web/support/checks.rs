@@ -17,7 +17,7 @@ const MISSING: usize = 4;
 /// Alerts and hints on what the note prescribes, and what could not be looked into.
 pub(super) fn prescriptions(panel: &Panel<'_>) -> Markup {
     let ui = panel.ui;
-    let (patient, orders) = prescriptions_of(panel.patient, panel.note);
+    let (patient, orders) = prescriptions_of(panel.patient, panel.note, panel.text);
     if orders.is_empty() {
         return html! {};
     }
