@@ -17,7 +17,7 @@ use thiserror::Error;
 pub const EMERGENCY_FOR_AT_MOST: Duration = Duration::from_secs(60 * 60);
 
 /// Length of a reason, in characters without blanks at its ends.
-const REASON: std::ops::RangeInclusive<usize> = 5..=500;
+const REASON: std::ops::RangeInclusive<usize> = 10..=500;
 
 /// Fewest different characters of a reason: it is typed, not held down.
 const DIFFERENT: usize = 4;

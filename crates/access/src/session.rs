@@ -287,7 +287,8 @@ impl Sessions {
             Stage::Locked => return Err(SessionError::Locked { user }),
             Stage::Open => {}
         }
-        if now.since(session.seen) >= self.rules.idle_lock {
+        // The visitor of the first run has no password to open it with, and only dummies to hide.
+        if !session.first_run && now.since(session.seen) >= self.rules.idle_lock {
             session.stage = Stage::Locked;
             self.shelf.put(storage, &handle, session)?;
             return Err(SessionError::Locked { user });
@@ -360,7 +361,8 @@ impl Sessions {
                 client: session.client.clone(),
                 opened: session.opened,
                 seen: session.seen,
-                locked: session.stage == Stage::Locked || now.since(session.seen) >= self.rules.idle_lock,
+                locked: session.stage == Stage::Locked
+                    || (!session.first_run && now.since(session.seen) >= self.rules.idle_lock),
             })
             .collect();
         views.sort_by(|a, b| (a.opened, &a.handle).cmp(&(b.opened, &b.handle)));

@@ -296,6 +296,13 @@ fn the_first_run_has_one_link_and_ends_with_the_first_account_or_patient() {
         .resolve(&storage, &session, Activity::Person, true, at(4))
         .unwrap();
     assert!(active.first_run);
+    let hour = 60 * 60;
+    assert!(
+        sessions
+            .resolve(&storage, &session, Activity::Page, true, at(hour))
+            .is_ok(),
+        "without a password it does not lock"
+    );
     assert_eq!(active.user, user_id("setup"));
     for is_first_run in [false, true] {
         let ended = sessions.resolve(&storage, &session, Activity::Person, is_first_run, at(5));
