@@ -1,6 +1,8 @@
 //! The command line as a black box: the built binary, what it is given, and what it answers.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod common;
