@@ -109,7 +109,7 @@ impl Gate {
             launches: Launches::load(&rows)?,
             emergencies: Emergencies::load(&rows)?,
             policies: Policies::load(&rows)
-                .context("the stored policy is not read; `tsumugi policy set FILE` replaces it")?,
+                .context("the rules of access in the store are not read by this program, and no others may stand in for them: mend them with the program that wrote them, or restore a backup")?,
         };
         if inner.clock.was_set_back() {
             tracing::warn!("the clock was set back since the last run: everybody signs in again");

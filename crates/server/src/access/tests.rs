@@ -48,7 +48,10 @@ fn add(gate: &Gate, store: &Store, name: &str, role: &str) {
 }
 
 fn signed(gate: &Gate, store: &Store, name: &str) -> String {
-    gate.sign_in(store, (name, PASSWORD), "test").unwrap().token.reveal()
+    gate.sign_in(store, (name, PASSWORD), "test")
+        .unwrap()
+        .token
+        .reveal()
 }
 
 fn resolve(gate: &Gate, store: &Store, token: &str) -> Result<super::Actor, SessionError> {
@@ -62,7 +65,9 @@ fn outcomes(store: &Store, agent: &str) -> Vec<(AuditSubtype, AuditOutcome)> {
         ..AuditFilter::default()
     };
     let entries = store.audit_entries(&filter).unwrap().into_iter();
-    entries.map(|record| (record.entry.subtype, record.entry.outcome)).collect()
+    entries
+        .map(|record| (record.entry.subtype, record.entry.outcome))
+        .collect()
 }
 
 #[test]
@@ -71,12 +76,24 @@ fn forged_and_ended_tokens_open_nothing() {
     let gate = gate_of(&store, "sato", "physician");
     let token = signed(&gate, &store, "sato");
     assert_eq!(resolve(&gate, &store, &token).unwrap().user().id, id("sato"));
-    for forged in ["", "0", &"0".repeat(64), &token.to_uppercase(), &format!("{token} ")] {
-        assert!(matches!(resolve(&gate, &store, forged), Err(SessionError::None)), "{forged:?}");
+    for forged in [
+        "",
+        "0",
+        &"0".repeat(64),
+        &token.to_uppercase(),
+        &format!("{token} "),
+    ] {
+        assert!(
+            matches!(resolve(&gate, &store, forged), Err(SessionError::None)),
+            "{forged:?}"
+        );
     }
     let entry = audit::of_name("sato", AuditSubtype::Logout).unwrap();
     gate.sign_out(&store, &token, entry).unwrap();
-    assert!(matches!(resolve(&gate, &store, &token), Err(SessionError::None)), "replayed");
+    assert!(
+        matches!(resolve(&gate, &store, &token), Err(SessionError::None)),
+        "replayed"
+    );
 }
 
 #[test]
@@ -89,7 +106,10 @@ fn sessions_outlive_the_program_and_secrets_are_not_in_the_store() {
     assert!(resolve(&gate, &store, &token).is_ok());
     for kind in ["account", "session", "link"] {
         for (key, value) in store.access_rows(kind).unwrap() {
-            assert!(!value.contains(&token) && !value.contains(PASSWORD), "{kind} {key}");
+            assert!(
+                !value.contains(&token) && !value.contains(PASSWORD),
+                "{kind} {key}"
+            );
         }
     }
 }
@@ -100,12 +120,19 @@ fn too_many_failures_lock_out_and_an_administrator_unlocks() {
     let gate = gate_of(&store, "sato", "physician");
     for _ in 0..5 {
         let error = gate.sign_in(&store, ("sato", "wrong"), "test").unwrap_err();
-        assert!(matches!(error, PeopleError::SignIn(SignInError::Wrong)), "{error}");
+        assert!(
+            matches!(error, PeopleError::SignIn(SignInError::Wrong)),
+            "{error}"
+        );
     }
     let error = gate.sign_in(&store, ("sato", PASSWORD), "test").unwrap_err();
-    assert!(matches!(error, PeopleError::SignIn(SignInError::Locked)), "{error}");
+    assert!(
+        matches!(error, PeopleError::SignIn(SignInError::Locked)),
+        "{error}"
+    );
     let refused = outcomes(&store, "sato");
-    let is_refused = |one: &&(AuditSubtype, AuditOutcome)| **one == (AuditSubtype::Login, AuditOutcome::MinorFailure);
+    let is_refused =
+        |one: &&(AuditSubtype, AuditOutcome)| **one == (AuditSubtype::Login, AuditOutcome::MinorFailure);
     assert_eq!(refused.iter().filter(is_refused).count(), 6, "each is told");
     let entry = audit::of_name("test", AuditSubtype::AccountChange).unwrap();
     gate.unlock(&store, &id("sato"), entry).unwrap();
@@ -117,8 +144,14 @@ fn a_name_that_is_none_stays_out_of_the_trail() {
     let store = Store::open_in_memory().unwrap();
     let gate = gate_of(&store, "sato", "physician");
     let error = gate.sign_in(&store, (PASSWORD, "sato"), "test").unwrap_err();
-    assert!(matches!(error, PeopleError::SignIn(SignInError::Wrong)), "{error}");
-    assert_eq!(outcomes(&store, "unknown"), [(AuditSubtype::Login, AuditOutcome::MinorFailure)]);
+    assert!(
+        matches!(error, PeopleError::SignIn(SignInError::Wrong)),
+        "{error}"
+    );
+    assert_eq!(
+        outcomes(&store, "unknown"),
+        [(AuditSubtype::Login, AuditOutcome::MinorFailure)]
+    );
     let filter = AuditFilter {
         limit: 100,
         ..AuditFilter::default()
@@ -144,7 +177,9 @@ fn a_link_for_a_password_works_once_and_weak_passwords_do_not_use_it_up() {
     gate.set_password_by_link(&store, &link, PASSWORD).unwrap();
     let again = gate.set_password_by_link(&store, &link, PASSWORD).unwrap_err();
     assert!(matches!(again, PeopleError::Link(LinkError::None)), "{again}");
-    let forged = gate.set_password_by_link(&store, &"0".repeat(64), PASSWORD).unwrap_err();
+    let forged = gate
+        .set_password_by_link(&store, &"0".repeat(64), PASSWORD)
+        .unwrap_err();
     assert!(matches!(forged, PeopleError::Link(LinkError::None)), "{forged}");
 }
 
@@ -153,13 +188,23 @@ fn the_first_run_ends_with_the_first_account() {
     let store = Store::open_in_memory().unwrap();
     let gate = Gate::open(&store, setting()).unwrap();
     let link = gate.first_run_link(&store).unwrap().unwrap().reveal();
-    let session = gate.redeem_first_run(&store, &link, "test").unwrap().unwrap().reveal();
-    assert!(gate.redeem_first_run(&store, &link, "test").unwrap().is_none(), "replayed");
+    let session = gate
+        .redeem_first_run(&store, &link, "test")
+        .unwrap()
+        .unwrap()
+        .reveal();
+    assert!(
+        gate.redeem_first_run(&store, &link, "test").unwrap().is_none(),
+        "replayed"
+    );
     let actor = resolve(&gate, &store, &session).unwrap();
     assert!(actor.session.first_run && actor.may(Action::Administer));
     let unused = gate.first_run_link(&store).unwrap().unwrap().reveal();
     add(&gate, &store, "sato", "physician");
-    assert!(matches!(resolve(&gate, &store, &session), Err(SessionError::None)));
+    assert!(matches!(
+        resolve(&gate, &store, &session),
+        Err(SessionError::None)
+    ));
     assert!(gate.redeem_first_run(&store, &unused, "test").unwrap().is_none());
     assert!(gate.first_run_link(&store).unwrap().is_none());
 }
@@ -182,9 +227,15 @@ fn who_is_disabled_is_signed_out_and_the_last_administrator_stays() {
     disable("sato").unwrap();
     assert!(matches!(resolve(&gate, &store, &token), Err(SessionError::None)));
     let error = gate.sign_in(&store, ("sato", PASSWORD), "test").unwrap_err();
-    assert!(matches!(error, PeopleError::SignIn(SignInError::Wrong)), "{error}");
+    assert!(
+        matches!(error, PeopleError::SignIn(SignInError::Wrong)),
+        "{error}"
+    );
     let error = disable("root").unwrap_err();
-    assert!(matches!(error, PeopleError::Account(AccountError::LastAdministrator(_))), "{error}");
+    assert!(
+        matches!(error, PeopleError::Account(AccountError::LastAdministrator(_))),
+        "{error}"
+    );
 }
 
 #[test]
@@ -193,9 +244,15 @@ fn two_administrators_at_once() {
     let gate = gate_of(&store, "root", "administrator");
     let entry = || audit::of_name("root", AuditSubtype::AccountChange).unwrap();
     let view = gate.with(|inner, _| inner.accounts.view_of(&id("root"))).unwrap();
-    gate.change(&store, view.version, view.user.clone(), entry()).unwrap();
-    let error = gate.change(&store, view.version, view.user.clone(), entry()).unwrap_err();
-    assert!(matches!(error, PeopleError::Account(AccountError::Stale { .. })), "{error}");
+    gate.change(&store, view.version, view.user.clone(), entry())
+        .unwrap();
+    let error = gate
+        .change(&store, view.version, view.user.clone(), entry())
+        .unwrap_err();
+    assert!(
+        matches!(error, PeopleError::Account(AccountError::Stale { .. })),
+        "{error}"
+    );
 
     let editor = Subject {
         user: view.user,
@@ -208,7 +265,11 @@ fn two_administrators_at_once() {
             ..PolicyText::default()
         };
         let rows = Rows::new(&store, None);
-        gate.with(|inner, now| inner.policies.replace(&rows, &editor, expected, (text, "test"), now))
+        gate.with(|inner, now| {
+            inner
+                .policies
+                .replace(&rows, &editor, expected, (text, "test"), now)
+        })
     };
     let rules = PolicyText::default().rules;
     assert_eq!(replace(0, &rules), Ok(1));
@@ -218,8 +279,15 @@ fn two_administrators_at_once() {
     let before = gate.policy_in_force().rule_names().len();
     let error = replace(1, &mistaken).unwrap_err().to_string();
     let line = mistaken.lines().count();
-    assert!(error.contains(&line.to_string()), "the line {line} is told: {error}");
-    assert_eq!(gate.policy_in_force().rule_names().len(), before, "the old one stays");
+    assert!(
+        error.contains(&line.to_string()),
+        "the line {line} is told: {error}"
+    );
+    assert_eq!(
+        gate.policy_in_force().rule_names().len(),
+        before,
+        "the old one stays"
+    );
 }
 
 #[test]
@@ -248,13 +316,19 @@ fn a_lost_second_factor() {
     let gate = gate_of(&store, "root", "administrator");
     gate.enrol(&store, &id("root"), "Tsumugi").unwrap();
     let wrong = gate.confirm(&store, &id("root"), "000000x").unwrap_err();
-    assert!(matches!(wrong, PeopleError::Account(AccountError::CodeWrong(_))), "{wrong}");
+    assert!(
+        matches!(wrong, PeopleError::Account(AccountError::CodeWrong(_))),
+        "{wrong}"
+    );
     let token = signed(&gate, &store, "root");
     let actor = resolve(&gate, &store, &token).unwrap();
     assert!(!actor.may(Action::Administer), "administration needs two factors");
     let entry = audit::of_name("test", AuditSubtype::AccountChange).unwrap();
     assert!(!gate.reset_second_factor(&store, &id("root"), entry).unwrap());
-    assert!(matches!(resolve(&gate, &store, &token), Err(SessionError::None)), "signed out");
+    assert!(
+        matches!(resolve(&gate, &store, &token), Err(SessionError::None)),
+        "signed out"
+    );
 }
 
 #[test]
@@ -278,7 +352,7 @@ fn nothing_opens_when_the_log_cannot_be_written() {
     assert!(refused.is_err(), "nobody is let in without a trace");
     let sessions = gate.with(|inner, now| inner.sessions.list(None, now));
     assert!(sessions.is_empty(), "{sessions:?}");
-    let read = crate::audit::entry(AuditSubtype::Read, "sato", tsumugi_records::PatientId::new(1)).unwrap();
+    let read = audit::entry(AuditSubtype::Read, "sato", tsumugi_records::PatientId::new(1)).unwrap();
     assert!(matches!(store.audit_read(&read), Err(StoreError::Full { .. })));
 }
 
@@ -289,7 +363,13 @@ fn secrets_of_other_systems_are_private_files() {
     let [_, services] = Keys::files(folder.path());
     let token = std::fs::read_to_string(&services).unwrap();
     assert!(keys.admits(Some(&format!("Bearer {}", token.trim()))));
-    for header in [None, Some(""), Some("Bearer "), Some("Bearer 0"), Some(token.trim())] {
+    for header in [
+        None,
+        Some(""),
+        Some("Bearer "),
+        Some("Bearer 0"),
+        Some(token.trim()),
+    ] {
         assert!(!keys.admits(header), "{header:?}");
     }
     #[cfg(unix)]
@@ -311,20 +391,33 @@ fn a_restriction_closes_a_record_to_the_department() {
     let actor = resolve(&gate, &store, &token).unwrap();
     let mut facts = tsumugi_records::AccessFacts::default();
     let one = |name: &str| BTreeSet::from([name.to_owned()]);
-    facts.patient.insert(tsumugi_records::AccessKind::Department, one("internal"));
+    facts
+        .patient
+        .insert(tsumugi_records::AccessKind::Department, one("internal"));
     let reads = |facts: &tsumugi_records::AccessFacts| {
         let population = tsumugi_records::Population::Real;
         let standing = super::facts_of(tsumugi_records::PatientId::new(1), population, facts);
-        let patient = actor.ask(Action::Read, Resource::Patient(&standing.patient)).allowed;
+        let patient = actor
+            .ask(Action::Read, Resource::Patient(&standing.patient))
+            .allowed;
         let note = standing.new_note("progress", "mori").unwrap();
-        (patient, actor.ask(Action::Read, Resource::Document(&note)).allowed)
+        (
+            patient,
+            actor.ask(Action::Read, Resource::Document(&note)).allowed,
+        )
     };
     assert_eq!(reads(&facts), (true, true));
-    facts.patient.insert(tsumugi_records::AccessKind::Label, one("psychiatry"));
+    facts
+        .patient
+        .insert(tsumugi_records::AccessKind::Label, one("psychiatry"));
     assert_eq!(reads(&facts), (false, false));
-    facts.patient.insert(tsumugi_records::AccessKind::Attending, one("sato"));
+    facts
+        .patient
+        .insert(tsumugi_records::AccessKind::Attending, one("sato"));
     assert_eq!(reads(&facts), (true, true));
-    facts.patient.insert(tsumugi_records::AccessKind::OwnAccount, one("sato"));
+    facts
+        .patient
+        .insert(tsumugi_records::AccessKind::OwnAccount, one("sato"));
     assert_eq!(reads(&facts), (false, false), "one's own record");
 }
 

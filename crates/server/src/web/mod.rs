@@ -107,7 +107,7 @@ fn hosts(address: SocketAddr, names: &[String], secure: bool) -> Vec<String> {
 
 /// All addresses of the screens, with what each asks.
 fn doors() -> Doors {
-    use Action::{BreakGlass, Export, Read, Restrict, Search, Sign, Write};
+    use Action::{Export, Read, Restrict, Search, Sign, Write};
     use Ask::{Nothing, Person, Records, System};
     let doors = Doors::default()
         .get("/", Records(&[Search]), pages::patients::list)
@@ -143,7 +143,25 @@ fn doors() -> Doors {
         .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
         .get("/api/concepts", Person, api::concepts)
         .post("/api/draft", Records(&[Write]), api::draft);
-    let doors = sign_in_doors(doors)
+    crate::hooks::doors(administration_doors(sign_in_doors(doors)))
+        .within(|router| {
+            router
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    ANSWER_TIMEOUT,
+                ))
+                .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+                .layer(CompressionLayer::new())
+        })
+        .get("/assets/{name}", Nothing, assets::serve)
+        .get("/ws", Records(&[Read, Write, Sign]), ws::open)
+}
+
+/// Emergency access, and what administrators and other systems use.
+fn administration_doors(doors: Doors) -> Doors {
+    use Action::BreakGlass;
+    use Ask::{Person, Records, System};
+    doors
         .get("/emergency", Records(&[BreakGlass]), pages::emergency::ask)
         .post("/emergency", Records(&[BreakGlass]), pages::emergency::open)
         .post("/emergency/close", Person, pages::emergency::close)
@@ -162,19 +180,7 @@ fn doors() -> Doors {
         .post("/users/{id}", System(Action::Administer), pages::users::change)
         .get("/policy", System(Action::EditPolicy), pages::policy::show)
         .post("/policy", System(Action::EditPolicy), pages::policy::keep)
-        .post("/api/launch", Ask::Service, pages::launch::offer);
-    crate::hooks::doors(doors)
-        .within(|router| {
-            router
-                .layer(TimeoutLayer::with_status_code(
-                    StatusCode::GATEWAY_TIMEOUT,
-                    ANSWER_TIMEOUT,
-                ))
-                .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-                .layer(CompressionLayer::new())
-        })
-        .get("/assets/{name}", Nothing, assets::serve)
-        .get("/ws", Records(&[Read, Write, Sign]), ws::open)
+        .post("/api/launch", Ask::Service, pages::launch::offer)
 }
 
 /// What is for who is not signed in yet, and for everybody who is.

@@ -233,14 +233,7 @@ impl App {
         let stamp = desk.stamp()?;
         let encounter = self.encounter(place, &stamp)?;
         let key = draft_key(place, encounter, &stamp.author);
-        let saved = self
-            .store
-            .draft(&key)?
-            .filter(|draft| Some(draft.revision) == base && draft.text == text);
-        let revision = match saved {
-            Some(draft) => draft.revision,
-            None => self.save_draft(place, &stamp, base, text)?,
-        };
+        let revision = self.saved(place, (&stamp, &key), base, text)?;
         let whole = match &place.addendum {
             Some(document) => with_addendum(desk, document, text, &stamp),
             None => text.to_owned(),
@@ -288,6 +281,24 @@ impl App {
             self.teach(&place.patient, &author, receipt.document, &note);
         }
         Ok(receipt)
+    }
+
+    /// The revision of a draft that holds `text`; it is saved first where it does not.
+    fn saved(
+        &self,
+        place: &NotePlace,
+        (stamp, key): (&Stamp, &DraftKey),
+        base: Option<Revision>,
+        text: &str,
+    ) -> Result<Revision, WebError> {
+        let saved = self
+            .store
+            .draft(key)?
+            .filter(|draft| Some(draft.revision) == base && draft.text == text);
+        match saved {
+            Some(draft) => Ok(draft.revision),
+            None => self.save_draft(place, stamp, base, text),
+        }
     }
 
     /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
