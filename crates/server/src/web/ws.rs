@@ -101,7 +101,7 @@ async fn talk(mut socket: WebSocket, live: Live, hello: Value) {
         // The engine and the disk are waited for beside the asynchronous threads.
         let answered = tokio::task::spawn_blocking(move || {
             let answer = match &heard {
-                Some(text) => live.hear(text),
+                Some(text) => Some(live.hear(text)),
                 None => live.look(Activity::Page).err(),
             };
             (live, answer)
@@ -111,7 +111,10 @@ async fn talk(mut socket: WebSocket, live: Live, hello: Value) {
         };
         live = back;
         let Some(answer) = answer else { continue };
-        let is_over = matches!(answer["type"].as_str(), Some("locked" | "ended"));
+        let is_over = matches!(
+            answer.get("type").and_then(Value::as_str),
+            Some("locked" | "ended")
+        );
         if socket.send(Message::text(answer.to_string())).await.is_err() || is_over {
             return;
         }
@@ -181,15 +184,15 @@ impl Live {
     }
 
     /// Answers a message.
-    fn hear(&mut self, message: &str) -> Option<Value> {
+    fn hear(&mut self, message: &str) -> Value {
         let said: Said = match serde_json::from_str(message) {
             Ok(said) => said,
-            Err(error) => return Some(json!({"type": "error", "message": error.to_string()})),
+            Err(error) => return json!({"type": "error", "message": error.to_string()}),
         };
         if let Err(end) = self.look(said.activity()) {
-            return Some(end);
+            return end;
         }
-        Some(self.answer(said))
+        self.answer(said)
     }
 
     fn answer(&mut self, said: Said) -> Value {

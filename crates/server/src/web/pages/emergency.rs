@@ -261,7 +261,7 @@ fn row(desk: &Desk, access: &EmergencyAccess) -> Result<Markup, WebError> {
 
 /// What a reviewer says.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Verdict {
+pub(crate) struct Said {
     id: u32,
     verdict: String,
     #[serde(default)]
@@ -269,7 +269,7 @@ pub(crate) struct Verdict {
 }
 
 /// Keeps a review.
-pub(crate) async fn review(State(app): State<Arc<App>>, visit: Visit, Form(said): Form<Verdict>) -> Response {
+pub(crate) async fn review(State(app): State<Arc<App>>, visit: Visit, Form(said): Form<Said>) -> Response {
     answer(app, visit, move |desk| {
         let actor = desk.actor()?;
         let entry = audit::of(actor, AuditSubtype::Update)?;

@@ -60,14 +60,11 @@ pub(crate) async fn enter(State(app): State<Arc<App>>, visit: Visit, Form(link):
             .redeem_first_run(&app.store, &link.token, &visit.client)
             .map_err(|error| WebError::Other(error.to_string()))?;
         let ui = desk.ui();
-        Ok(match opened {
-            Some(token) => go_on(desk, &token.reveal(), "/"),
-            None => {
-                let body =
-                    html! { p.mistake role="alert" { (ui.t("link.gone")) } p { (ui.t("first-run.again")) } };
-                (StatusCode::GONE, card(desk, ui.t("first-run.title"), &body)).into_response()
-            }
-        })
+        if let Some(token) = opened {
+            return Ok(go_on(desk, &token.reveal(), "/"));
+        }
+        let body = html! { p.mistake role="alert" { (ui.t("link.gone")) } p { (ui.t("first-run.again")) } };
+        Ok((StatusCode::GONE, card(desk, ui.t("first-run.title"), &body)).into_response())
     })
     .await
 }

@@ -103,17 +103,13 @@ pub(crate) async fn keep(
         let mut wanted: Vec<(AccessKind, BTreeSet<String>)> = Vec::new();
         for (kind, _) in TYPED.into_iter().filter(|_| may_write) {
             let typed = of(kind.as_str()).iter().flat_map(|text| names(text));
-            match typed
-                .map(|name| read(kind, name))
-                .collect::<Option<BTreeSet<_>>>()
-            {
-                Some(names) => wanted.push((kind, names)),
-                None => {
-                    let ui = desk.ui();
-                    let page = page(desk, id, Some(ui.t("standing.wrong")))?;
-                    return Ok((StatusCode::BAD_REQUEST, page).into_response());
-                }
-            }
+            let typed: Option<BTreeSet<String>> = typed.map(|name| read(kind, name)).collect();
+            let Some(names) = typed else {
+                let ui = desk.ui();
+                let page = page(desk, id, Some(ui.t("standing.wrong")))?;
+                return Ok((StatusCode::BAD_REQUEST, page).into_response());
+            };
+            wanted.push((kind, names));
         }
         if may_restrict && !of("labels").is_empty() {
             let labels: BTreeSet<String> = of("label").iter().cloned().collect();
