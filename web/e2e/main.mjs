@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { compose, createPatient, fact, factsOf, introduce, percentile, saved, textOf, toEnd } from "./steps.mjs";
 import { Server, freePort } from "./server.mjs";
+import { accessStories } from "./access.mjs";
 import { supportStories } from "./support.mjs";
 import { textStories } from "./texts.mjs";
 
@@ -33,7 +34,14 @@ async function story(name, work) {
   }
 }
 
+const accounts = {
+  hanako: server.addUser("hanako", "試験 花子", "physician", "internal"),
+  jiro: server.addUser("jiro", "訂正 次郎", "physician", "internal"),
+  ichiro: server.addUser("ichiro", "紙派 一郎", "physician", "internal"),
+};
+
 try {
+  await accessStories(story, { browser, binary: options.binary, images: options.images });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();
@@ -49,10 +57,11 @@ try {
     await one.waitForSelector(".cm-content");
   };
 
-  await story("the first visit asks for the name, once", async () => {
-    await introduce(page, server.address, "試験 花子");
+  await story("who has an account signs in, once", async () => {
+    await introduce(page, server.address, "hanako", accounts.hanako);
     await page.goto(`${server.address}/`);
-    assert.equal(await page.locator("#author").count(), 0);
+    assert.equal(await page.locator("#password").count(), 0);
+    assert.equal(server.firstRun, null, "with an account there is no link of the first run");
     assert.equal(await page.locator("section.dummies tbody tr").count(), 30);
     assert.equal(await page.locator("section.dummies tbody .dummy").count(), 30, "each dummy is marked");
   });
@@ -133,7 +142,7 @@ try {
     const theirs = await newContext();
     const page = await theirs.newPage();
     watch(page);
-    await introduce(page, server.address, "訂正 次郎");
+    await introduce(page, server.address, "jiro", accounts.jiro);
     await page.goto(`${server.address}/open?patient=${number}&encounter=V9`);
     await page.waitForSelector(".cm-content");
     await toEnd(page);
@@ -324,7 +333,7 @@ try {
   await story("without scripts a note is written, saved and signed as a form", async () => {
     const plain = await browser.newContext({ javaScriptEnabled: false, locale: "ja-JP" });
     const form = await plain.newPage();
-    await introduce(form, server.address, "紙派 一郎");
+    await introduce(form, server.address, "ichiro", accounts.ichiro);
     await form.goto(`${server.address}/open?patient=${number}`);
     await form.fill("#text", "38.5度の発熱。");
     await form.click('button[value="save"]');

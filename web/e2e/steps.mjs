@@ -31,11 +31,28 @@ export async function compose(client, kana, committed) {
   await client.send("Input.insertText", { text: committed });
 }
 
-/** Says the author's name, as the first visit asks. */
-export async function introduce(page, address, name) {
-  await page.goto(`${address}/`);
-  await page.fill("#author", name);
-  await page.click("button.primary");
+export const password = "kiri-no-naka-7:bashi";
+
+/** Sets a password through the link that was handed over. */
+export async function choosePassword(page, address, link, secret = password) {
+  await page.goto(`${address}${link}`);
+  await page.fill("#password", secret);
+  await page.fill("#again", secret);
+  await page.click("main button.primary");
+}
+
+/** Types name and password. */
+export async function signIn(page, address, user, secret = password) {
+  await page.goto(`${address}/sign-in`);
+  await page.fill("#user", user);
+  await page.fill("#password", secret);
+  await page.click("main button.primary");
+}
+
+/** Signs in for the first time, with the link that was handed over. */
+export async function introduce(page, address, user, link) {
+  await choosePassword(page, address, link);
+  await signIn(page, address, user);
   await page.waitForSelector("table.grid");
 }
 

@@ -74,6 +74,8 @@ export type Heard =
   | { type: "candidates"; surface: string; now: string; list: Candidate[] }
   | { type: "support"; rev: number; on: boolean; html: string }
   | { type: "signed"; address: string }
+  | { type: "locked" }
+  | { type: "ended"; message?: string }
   | { type: "error"; sign?: boolean; message: string };
 
 export type Said =

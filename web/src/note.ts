@@ -4,6 +4,7 @@ import { copyText } from "./copy";
 import { h, need } from "./dom";
 import { Editor } from "./editor";
 import { Line } from "./line";
+import { lock, unlock } from "./lock";
 import type { Draft, Fact, Feedback, Heard, Phrase, Place, Question, Said } from "./messages";
 import { FactPanel, OpenPanel } from "./panels";
 import { SupportPanel } from "./support";
@@ -79,7 +80,7 @@ const open = new OpenPanel(need("open-items"), need("open-list"), hooks);
 
 const query = new URLSearchParams({ patient: link.patient, encounter: link.encounter });
 if (link.addendum !== null) query.set("addendum", String(link.addendum));
-const line = new Line(`ws://${location.host}/ws?${query}`, hear, () => {
+const line = new Line(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws?${query}`, hear, () => {
   inFlight = null;
   asked = -1;
   state(isDirty() ? "offline-dirty" : "offline");
@@ -109,6 +110,12 @@ function hear(message: Heard): void {
       sessionStorage.removeItem(answersKey);
       line.end();
       return location.assign(message.address);
+    case "locked":
+      inFlight = null;
+      return lock(false);
+    case "ended":
+      inFlight = null;
+      return lock(true, message.message);
     case "error":
       inFlight = null;
       state("error", message.message);
@@ -118,6 +125,7 @@ function hear(message: Heard): void {
 
 /** The line is there: what was said before is said again, and what was typed meanwhile is sent. */
 function greet(draft: Draft | null): void {
+  unlock();
   for (const said of repeat) line.say(said);
   asked = -1;
   const isUntouched = editor.text === savedText;

@@ -89,6 +89,8 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     }
     // What refers comes before what it refers to.
     for table in [
+        "access_fact",
+        "access_change",
         "event_index",
         "event",
         "observation",

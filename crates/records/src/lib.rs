@@ -5,7 +5,8 @@
 //! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught),
 //! `assertion` (the log of the medical knowledge) and `decision` (what people decided beside a note). Triggers
 //! in the database refuse to change or remove these rows, except those of dummy patients. `audit_entry`, with `audit_node`
-//! and `audit_head`, is the audit trail: FHIR AuditEvents in a Merkle tree, of which nothing is ever removed. Derived state can be made
+//! and `audit_head`, is the audit trail: FHIR AuditEvents in a Merkle tree, of which nothing is ever removed. `access_row`,
+//! `access_change` and `access_fact` are who may do what. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`.
 //! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql`.
@@ -23,6 +24,7 @@
 //! **Real and dummy.** A patient is one or the other for good; every search is over one [`Population`].
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
+mod access;
 mod assertions;
 mod audit;
 mod backup;
@@ -51,6 +53,7 @@ mod store;
 mod timeline;
 mod writer;
 
+pub use access::{AccessFacts, AccessKind, AccessNames, AccessWrite, DocumentHead};
 pub use assertions::{AssertionRecord, Decision, NewAssertion};
 pub use audit::head::{AuditKey, PublicKey, TreeHead, key_id};
 pub use audit::hex::Hex;

@@ -103,6 +103,17 @@ impl Store {
         })
     }
 
+    /// Number of real patients.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn real_patients(&self) -> Result<u64, StoreError> {
+        self.read_unaudited("real patients", |conn| {
+            let mut count = conn.prepare_cached("SELECT count(*) FROM patient WHERE dummy = 0")?;
+            Ok(count.query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// The newest version of a patient's record.
     ///
     /// # Errors

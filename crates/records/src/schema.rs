@@ -11,10 +11,14 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
 ];
 
 /// Tables that a store of the newest schema must have, beside those that FTS5 keeps for itself.
 const TABLES: &[&str] = &[
+    "access_change",
+    "access_fact",
+    "access_row",
     "assertion",
     "audit_entry",
     "audit_head",

@@ -1,11 +1,15 @@
-//! What the program leaves in the audit trail: who read or signed whose record.
-//!
-//! Until there are accounts, an author is the name that he gave himself: the trail says what was done under that name.
+//! What the program leaves in the audit trail: who read, wrote, signed, searched or took out whose record, who signed in,
+//! and who changed accounts and rules.
 
+use crate::access::Actor;
 use jiff::Timestamp;
 use tsumugi_records::{
-    AuditAgent, AuditEntity, AuditEntry, AuditSource, AuditSubtype, Moment, PatientId, StoreError,
+    AuditAgent, AuditEntity, AuditEntry, AuditOutcome, AuditSource, AuditSubtype, Moment, PatientId, Purpose,
+    PurposeOfUse, StoreError,
 };
+
+/// Name of this system in entries.
+const OBSERVER: &str = "tsumugi";
 
 /// Now in UTC, as entries tell it.
 pub(crate) fn now() -> Result<Moment, StoreError> {
@@ -13,26 +17,77 @@ pub(crate) fn now() -> Result<Moment, StoreError> {
     Moment::parse(&Timestamp::now().strftime(FORMAT).to_string())
 }
 
-/// An entry about the record of a patient.
+/// An entry about what was done under a name: on the command line, by another system, before anybody is signed in.
+pub(crate) fn of_name(name: &str, subtype: AuditSubtype) -> Result<AuditEntry, StoreError> {
+    let agent = AuditAgent {
+        who: name.to_owned(),
+        name: Some(name.to_owned()),
+        role: None,
+        on_behalf_of: None,
+    };
+    Ok(AuditEntry::new(now()?, agent, subtype, source()))
+}
+
+/// An entry about the record of a patient, under a name.
 pub(crate) fn entry(
     subtype: AuditSubtype,
     author: &str,
     patient: PatientId,
 ) -> Result<AuditEntry, StoreError> {
-    const OBSERVER: &str = "tsumugi";
+    Ok(about(of_name(author, subtype)?, patient))
+}
+
+/// An entry about what somebody who is signed in does.
+pub(crate) fn of(actor: &Actor, subtype: AuditSubtype) -> Result<AuditEntry, StoreError> {
+    let user = actor.user();
     let agent = AuditAgent {
-        who: author.to_owned(),
-        name: Some(author.to_owned()),
-        role: None,
+        who: user.id.to_string(),
+        name: Some(user.name.clone()),
+        role: Some(user.role.to_string()),
         on_behalf_of: None,
     };
-    let source = AuditSource {
+    let mut entry = AuditEntry::new(now()?, agent, subtype, source());
+    entry.address.clone_from(&actor.origin.address);
+    entry.request.clone_from(&actor.origin.request);
+    Ok(entry)
+}
+
+/// An entry about what somebody who is signed in does with a patient's record; what an open emergency access may have
+/// opened says so.
+pub(crate) fn of_patient(
+    actor: &Actor,
+    subtype: AuditSubtype,
+    patient: PatientId,
+) -> Result<AuditEntry, StoreError> {
+    let mut entry = about(of(actor, subtype)?, patient);
+    let number = tsumugi_access::PatientId::new(patient.get());
+    if actor.subject().emergencies.contains(&number) {
+        entry.purpose = Some(Purpose {
+            code: PurposeOfUse::BreakTheGlass,
+            reason: None,
+        });
+    }
+    Ok(entry)
+}
+
+/// Makes an entry one about a patient's record.
+pub(crate) fn about(mut entry: AuditEntry, patient: PatientId) -> AuditEntry {
+    entry.patient = Some(patient);
+    entry.entities.push(AuditEntity::patient(patient));
+    entry
+}
+
+/// Makes an entry one about something that was refused.
+pub(crate) fn refused(mut entry: AuditEntry, why: &str) -> AuditEntry {
+    entry.outcome = AuditOutcome::MinorFailure;
+    entry.outcome_text = Some(why.to_owned());
+    entry
+}
+
+fn source() -> AuditSource {
+    AuditSource {
         site: None,
         observer: OBSERVER.to_owned(),
         address: None,
-    };
-    let mut entry = AuditEntry::new(now()?, agent, subtype, source);
-    entry.patient = Some(patient);
-    entry.entities.push(AuditEntity::patient(patient));
-    Ok(entry)
+    }
 }

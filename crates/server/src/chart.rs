@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tsumugi_clinical::{Certainty, Note, Patient, StructuredNote};
 use tsumugi_coding::{Coder, Record, RecordNote};
 use tsumugi_records::{
-    AuditSubtype, Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, PatientId, PatientRecord,
-    Population, Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
+    AuditEntry, AuditSubtype, Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, PatientId,
+    PatientRecord, Population, Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
 };
 
 /// Name of the store's file in its folder.
@@ -109,12 +109,23 @@ pub(crate) fn record_of(
     patient: &PatientRecord,
     without: Option<tsumugi_records::DocumentId>,
 ) -> Result<Record, StoreError> {
+    record_within(store, patient, without, &|_| true)
+}
+
+/// The same of those origins only that `lets` lets through: what somebody may not read is not hinted at either.
+pub(crate) fn record_within(
+    store: &Store,
+    patient: &PatientRecord,
+    without: Option<tsumugi_records::DocumentId>,
+    lets: &dyn Fn(&EventOrigin) -> bool,
+) -> Result<Record, StoreError> {
     let mut record = Record {
         patient: engine_patient(patient),
         notes: Vec::new(),
     };
     for stored in store.current_events(patient.id)? {
         let id = match &stored.origin {
+            origin if !lets(origin) => continue,
             EventOrigin::Document { document, .. } if Some(*document) == without => continue,
             EventOrigin::Document { document, .. } => note_id(*document),
             EventOrigin::Observation { source, observation } => format!("{source}-{}", observation.get()),
@@ -146,6 +157,10 @@ pub(crate) struct Signing {
     pub(crate) draft: Option<(DraftKey, Option<Revision>)>,
     /// The structured note as the writer saw it, with corrections; made anew when there is none.
     pub(crate) structured: Option<StructuredNote>,
+    /// The writer's name as it stands in what is exchanged; the account where there is none.
+    pub(crate) name: Option<String>,
+    /// The entry that the signing leaves in the audit trail; one under the author's name where there is none.
+    pub(crate) entry: Option<AuditEntry>,
 }
 
 /// Signs a note: the document, its FHIR resources and its events, in one transaction.
@@ -168,7 +183,11 @@ pub(crate) fn sign(
     let resources = crate::fhir::resources(
         coder,
         patient,
-        (&signing.text, signing.written_at, &signing.author),
+        (
+            &signing.text,
+            signing.written_at,
+            signing.name.as_deref().unwrap_or(&signing.author),
+        ),
         &structured,
     );
     let author = signing.author.clone();
@@ -191,7 +210,10 @@ pub(crate) fn sign(
         resources,
         draft: signing.draft,
     };
-    let entry = crate::audit::entry(AuditSubtype::Sign, &author, patient.id)?;
+    let entry = match signing.entry {
+        Some(entry) => entry,
+        None => crate::audit::entry(AuditSubtype::Sign, &author, patient.id)?,
+    };
     Ok(store.audited(entry).sign(note)?)
 }
 

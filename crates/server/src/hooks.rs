@@ -24,7 +24,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use http::routes;
+pub(crate) use http::doors;
 
 use crate::advice::{Kind, Living, Switches};
 use crate::web::{App, Language, Ui};

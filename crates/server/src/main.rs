@@ -4,6 +4,7 @@
     reason = "names of standards and Japanese terms are no code"
 )]
 
+mod access;
 mod advice;
 mod audit;
 mod chart;
@@ -77,6 +78,23 @@ enum Command {
         #[command(subcommand)]
         what: commands::audit::Audit,
     },
+    /// Accounts: add, list, unlock, disable, reset a second factor. Stop the server first.
+    Account {
+        #[command(subcommand)]
+        what: commands::account::Account,
+    },
+    /// The rules of access: check, show, set.
+    Policy {
+        #[command(subcommand)]
+        what: commands::policy::PolicyCommand,
+    },
+    /// How a patient's record stands: departments, care teams, who is in charge, restrictions.
+    Access {
+        #[command(subcommand)]
+        what: commands::access::Access,
+    },
+    /// Prints a signed link that opens a patient's note, once; shows where the secrets of other systems are.
+    LaunchLink(commands::launch_link::Args),
     /// Examines a store and says what it holds and what is wrong.
     Doctor(commands::store::Place),
     /// The dummy patients.
@@ -116,6 +134,10 @@ fn main() -> ExitCode {
         Some(Command::Backup(args)) => commands::store::backup(&args),
         Some(Command::Restore(args)) => commands::store::restore(&args),
         Some(Command::Audit { what }) => commands::audit::run(&what),
+        Some(Command::Account { what }) => commands::account::run(&what),
+        Some(Command::Policy { what }) => commands::policy::run(&what),
+        Some(Command::Access { what }) => commands::access::run(&what),
+        Some(Command::LaunchLink(args)) => commands::launch_link::run(&args),
         Some(Command::Doctor(place)) => commands::store::doctor(&place),
         Some(Command::Dummies {
             what: Dummies::Remove(place),

@@ -197,6 +197,8 @@ fn write(store: &Store, coder: &Coder, dummy: &Dummy, record: &PatientRecord) ->
                     key: Some(format!("{}/{}", dummy.id, index + 1)),
                     draft: None,
                     structured: None,
+                    name: None,
+                    entry: None,
                 };
                 chart::sign(coder, store, record, signing)?;
             }

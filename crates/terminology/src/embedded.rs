@@ -27,13 +27,16 @@ pub fn embedded_files() -> Vec<DataFile> {
     files_where(|_| true)
 }
 
-/// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge.
+/// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
+/// rules of access.
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !path.starts_with("ui/") && !path.starts_with("knowledge/")
+    !["ui/", "knowledge/", "policy/"]
+        .iter()
+        .any(|kind| path.starts_with(kind))
 }
 
 fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {
@@ -75,8 +78,8 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
 }
 
 /// The edition of a set of tables and the weights that read with them: the first 16 hexadecimal digits of the SHA-256
-/// over paths and contents. The texts of the screens and the medical knowledge are not among them: they change nothing
-/// of what the engine reads, and the knowledge has its own [`knowledge_edition`].
+/// over paths and contents. The texts of the screens, the medical knowledge and the rules of access are not among them:
+/// they change nothing of what the engine reads, and the knowledge has its own [`knowledge_edition`].
 pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
     digest_of(files.iter().filter(|file| is_of_engine(&file.path)), tagger)
 }

@@ -1,6 +1,8 @@
 //! Tests of the store through its public methods.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod documents;

@@ -1,11 +1,15 @@
 //! The commands, one module each, and what they share: reading input and speaking to the terminal.
 
+pub(crate) mod access;
+pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod diagnose;
 pub(crate) mod eval;
 pub(crate) mod knowledge;
+pub(crate) mod launch_link;
 mod line;
+pub(crate) mod policy;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod structure;

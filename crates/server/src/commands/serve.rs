@@ -1,22 +1,41 @@
 //! `tsumugi serve`: opens the store, puts dummy patients into a new one, and serves the screens on this machine.
 
 use super::remark;
-use crate::{chart, seed, web};
+use crate::access::{Gate, Keys, Setting};
+use crate::web::Tls;
+use crate::{audit, chart, seed, web};
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
+use tsumugi_access::{LockoutRules, SessionRules, Token};
 use tsumugi_coding::Coder;
-use tsumugi_records::StoreError;
+use tsumugi_records::{AuditSubtype, StoreError};
 
 /// Options of `serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Address to serve on: this machine only (127.0.0.1, localhost or [::1]); port 0 takes a free one.
+    /// Address to serve on; one that is not of this machine needs an account and TLS. Port 0 takes a free one.
     #[arg(long, default_value = DEFAULT_ADDRESS)]
     addr: String,
+    /// Certificate chain (PEM) of this server; with it TLS is spoken.
+    #[arg(long, requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[arg(long, requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Name under which browsers reach this server, without a port; may be given several times.
+    #[arg(long = "host")]
+    hosts: Vec<String>,
+    /// Seconds after which an unused session locks.
+    #[arg(long, default_value_t = IDLE_LOCK, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    idle_lock: u64,
+    /// Failed sign-ins after which only an administrator lets a person in again.
+    #[arg(long, default_value_t = LOCKED_AT, value_parser = clap::value_parser!(u32).range(3..=100))]
+    locked_at: u32,
     /// Folder of the store (default: the platform's data directory).
     #[arg(long)]
     data: Option<PathBuf>,
@@ -26,11 +45,18 @@ pub(crate) struct Args {
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8765";
+const IDLE_LOCK: u64 = 600;
+const LOCKED_AT: u32 = 10;
 
 impl Default for Args {
     fn default() -> Self {
         Self {
             addr: DEFAULT_ADDRESS.to_owned(),
+            tls_cert: None,
+            tls_key: None,
+            hosts: Vec::new(),
+            idle_lock: IDLE_LOCK,
+            locked_at: LOCKED_AT,
             data: None,
             dummies: false,
         }
@@ -39,7 +65,12 @@ impl Default for Args {
 
 /// Serves until the process is told to stop.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let address = loopback(&args.addr)?;
+    let address = parsed(&args.addr)?;
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::read(certificate, key)?),
+        _ => None,
+    };
+    refuse_bare(address, tls.is_some())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -48,9 +79,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
         .map_err(|error| taken(address, &error))?;
-    let address = listener.local_addr().context("the server's own address")?;
+    let bound = listener.local_addr().context("the server's own address")?;
     let folder = chart::data_folder(args.data.as_deref())?;
     let store = chart::open_store(&folder).map_err(|error| explained(&folder, error))?;
+    let gate = Gate::open(&store, setting(args, bound, tls.is_some()))?;
+    refuse_unknown(bound, &gate)?;
     let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
     if args.data.is_none() || args.dummies {
         let seeded = seed::seed(&store, &coder, &folder, args.dummies)?;
@@ -61,21 +94,54 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             ));
         }
     }
+    let first_run = gate.first_run_link(&store)?;
+    if first_run.is_none() && gate.installation(&store)?.accounts == 0 {
+        remark(
+            "there are patients and no account: nobody can sign in. Stop, and create one: \
+             `tsumugi account add --user NAME --name \"...\" --role physician --department ...`",
+        );
+    }
+    store.audit_read(&audit::of_name("server", AuditSubtype::Start)?)?;
     let warm = Arc::clone(&coder);
-    let app = web::app(store, coder, address)?;
-    announce(address)?;
+    let app = web::app(store, coder, bound, &args.hosts, (gate, Keys::open(&folder)?))?;
+    announce(app.scheme(), bound, first_run.as_ref())?;
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
-    runtime.block_on(web::serve(listener, app, stopped()));
+    runtime.block_on(web::serve(listener, app, tls, stopped()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The one line of standard output: where the screens are.
-fn announce(address: SocketAddr) -> anyhow::Result<()> {
+fn setting(args: &Args, address: SocketAddr, secure: bool) -> Setting {
+    Setting {
+        loopback_only: address.ip().is_loopback(),
+        secure,
+        sessions: SessionRules {
+            idle_lock: Duration::from_secs(args.idle_lock),
+            ..SessionRules::default()
+        },
+        lockout: LockoutRules {
+            locked_at: args.locked_at,
+            ..LockoutRules::default()
+        },
+        ..Setting::default()
+    }
+}
+
+/// What stands on standard output: where the screens are; in the first run also the link that opens them, once.
+fn announce(scheme: &str, address: SocketAddr, first_run: Option<&Token>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Tsumugi: http://{address}")
-        .and_then(|()| out.flush())
-        .context("standard output")
+    let mut say = || -> std::io::Result<()> {
+        writeln!(out, "Tsumugi: {scheme}{address}")?;
+        if let Some(token) = first_run {
+            let token = token.reveal();
+            writeln!(
+                out,
+                "Sign in (once, within an hour): {scheme}{address}/first-run?token={token}"
+            )?;
+        }
+        out.flush()
+    };
+    say().context("standard output")
 }
 
 /// Adds what can be done to an error of the store.
@@ -104,21 +170,38 @@ fn explained(folder: &Path, error: anyhow::Error) -> anyhow::Error {
     error.context(advice)
 }
 
-/// Reads an address and refuses all that are not of this machine.
-fn loopback(text: &str) -> anyhow::Result<SocketAddr> {
+/// Reads an address.
+fn parsed(text: &str) -> anyhow::Result<SocketAddr> {
     let text = text
         .strip_prefix("localhost:")
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
-    let Ok(address) = text.parse::<SocketAddr>() else {
-        bail!("--addr {text}: not an address with a port; write for example --addr {DEFAULT_ADDRESS}");
-    };
-    if !address.ip().is_loopback() {
+    text.parse().map_err(|_| {
+        anyhow::anyhow!(
+            "--addr {text}: not an address with a port; write for example --addr {DEFAULT_ADDRESS}"
+        )
+    })
+}
+
+/// Refuses an address of a network without TLS: passwords and records would be read on the way.
+fn refuse_bare(address: SocketAddr, secure: bool) -> anyhow::Result<()> {
+    if !address.ip().is_loopback() && !secure {
         bail!(
-            "--addr {text}: refused: there is no login yet, so that everybody in that network could read and write the \
-             records; use a loopback address such as {DEFAULT_ADDRESS}"
+            "--addr {address}: refused: without TLS everybody on the way could read passwords and records; give \
+             --tls-cert FILE --tls-key FILE, or use a loopback address such as {DEFAULT_ADDRESS}"
         );
     }
-    Ok(address)
+    Ok(())
+}
+
+/// Refuses an address of a network before anybody has an account.
+fn refuse_unknown(address: SocketAddr, gate: &Gate) -> anyhow::Result<()> {
+    if !address.ip().is_loopback() && gate.accounts().is_empty() {
+        bail!(
+            "--addr {address}: refused: nobody has an account yet; create one first, with `tsumugi account add` or on \
+             {DEFAULT_ADDRESS}"
+        );
+    }
+    Ok(())
 }
 
 fn taken(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
@@ -161,26 +244,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_served() {
-        for (text, is_accepted) in [
-            ("127.0.0.1:8765", true),
-            ("localhost:8765", true),
-            ("[::1]:0", true),
-            ("0.0.0.0:8765", false),
-            ("192.168.1.5:8765", false),
-            ("[::]:8765", false),
-            ("8765", false),
+    fn a_network_is_served_with_tls_only() {
+        for (text, secure, is_accepted) in [
+            ("127.0.0.1:8765", false, true),
+            ("localhost:8765", false, true),
+            ("[::1]:0", false, true),
+            ("0.0.0.0:8765", false, false),
+            ("192.168.1.5:8765", false, false),
+            ("[::]:8765", false, false),
+            ("0.0.0.0:8765", true, true),
+            ("8765", true, false),
         ] {
-            assert_eq!(loopback(text).is_ok(), is_accepted, "{text}");
+            let accepted = parsed(text).and_then(|address| refuse_bare(address, secure));
+            assert_eq!(accepted.is_ok(), is_accepted, "{text}");
         }
     }
 
     #[test]
-    fn a_foreign_address_is_refused_with_the_reason() {
-        let error = loopback("0.0.0.0:80").unwrap_err().to_string();
-        assert!(
-            error.contains("no login yet") && error.contains("127.0.0.1"),
-            "{error}"
-        );
+    fn a_refusal_says_why_and_what_helps() {
+        let error = refuse_bare(parsed("0.0.0.0:80").unwrap(), false)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("TLS") && error.contains("127.0.0.1"), "{error}");
+        let store = tsumugi_records::Store::open_in_memory().unwrap();
+        let gate = Gate::open(&store, Setting::default()).unwrap();
+        let error = refuse_unknown(parsed("0.0.0.0:80").unwrap(), &gate)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("tsumugi account add"), "{error}");
     }
 }

@@ -57,6 +57,11 @@ impl Place {
         }
     }
 
+    /// The folder of the store.
+    pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
+        chart::data_folder(self.data.as_deref())
+    }
+
     fn existing_file(&self) -> anyhow::Result<PathBuf> {
         let file = self.file()?;
         if !file.exists() {
@@ -123,6 +128,8 @@ fn sign_line(advice: &Advice, store: &Store, mut line: Line) -> Result<serde_jso
             key: Some(id.clone()),
             draft: None,
             structured: Some(structured.clone()),
+            name: None,
+            entry: None,
         };
         let receipt = chart::sign(coder, store, &patient, signing)?;
         advice.note_down(store, &author, &patient, receipt.document, &structured)?;

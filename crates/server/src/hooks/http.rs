@@ -1,10 +1,9 @@
-//! The addresses of the services. The guard of the pages stands before them: this machine only, and from a browser only
-//! our own pages, until there are accounts.
+//! The addresses of the services. The guard of the pages stands before them, and the door asks for the token of the
+//! hospital's system; while there are only dummies and no account, they are there without one for trying out.
 
 use super::refusal::Refusal;
 use super::{Call, Hooks, discovery, feedback, respond};
-use crate::web::{App, Language, clock};
-use axum::Router;
+use crate::web::{App, Ask, Doors, Language, clock};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
@@ -17,8 +16,8 @@ use std::sync::Arc;
 /// Seconds for which a browser may keep the answer to a preflight.
 const PREFLIGHT_AGE: &str = "600";
 
-/// The routes, with what they keep between requests.
-pub(crate) fn routes() -> Router<Arc<App>> {
+/// Adds the doors of the services, with what they keep between requests.
+pub(crate) fn doors(doors: Doors) -> Doors {
     let hooks = Arc::new(Hooks::default());
     let (calls, reports) = (Arc::clone(&hooks), Arc::clone(&hooks));
     let discover = get(move |State(app): State<Arc<App>>, headers: HeaderMap| {
@@ -55,20 +54,26 @@ pub(crate) fn routes() -> Router<Arc<App>> {
             }
         },
     );
-    Router::new()
-        .route(
+    doors
+        .door(
+            "GET",
             "/cds-services",
+            Ask::Service,
             discover
                 .options(preflight)
                 .fallback(async || other_method("GET, HEAD, OPTIONS")),
         )
-        .route(
+        .door(
+            "POST",
             "/cds-services/{id}",
+            Ask::Service,
             call.options(preflight)
                 .fallback(async || other_method("POST, OPTIONS")),
         )
-        .route(
+        .door(
+            "POST",
             "/cds-services/{id}/feedback",
+            Ask::Service,
             report
                 .options(preflight)
                 .fallback(async || other_method("POST, OPTIONS")),
@@ -137,7 +142,7 @@ async fn preflight(State(app): State<Arc<App>>, headers: HeaderMap) -> Response 
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
             (
                 header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "content-type, accept-language",
+                "authorization, content-type, accept-language",
             ),
             (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_AGE),
         ];
@@ -157,7 +162,7 @@ fn allow_origin(app: &App, headers: &HeaderMap, answer: &mut HeaderMap) -> bool 
     let host = origin
         .to_str()
         .ok()
-        .and_then(|origin| origin.strip_prefix("http://"));
+        .and_then(|origin| origin.strip_prefix(app.scheme()));
     let is_own = host.is_some_and(|host| app.hosts.iter().any(|own| own.eq_ignore_ascii_case(host)));
     if is_own {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

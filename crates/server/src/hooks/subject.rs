@@ -11,7 +11,10 @@ use serde_json::Value;
 use tsumugi_cds::Patient;
 use tsumugi_clinical::{Event, Quantity, Sex};
 use tsumugi_coding::{Record, RecordNote};
-use tsumugi_records::{PatientRecord, Population, StoreError};
+use tsumugi_records::{AuditSubtype, PatientRecord, Population, StoreError};
+
+/// Under which name the hospital's system stands in the audit trail.
+const AGENT: &str = "cds-hooks";
 
 /// The patient of a call.
 #[derive(Debug)]
@@ -47,6 +50,11 @@ pub(crate) fn own_record(
     let is_other = request
         .person
         .is_some_and(|person| is_somebody_else(&record, person));
+    if !is_other {
+        // The answer tells of the record: who asked is durable before it leaves.
+        let entry = crate::audit::entry(AuditSubtype::Read, AGENT, record.id)?;
+        call.app.store.audit_read(&entry)?;
+    }
     Ok((Some(record).filter(|_| !is_other), is_other))
 }
 

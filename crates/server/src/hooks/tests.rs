@@ -55,9 +55,11 @@ impl Site {
             key: None,
             draft: None,
             structured: None,
+            name: None,
+            entry: None,
         };
         chart::sign(&CODER, &store, &patient, signing).unwrap();
-        let app = web::app(store, Arc::clone(&CODER), "127.0.0.1:8765".parse().unwrap()).unwrap();
+        let app = web::app_for_tests(store, Arc::clone(&CODER), "127.0.0.1:8765".parse().unwrap());
         Self {
             app,
             hooks: Hooks::default(),

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_intake::complete;
 use tsumugi_records::Revision;
 
@@ -67,6 +68,7 @@ pub(crate) async fn draft(State(app): State<Arc<App>>, visit: Visit, Json(save):
             encounter,
             addendum,
         })?;
+        desk.may_write(Action::Write, &place)?;
         desk.app
             .save_draft(&place, &desk.stamp()?, save.base.map(Revision::new), &save.text)?;
         Ok(StatusCode::NO_CONTENT)

@@ -1,19 +1,21 @@
 //! What can go wrong on a page, and what the page then says.
 
-use crate::web::notes::escape;
 use crate::web::page::{Shell, shell};
 use crate::web::state::Desk;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use maud::html;
-use tsumugi_records::StoreError;
+use tsumugi_records::{PatientId, StoreError};
 
 /// Why a page could not be given.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
-    /// The visitor has not said who writes.
-    #[error("no author yet")]
-    NoAuthor,
+    /// Nobody is signed in; a mistake of this program, since the doors see to that.
+    #[error("nobody is signed in")]
+    NoActor,
+    /// The policy does not allow it: about this patient's record, or at all.
+    #[error("the policy does not allow it")]
+    Denied(Option<PatientId>),
     /// There is no such patient, note or page.
     #[error("not found")]
     NotFound,
@@ -41,7 +43,8 @@ impl WebError {
     /// Status and key of the text that explains it.
     fn says(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::NoAuthor => (StatusCode::SEE_OTHER, "error.author"),
+            Self::NoActor => (StatusCode::UNAUTHORIZED, "error.signed-out"),
+            Self::Denied(_) => (StatusCode::FORBIDDEN, "error.denied"),
             Self::NotFound | Self::Store(StoreError::NotFound { .. }) => {
                 (StatusCode::NOT_FOUND, "error.not-found")
             }
@@ -73,18 +76,21 @@ impl WebError {
     }
 }
 
-/// The page that says what went wrong; who has not said a name yet is asked for it.
+/// The page that says what went wrong, and what can be done.
 pub(crate) fn page(desk: &Desk, error: &WebError) -> Response {
-    if matches!(error, WebError::NoAuthor) {
-        return Redirect::to(&format!("/welcome?next={}", escape(&desk.visit.here))).into_response();
-    }
     let (status, _) = error.says();
     let ui = desk.ui();
     let body = html! {
         section.card.narrow {
             h1 { (ui.t("error.title")) }
             p role="alert" { (error.sentence(desk)) }
-            p { a.button href="/" { (ui.t("error.back")) } }
+            div.buttons {
+                a.button href="/" { (ui.t("error.back")) }
+                @if let WebError::Denied(Some(patient)) = error {
+                    a.button href=(format!("/emergency?patient={patient}")) { (ui.t("emergency.open")) }
+                }
+                @if let WebError::Denied(None) = error { a.button href="/account" { (ui.t("account.title")) } }
+            }
         }
     };
     let title = ui.t("error.title");

@@ -1,8 +1,8 @@
-//! What stands before every answer: only this machine's own pages may ask, and what is sent cannot run foreign code.
+//! What stands before every answer: only this server's own pages may ask, and what is sent cannot run foreign code.
 //!
-//! There is no login yet, so that the only protection of the record is that nothing but this machine reaches it: the
-//! address is a loopback one, `Host` must name it (a page of another site that points its own name at this machine is
-//! refused), and whatever changes something must come from a page of ours (`Origin`, `Sec-Fetch-Site`).
+//! `Host` must name this server (a page of another site that points its own name at this machine is refused), and whatever
+//! changes something must come from a page of ours (`Origin`, `Sec-Fetch-Site`). Who asks is the doors' affair
+//! ([`crate::web::doors`]).
 
 use crate::web::state::App;
 use axum::extract::{Request, State};
@@ -28,7 +28,7 @@ pub(crate) fn policy(nonce: &str) -> String {
     )
 }
 
-/// Refuses what does not come from this machine's own pages.
+/// Refuses what does not come from this server's own pages.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     if !is_own_host(&app, headers) {
@@ -39,7 +39,17 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     if (changes || is_upgrade) && !is_own_origin(&app, headers) {
         return (StatusCode::FORBIDDEN, "foreign origin\n").into_response();
     }
+    let mut request = request;
+    request.extensions_mut().insert(Arc::clone(&app));
+    let secure = app.gate.setting.secure;
     let mut response = next.run(request).await;
+    if secure {
+        // A year: who came once by TLS does not come without again.
+        let always = axum::http::HeaderValue::from_static("max-age=31536000");
+        response
+            .headers_mut()
+            .insert(header::STRICT_TRANSPORT_SECURITY, always);
+    }
     for (name, value) in HEADERS {
         response
             .headers_mut()
@@ -60,7 +70,7 @@ fn is_own_origin(app: &App, headers: &HeaderMap) -> bool {
         Some(origin) => origin
             .to_str()
             .ok()
-            .and_then(|origin| origin.strip_prefix("http://"))
+            .and_then(|origin| origin.strip_prefix(app.scheme()))
             .is_some_and(|origin| app.hosts.iter().any(|own| own.eq_ignore_ascii_case(origin))),
         None => headers
             .get("sec-fetch-site")

@@ -4,13 +4,17 @@ mod api;
 mod assets;
 mod chain_svg;
 pub(crate) mod clock;
+mod doors;
 mod error;
 mod guard;
 mod notes;
 mod page;
 mod pages;
+mod permit;
 mod reading;
 mod rules;
+mod serving;
+mod session;
 mod state;
 mod summary;
 mod support;
@@ -20,12 +24,16 @@ mod ui_text;
 mod view;
 mod ws;
 
+pub(crate) use doors::{Ask, Doors};
 pub(crate) use error::WebError;
 pub(crate) use notes::escape;
+pub(crate) use pages::launch::signed as launch_link;
+pub(crate) use serving::{Tls, serve};
 pub(crate) use state::App;
 pub(crate) use support::{band, state_name};
 pub(crate) use ui_text::{Language, Ui};
 
+use crate::access::{Gate, Keys};
 use crate::advice::Advice;
 use crate::proposals::ReadingRules;
 use crate::web::reading::Readings;
@@ -34,133 +42,216 @@ use crate::web::ui_text::Texts;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use std::collections::hash_map::RandomState;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
+use tsumugi_access::Action;
 use tsumugi_coding::Coder;
 use tsumugi_records::Store;
 use tsumugi_terminology::{embedded_files, sources_of};
 
 /// Longest body of a request: a note of the longest kind, escaped by a form.
 const LONGEST_BODY: usize = 4 << 20;
-/// Most connections at once; one person at one machine has a handful.
-const MOST_CONNECTIONS: usize = 256;
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Puts together what every request shares.
-pub(crate) fn app(store: Store, coder: Arc<Coder>, address: SocketAddr) -> anyhow::Result<Arc<App>> {
+/// Puts together what every request shares. `names` are further names of this server, without a port.
+pub(crate) fn app(
+    store: Store,
+    coder: Arc<Coder>,
+    address: SocketAddr,
+    names: &[String],
+    (gate, keys): (Gate, Keys),
+) -> anyhow::Result<Arc<App>> {
     let files = embedded_files();
     let sources = sources_of(&files);
-    let port = address.port();
-    let mut hosts = vec![
-        address.to_string(),
-        format!("localhost:{port}"),
-        format!("127.0.0.1:{port}"),
-        format!("[::1]:{port}"),
-    ];
-    if port == 80 {
-        hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
-    }
     Ok(Arc::new(App {
         advice: Arc::new(Advice::open(Arc::clone(&coder), &store)?),
+        hosts: hosts(address, names, gate.setting.secure),
         store,
         coder,
+        gate,
+        keys,
         texts: Texts::new(&sources),
         rules: RuleSources::new(&sources),
         readings: Readings::default(),
         reading_rules: ReadingRules::new(&sources),
-        hosts,
         nonces: (RandomState::new(), AtomicU64::new(0)),
     }))
 }
 
-/// All addresses of the screens.
+/// The same for tests: on the loopback interface, with secrets of its own.
+#[cfg(test)]
+pub(crate) fn app_for_tests(store: Store, coder: Arc<Coder>, address: SocketAddr) -> Arc<App> {
+    let gate = Gate::open(&store, crate::access::Setting::default()).unwrap();
+    app(store, coder, address, &[], (gate, Keys::drawn())).unwrap()
+}
+
+/// The names under which the server may be asked.
+fn hosts(address: SocketAddr, names: &[String], secure: bool) -> Vec<String> {
+    let port = address.port();
+    let usual = if secure { 443 } else { 80 };
+    let mut known = names.to_vec();
+    known.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    let mut hosts = vec![address.to_string()];
+    for name in known {
+        hosts.push(format!("{name}:{port}"));
+        if port == usual {
+            hosts.push(name);
+        }
+    }
+    hosts
+}
+
+/// All addresses of the screens, with what each asks.
+fn doors() -> Doors {
+    use Action::{Export, Read, Restrict, Search, Sign, Write};
+    use Ask::{Nothing, Person, Records, System};
+    let doors = Doors::default()
+        .get("/", Records(&[Search]), pages::patients::list)
+        .post("/preferences", Nothing, pages::preferences::prefer)
+        .post("/patients", System(Action::Register), pages::patients::create)
+        .get("/patients/new", System(Action::Register), pages::patients::new)
+        .get("/patients/{id}", Records(&[Read]), pages::patient::show)
+        .get("/patients/{id}/who", Records(&[Read]), pages::who::show)
+        .get(
+            "/patients/{id}/access",
+            Records(&[Write, Restrict]),
+            pages::standing::show,
+        )
+        .post(
+            "/patients/{id}/access",
+            Records(&[Write, Restrict]),
+            pages::standing::keep,
+        )
+        .get("/open", Records(&[Write]), pages::note::open)
+        .get("/launch", Nothing, pages::launch::open)
+        .post("/notes", Records(&[Write, Sign]), pages::note::post)
+        .get("/drafts", Records(&[Write]), pages::drafts::show)
+        .post("/drafts", Records(&[Write]), pages::drafts::discard)
+        .get("/documents/{id}", Records(&[Read]), pages::document::show)
+        .get("/search", Records(&[Search]), pages::search::show)
+        .get("/search.csv", Records(&[Export]), pages::search::csv)
+        .get("/terms", Person, pages::terms::find)
+        .get("/terms/{id}", Person, pages::terms::show)
+        .get("/review", Records(&[Read]), pages::review::list)
+        .get("/review/{id}", Records(&[Read]), pages::review::show)
+        .post("/review/{id}", Records(&[Read]), pages::review::keep)
+        .get("/knowledge", Person, pages::knowledge::find)
+        .get("/knowledge/read", System(Action::Curate), pages::texts::ask)
+        .post("/knowledge/read", System(Action::Curate), pages::texts::read)
+        .post(
+            "/knowledge/retract",
+            System(Action::Curate),
+            pages::texts::retract,
+        )
+        .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
+        .get("/api/concepts", Person, api::concepts)
+        .post("/api/draft", Records(&[Write]), api::draft);
+    crate::hooks::doors(administration_doors(sign_in_doors(doors)))
+        .within(|router| {
+            router
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    ANSWER_TIMEOUT,
+                ))
+                .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+                .layer(CompressionLayer::new())
+        })
+        .get("/assets/{name}", Nothing, assets::serve)
+        .get("/ws", Records(&[Read, Write, Sign]), ws::open)
+}
+
+/// Emergency access, and what administrators and other systems use.
+fn administration_doors(doors: Doors) -> Doors {
+    use Action::BreakGlass;
+    use Ask::{Person, Records, System};
+    doors
+        .get("/emergency", Records(&[BreakGlass]), pages::emergency::ask)
+        .post("/emergency", Records(&[BreakGlass]), pages::emergency::open)
+        .post("/emergency/close", Person, pages::emergency::close)
+        .get(
+            "/emergencies",
+            System(Action::ReviewAccess),
+            pages::emergency::list,
+        )
+        .post(
+            "/emergencies",
+            System(Action::ReviewAccess),
+            pages::emergency::review,
+        )
+        .get("/users", System(Action::Administer), pages::users::list)
+        .post("/users", System(Action::Administer), pages::users::add)
+        .post("/users/{id}", System(Action::Administer), pages::users::change)
+        .get("/policy", System(Action::EditPolicy), pages::policy::show)
+        .post("/policy", System(Action::EditPolicy), pages::policy::keep)
+        .post("/api/launch", Ask::Service, pages::launch::offer)
+}
+
+/// What is for who is not signed in yet, and for everybody who is.
+fn sign_in_doors(doors: Doors) -> Doors {
+    use Ask::{Nothing, Person, System};
+    use pages::{account, first_run, sign_in};
+    doors
+        .get("/sign-in", Nothing, sign_in::ask)
+        .post("/sign-in", Nothing, sign_in::enter)
+        .get("/second-factor", Nothing, sign_in::ask_second)
+        .post("/second-factor", Nothing, sign_in::second)
+        .get("/lock", Nothing, sign_in::locked)
+        .post("/lock", Nothing, sign_in::lock)
+        .post("/unlock", Nothing, sign_in::unlock)
+        .post("/api/unlock", Nothing, sign_in::unlock_script)
+        .post("/sign-out", Nothing, sign_in::leave)
+        .get("/set-password", Nothing, sign_in::ask_password)
+        .post("/set-password", Nothing, sign_in::set_password)
+        .get("/first-run", Nothing, first_run::ask)
+        .post("/first-run", Nothing, first_run::enter)
+        .get(
+            "/first-run/administrator",
+            System(Action::Administer),
+            first_run::administrator,
+        )
+        .post(
+            "/first-run/administrator",
+            System(Action::Administer),
+            first_run::create,
+        )
+        .get("/account", Person, account::show)
+        .post("/account/password", Person, account::password)
+        .post("/account/second-factor", Person, account::enrol)
+        .post("/account/second-factor/confirm", Person, account::confirm)
+        .post("/account/sessions", Person, account::revoke)
+}
+
+/// The router of all addresses.
 fn router(app: Arc<App>) -> Router {
     let guarded = axum::middleware::from_fn_with_state(Arc::clone(&app), guard::guard);
-    Router::new()
-        .route("/", get(pages::patients::list))
-        .route("/welcome", get(pages::welcome::ask))
-        .route("/author", post(pages::welcome::keep))
-        .route("/preferences", post(pages::welcome::prefer))
-        .route("/patients", post(pages::patients::create))
-        .route("/patients/new", get(pages::patients::new))
-        .route("/patients/{id}", get(pages::patient::show))
-        .route("/open", get(pages::note::open))
-        .route("/notes", post(pages::note::post))
-        .route("/drafts", get(pages::drafts::show).post(pages::drafts::discard))
-        .route("/documents/{id}", get(pages::document::show))
-        .route("/search", get(pages::search::show))
-        .route("/search.csv", get(pages::search::csv))
-        .route("/terms", get(pages::terms::find))
-        .route("/terms/{id}", get(pages::terms::show))
-        .route("/review", get(pages::review::list))
-        .route("/review/{id}", get(pages::review::show).post(pages::review::keep))
-        .route("/knowledge", get(pages::knowledge::find))
-        .route("/knowledge/read", get(pages::texts::ask).post(pages::texts::read))
-        .route("/knowledge/retract", post(pages::texts::retract))
-        .route("/knowledge/{id}", get(pages::knowledge::show))
-        .route("/api/concepts", get(api::concepts))
-        .route("/api/draft", post(api::draft))
-        .merge(crate::hooks::routes())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::GATEWAY_TIMEOUT,
-            ANSWER_TIMEOUT,
-        ))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(CompressionLayer::new())
-        .route("/assets/{name}", get(assets::serve))
-        .route("/ws", get(ws::open))
+    let (router, _) = doors().built();
+    router
         .fallback(pages::missing)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guarded)
         .with_state(app)
 }
 
-/// Serves until `stop` is done.
-pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, stop: impl Future<Output = ()>) {
-    let router = router(app);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    tokio::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => return,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Too many open files, most likely: some will be closed in a moment.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            continue;
-        };
-        // A key press and its answer are small packets that must not wait for company.
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        tokio::spawn(async move {
-            let mut builder = Builder::new(TokioExecutor::new());
-            builder
-                .http1()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT);
-            // A connection that breaks is the browser's affair.
-            let _ = builder
-                .http1_only()
-                .serve_connection_with_upgrades(TokioIo::new(stream), service)
-                .await;
-            drop(place);
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect_file;
+
+    /// A door that is added shows here with what it asks; there is no other way to add one.
+    #[test]
+    fn every_door_says_what_it_asks() {
+        let (_, list) = doors().built();
+        let mut lines: Vec<String> = list
+            .iter()
+            .map(|door| format!("{}\t{}\t{:?}\n", door.path, door.method, door.ask))
+            .collect();
+        lines.sort();
+        expect_file!["../../tests/doors.tsv"].assert_eq(&lines.concat());
     }
 }

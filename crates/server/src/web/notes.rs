@@ -1,16 +1,19 @@
 //! The life of a note: where it is written, the session that reads it, its draft, its signing.
 
+use crate::access::Notes;
+use crate::audit;
 use crate::chart::{self, Signing};
 use crate::web::error::WebError;
 use crate::web::state::{App, Desk};
 use crate::web::{clock, page};
 use jiff::civil::Date;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_clinical::StructuredNote;
 use tsumugi_intake::{Answer, Correction, Session, Settled};
 use tsumugi_records::{
-    DocumentId, DocumentVersion, DraftKey, DraftRevision, EncounterDetails, EncounterId, Meaning,
-    PatientRecord, Population, Revision, SignReceipt, Stamp, StoreError, Target, VersionReason,
+    AuditSubtype, DocumentId, DocumentVersion, DraftKey, DraftRevision, EncounterDetails, EncounterId,
+    Meaning, PatientRecord, Population, Revision, SignReceipt, Stamp, StoreError, Target, VersionReason,
 };
 
 /// Longest note that the screens take, in bytes; the longest clinical notes are a hundredth of it.
@@ -180,9 +183,9 @@ impl App {
         patient: &PatientRecord,
         author: &str,
         date: Date,
-        without: Option<DocumentId>,
+        (without, notes): (Option<DocumentId>, &Notes),
     ) -> Result<Session, WebError> {
-        let record = chart::record_of(&self.store, patient, without)?;
+        let record = chart::record_within(&self.store, patient, without, &|origin| notes.lets(origin))?;
         let mut session = Session::new(
             Arc::clone(&self.coder),
             record,
@@ -225,29 +228,29 @@ impl App {
         if text.trim().is_empty() {
             return Err(WebError::Bad("error.empty"));
         }
+        let standing = desk.may_write(Action::Sign, place)?;
+        let (_, notes) = desk.events(&standing)?;
         let stamp = desk.stamp()?;
         let encounter = self.encounter(place, &stamp)?;
         let key = draft_key(place, encounter, &stamp.author);
-        let saved = self
-            .store
-            .draft(&key)?
-            .filter(|draft| Some(draft.revision) == base && draft.text == text);
-        let revision = match saved {
-            Some(draft) => draft.revision,
-            None => self.save_draft(place, &stamp, base, text)?,
-        };
+        let revision = self.saved(place, (&stamp, &key), base, text)?;
         let whole = match &place.addendum {
             Some(document) => with_addendum(desk, document, text, &stamp),
             None => text.to_owned(),
         };
         let without = place.addendum.as_ref().map(|document| document.document);
-        let mut session = self.session(&place.patient, &stamp.author, stamp.at.civil().date(), without)?;
+        let mut session = self.session(
+            &place.patient,
+            &stamp.author,
+            stamp.at.civil().date(),
+            (without, &notes),
+        )?;
         for answer in answers {
             session.answer(answer.clone());
         }
         let structured = session.edit(0, &whole).note;
         let target = match &place.addendum {
-            None => chart::new_note(place.patient.id, encounter, "progress"),
+            None => chart::new_note(place.patient.id, encounter, desk.note_kind()?),
             Some(document) => Target::Version {
                 document: document.document,
                 expected: document.version,
@@ -265,6 +268,12 @@ impl App {
             key: Some(format!("draft/{revision}")),
             draft: Some((key, Some(revision))),
             structured: Some(structured),
+            name: Some(desk.person(&author)),
+            entry: Some(audit::of_patient(
+                desk.actor()?,
+                AuditSubtype::Sign,
+                place.patient.id,
+            )?),
         };
         let note = signing.structured.clone();
         let receipt = chart::sign(&self.coder, &self.store, &place.patient, signing)?;
@@ -272,6 +281,24 @@ impl App {
             self.teach(&place.patient, &author, receipt.document, &note);
         }
         Ok(receipt)
+    }
+
+    /// The revision of a draft that holds `text`; it is saved first where it does not.
+    fn saved(
+        &self,
+        place: &NotePlace,
+        (stamp, key): (&Stamp, &DraftKey),
+        base: Option<Revision>,
+        text: &str,
+    ) -> Result<Revision, WebError> {
+        let saved = self
+            .store
+            .draft(key)?
+            .filter(|draft| Some(draft.revision) == base && draft.text == text);
+        match saved {
+            Some(draft) => Ok(draft.revision),
+            None => self.save_draft(place, stamp, base, text),
+        }
     }
 
     /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
@@ -287,7 +314,10 @@ impl App {
 fn with_addendum(desk: &Desk, document: &DocumentVersion, text: &str, stamp: &Stamp) -> String {
     let ui = desk.ui();
     let when = page::moment(&ui, stamp.at.civil());
-    let head = ui.fill("addendum.head", &[("when", &when), ("author", &stamp.author)]);
+    let head = ui.fill(
+        "addendum.head",
+        &[("when", &when), ("author", &desk.person(&stamp.author))],
+    );
     format!("{}\n\n{head}\n{text}", document.text.trim_end())
 }
 

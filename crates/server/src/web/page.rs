@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use jiff::civil::{Date, DateTime};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use tsumugi_access::{Action, Resource};
 use tsumugi_clinical::Patient;
 use tsumugi_records::{PatientRecord, Population};
 
@@ -32,6 +33,7 @@ pub(crate) fn shell(desk: &Desk, page: &Shell<'_>, body: &Markup) -> Response {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                @if let Some(idles) = idles(desk, page) { meta http-equiv="refresh" content=(idles); }
                 meta name="csp-nonce" content=(desk.nonce);
                 title { (page.title) " \u{2013} " (ui.t("app.name")) }
                 link rel="icon" href=(assets::address("icon.svg")) type="image/svg+xml";
@@ -72,15 +74,15 @@ fn top(desk: &Desk, ui: &Ui<'_>) -> Markup {
         header.top {
             a.brand href="/" { span.mark { (ui.t("app.mark")) } span.word { (ui.t("app.word")) } }
             nav aria-label=(ui.t("app.nav")) {
-                a href="/" aria-current=[current("/")] { (ui.t("nav.patients")) }
-                a href="/search" aria-current=[current("/search")] { (ui.t("nav.search")) }
-                a href="/knowledge" aria-current=[current("/knowledge")] { (ui.t("nav.knowledge")) }
-                a href="/review" aria-current=[current("/review")] { (ui.t("nav.review")) }
-                a href="/terms" aria-current=[current("/terms")] { (ui.t("nav.terms")) }
+                @for (path, text) in links(desk, ui) { a href=(path) aria-current=[current(path)] { (text) } }
             }
             div.tools {
-                @if let Some(author) = desk.known_author() {
-                    a.who href="/welcome" title=(ui.t("nav.author")) { (author) }
+                @if let Ok(actor) = desk.actor() {
+                    a.who href="/account" title=(ui.t("account.title")) { (desk.person(actor.user().id.as_str())) }
+                    @if !actor.session.first_run {
+                        form method="post" action="/lock" { input type="hidden" name="next" value=(here); button.quiet type="submit" { (ui.t("lock.do")) } }
+                    }
+                    form method="post" action="/sign-out" { button.quiet type="submit" { (ui.t("sign-out.do")) } }
                 }
                 (preference(here, "language", match ui.language {
                     Language::Japanese => ("en", ui.t("nav.english")),
@@ -94,6 +96,48 @@ fn top(desk: &Desk, ui: &Ui<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The pages that are there for who is signed in.
+fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
+    let Ok(actor) = desk.actor() else {
+        return Vec::new();
+    };
+    let mut links = vec![
+        ("/", ui.t("nav.patients")),
+        ("/search", ui.t("nav.search")),
+        ("/knowledge", ui.t("nav.knowledge")),
+        ("/review", ui.t("nav.review")),
+        ("/terms", ui.t("nav.terms")),
+    ];
+    for (action, path, key) in [
+        (Action::Administer, "/users", "nav.users"),
+        (Action::EditPolicy, "/policy", "nav.policy"),
+        (Action::ReviewAccess, "/emergencies", "nav.emergencies"),
+    ] {
+        // Looking is not asking for the page's own sake.
+        let request = tsumugi_access::Request {
+            subject: actor.subject(),
+            action,
+            resource: Resource::System,
+        };
+        if actor.policy().is_allowed(&request).allowed {
+            links.push((path, ui.t(key)));
+        }
+    }
+    links
+}
+
+/// Seconds after which a page that nobody uses looks whether its session is locked, beyond the time of the lock.
+const LOOKS_AFTER: u64 = 2;
+
+/// A page without an editor moves on to the lock by itself, with or without scripts; the editor hides its text itself.
+fn idles(desk: &Desk, page: &Shell<'_>) -> Option<String> {
+    let is_editor = page.script == Some("note.js");
+    let locks = desk.actor().is_ok_and(|actor| !actor.session.first_run);
+    let lock = desk.app.gate.setting.sessions.idle_lock.as_secs() + LOOKS_AFTER;
+    let next = crate::web::notes::escape(&desk.visit.here);
+    (locks && !is_editor).then(|| format!("{lock};url=/lock?next={next}"))
 }
 
 /// A switch that works without scripts; `(value, text)` is what it changes to, and what it says.

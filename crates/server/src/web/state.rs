@@ -1,17 +1,18 @@
 //! What every request shares, and who asks.
 
+use crate::access::{Actor, Gate, Keys};
 use crate::advice::Advice;
 use crate::proposals::ReadingRules;
 use crate::web::error::WebError;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
+use crate::web::session;
 use crate::web::ui_text::{Language, Texts, Ui};
 use axum::extract::FromRequestParts;
 use axum::http::{header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,6 +36,10 @@ pub(crate) struct App {
     pub(crate) readings: Readings,
     /// How texts are read into proposals.
     pub(crate) reading_rules: ReadingRules,
+    /// Accounts, sessions and rules.
+    pub(crate) gate: Gate,
+    /// Secrets shared with other systems.
+    pub(crate) keys: Keys,
     /// Names under which this server may be asked, with the port.
     pub(crate) hosts: Vec<String>,
     /// Seed and counter of the nonces.
@@ -42,6 +47,20 @@ pub(crate) struct App {
 }
 
 impl App {
+    /// How addresses of this server begin.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.gate.setting.secure {
+            "https://"
+        } else {
+            "http://"
+        }
+    }
+
+    /// The id of a request, for the audit trail.
+    pub(crate) fn request_id(&self) -> String {
+        self.nonce()
+    }
+
     /// A value that no page before had and no other page can guess.
     fn nonce(&self) -> String {
         let (seed, counter) = &self.nonces;
@@ -91,7 +110,12 @@ impl Theme {
 /// Who asks, how the page shall look, and where the visitor stands.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Visit {
-    author: Option<String>,
+    /// Who is signed in.
+    pub(crate) actor: Option<Actor>,
+    /// The token that the request shows, whatever it is worth.
+    pub(crate) token: Option<String>,
+    /// How the browser calls itself.
+    pub(crate) client: String,
     /// Language of the page.
     pub(crate) language: Language,
     /// Its colours.
@@ -104,13 +128,24 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+impl Visit {
+    /// Reads who asks, as the door found it, and how the page shall look.
+    pub(crate) fn of(parts: &Parts) -> Self {
         let here = parts
             .uri
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
+        let app = parts.extensions.get::<Arc<App>>();
         let mut visit = Self {
             here,
+            actor: parts.extensions.get().cloned(),
+            token: app.and_then(|app| session::token(app, &parts.headers)),
+            client: session::client(&parts.headers),
             ..Self::default()
         };
         let cookies = parts
@@ -123,37 +158,18 @@ impl<S: Sync> FromRequestParts<S> for Visit {
             .filter_map(|pair| pair.trim().split_once('='))
         {
             match name {
-                "tsumugi_author" => visit.author = unhex(value).filter(|name| !name.trim().is_empty()),
                 "tsumugi_language" => visit.language = Language::of(value),
                 "tsumugi_theme" => visit.theme = Theme::of(value),
                 _ => {}
             }
         }
-        Ok(visit)
+        visit
     }
 }
 
 /// A cookie of ours, kept for a year and never shown to scripts; pages opened from another system's link get it too.
 pub(crate) fn cookie(name: &str, value: &str) -> String {
     format!("tsumugi_{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly")
-}
-
-/// Text as hexadecimal digits, the form in which a cookie can hold a Japanese name.
-pub(crate) fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut digits, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
-}
-
-fn unhex(digits: &str) -> Option<String> {
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    String::from_utf8(pairs.map(byte).collect::<Option<Vec<u8>>>()?).ok()
 }
 
 /// One request at its desk: the shared things, the visitor, and the page's nonce.
@@ -179,14 +195,14 @@ impl Desk {
         self.app.texts.of(self.visit.language)
     }
 
-    /// The author's name, if it is known.
-    pub(crate) fn known_author(&self) -> Option<&str> {
-        self.visit.author.as_deref()
+    /// Who is signed in.
+    pub(crate) fn actor(&self) -> Result<&Actor, WebError> {
+        self.visit.actor.as_ref().ok_or(WebError::NoActor)
     }
 
-    /// The author's name; who has not said it yet is asked first.
+    /// The account under which what is written is kept.
     pub(crate) fn author(&self) -> Result<&str, WebError> {
-        self.known_author().ok_or(WebError::NoAuthor)
+        Ok(self.actor()?.user().id.as_str())
     }
 
     /// The author, now.
@@ -195,6 +211,14 @@ impl Desk {
             author: self.author()?.to_owned(),
             at: crate::web::clock::now(),
         })
+    }
+
+    /// The name of a person as written; what stands in the record where it is no account's.
+    pub(crate) fn person(&self, author: &str) -> String {
+        if author == "setup" {
+            return self.ui().t("first-run.person").to_owned();
+        }
+        self.app.gate.person(author).unwrap_or_else(|| author.to_owned())
     }
 }
 
@@ -227,20 +251,4 @@ where
         .entry(header::CACHE_CONTROL)
         .or_insert(axum::http::HeaderValue::from_static("no-store"));
     response
-}
-
-#[cfg(test)]
-#[expect(clippy::non_ascii_literal, reason = "test names are Japanese")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_japanese_name_survives_the_cookie() {
-        for name in ["山田 太郎", "A. Smith", "𠮷田"] {
-            assert_eq!(unhex(&hex(name)).as_deref(), Some(name));
-        }
-        for broken in ["zz", "f", "ff"] {
-            assert_eq!(unhex(broken), None, "{broken}");
-        }
-    }
 }

@@ -122,6 +122,20 @@ mod tests {
 
     /// Keys that code composes: every word of these groups must have a text.
     const COMPOSED: &[(&str, &[&str])] = &[
+        ("launch", &["expired", "forged", "replayed", "too-far"]),
+        ("standing", &["departments", "teams", "attending", "own"]),
+        ("nav", &["users", "policy", "emergencies"]),
+        (
+            "note",
+            &[
+                "nursing",
+                "pharmacy",
+                "report",
+                "rehabilitation",
+                "nutrition",
+                "referral",
+            ],
+        ),
         (
             "kind",
             &[
@@ -214,7 +228,8 @@ mod tests {
         (
             "error",
             &[
-                "author",
+                "denied",
+                "signed-out",
                 "not-found",
                 "full",
                 "locked",
@@ -320,6 +335,24 @@ mod tests {
             }
         }
         assert!(missing.is_empty(), "missing texts:\n{}", missing.join("\n"));
+    }
+
+    /// The words of the policy that comes with the program, and of the audit trail, are shown by their texts.
+    #[test]
+    fn roles_restrictions_and_what_was_done_have_texts() {
+        let policy = tsumugi_access::Policy::read(&tsumugi_access::PolicyText::default()).unwrap();
+        let files = embedded_files();
+        let texts = Texts::new(&sources_of(&files));
+        let roles = policy.roles().iter().map(|role| format!("role.{role}"));
+        let labels = policy.labels().iter().map(|label| format!("label.{label}"));
+        let done = tsumugi_records::AuditSubtype::ALL
+            .iter()
+            .map(|subtype| format!("audit.{}", subtype.code()));
+        for key in roles.chain(labels).chain(done) {
+            for language in [Language::Japanese, Language::English] {
+                assert!(texts.of(language).get(&key).is_some(), "{} {key}", language.tag());
+            }
+        }
     }
 
     #[test]

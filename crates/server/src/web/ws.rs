@@ -1,5 +1,6 @@
 //! The live line between the editor and the engine: one session a connection, every message answered.
 
+use crate::access::Notes;
 use crate::advice::{Kind, Switches};
 use crate::web::error::WebError;
 use crate::web::notes::{LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
@@ -12,6 +13,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
+use tsumugi_access::{Action, Activity, SessionError};
 use tsumugi_clinical::ConceptId;
 use tsumugi_intake::{Answer, Correction, Session, Settled, candidates};
 use tsumugi_records::{Correction as Taught, DraftRevision, Meaning, Revision, SettledPhrase};
@@ -51,6 +54,16 @@ enum Said {
     Sign { text: String, base: Option<i64> },
 }
 
+impl Said {
+    /// What the editor says by itself keeps no session from idling.
+    fn activity(&self) -> Activity {
+        match self {
+            Self::Save { .. } | Self::Support { .. } => Activity::Page,
+            _ => Activity::Person,
+        }
+    }
+}
+
 /// Opens the line.
 pub(crate) async fn open(
     State(app): State<Arc<App>>,
@@ -64,6 +77,7 @@ pub(crate) async fn open(
         Ok(Ok((live, hello))) => upgrade
             .max_message_size(4 * LONGEST_NOTE)
             .on_upgrade(move |socket| talk(socket, live, hello)),
+        Ok(Err(WebError::Denied(_))) => axum::http::StatusCode::FORBIDDEN.into_response(),
         Ok(Err(error)) => (axum::http::StatusCode::BAD_REQUEST, error.to_string()).into_response(),
         Err(_) => axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -74,21 +88,42 @@ async fn talk(mut socket: WebSocket, live: Live, hello: Value) {
     if socket.send(Message::text(hello.to_string())).await.is_err() {
         return;
     }
-    while let Some(Ok(message)) = socket.recv().await {
-        let Message::Text(text) = message else { continue };
+    let mut tick = tokio::time::interval(looked_at(live.desk.app.gate.setting.sessions.idle_lock));
+    loop {
+        let heard = tokio::select! {
+            heard = socket.recv() => match heard {
+                Some(Ok(Message::Text(text))) => Some(text),
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return,
+            },
+            _ = tick.tick() => None,
+        };
         // The engine and the disk are waited for beside the asynchronous threads.
         let answered = tokio::task::spawn_blocking(move || {
-            let answer = live.hear(&text);
+            let answer = match &heard {
+                Some(text) => Some(live.hear(text)),
+                None => live.look(Activity::Page).err(),
+            };
             (live, answer)
         });
         let Ok((back, answer)) = answered.await else {
             return;
         };
         live = back;
-        if socket.send(Message::text(answer.to_string())).await.is_err() {
+        let Some(answer) = answer else { continue };
+        let is_over = matches!(
+            answer.get("type").and_then(Value::as_str),
+            Some("locked" | "ended")
+        );
+        if socket.send(Message::text(answer.to_string())).await.is_err() || is_over {
             return;
         }
     }
+}
+
+/// How often a line that says nothing is looked at: a session that locks is to hide its page soon.
+fn looked_at(idle_lock: Duration) -> Duration {
+    (idle_lock / 4).clamp(Duration::from_secs(1), Duration::from_secs(15))
 }
 
 /// One open note.
@@ -100,6 +135,7 @@ struct Live {
     answers: Vec<Answer>,
     rev: u64,
     text: String,
+    notes: Notes,
 }
 
 impl Live {
@@ -107,7 +143,10 @@ impl Live {
         let app = Arc::clone(&desk.app);
         let author = desk.author()?.to_owned();
         let place = app.note_place(link)?;
-        let session = app.session(&place.patient, &author, today(), None)?;
+        let standing = desk.may_write(Action::Write, &place)?;
+        desk.reads(place.patient.id, None)?;
+        let (_, notes) = desk.events(&standing)?;
+        let session = app.session(&place.patient, &author, today(), (None, &notes))?;
         let draft = app.draft(&place, &author)?;
         let hello =
             json!({"type": "hello", "draft": draft.as_ref().map(draft_json), "edition": session.edition()});
@@ -120,15 +159,43 @@ impl Live {
             answers: Vec::new(),
             rev: 0,
             text,
+            notes,
         };
         Ok((live, hello))
     }
 
+    /// Looks whether the session still holds and the policy still allows the note: what ends the line otherwise.
+    fn look(&mut self, activity: Activity) -> Result<(), Value> {
+        let app = Arc::clone(&self.desk.app);
+        let token = self.desk.visit.token.clone().unwrap_or_default();
+        let origin = self.desk.actor().map(|actor| actor.origin.clone());
+        let resolved = app
+            .gate
+            .resolve(&app.store, &token, activity, &origin.unwrap_or_default());
+        match resolved {
+            Ok(actor) => self.desk.visit.actor = Some(actor),
+            Err(SessionError::Locked { .. }) => return Err(json!({"type": "locked"})),
+            Err(_) => return Err(json!({"type": "ended"})),
+        }
+        match self.desk.may_write(Action::Write, &self.place) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(json!({"type": "ended", "message": error.sentence(&self.desk)})),
+        }
+    }
+
+    /// Answers a message.
     fn hear(&mut self, message: &str) -> Value {
         let said: Said = match serde_json::from_str(message) {
             Ok(said) => said,
             Err(error) => return json!({"type": "error", "message": error.to_string()}),
         };
+        if let Err(end) = self.look(said.activity()) {
+            return end;
+        }
+        self.answer(said)
+    }
+
+    fn answer(&mut self, said: Said) -> Value {
         let is_sign = matches!(said, Said::Sign { .. });
         match self.act(said) {
             Ok(answer) => answer,
@@ -221,7 +288,8 @@ impl Live {
         }
         let note = self.session.edit(self.rev, &self.text).note;
         let living = app.advice.living(patient.population);
-        let record = crate::chart::record_of(&app.store, patient, None)?;
+        let notes = &self.notes;
+        let record = crate::chart::record_within(&app.store, patient, None, &|origin| notes.lets(origin))?;
         let mut state = app.advice.patient(&record, Some(&note));
         state.age = crate::chart::engine_patient(patient)
             .age_at(Some(today()))

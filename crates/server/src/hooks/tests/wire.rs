@@ -59,9 +59,9 @@ fn served(work: impl FnOnce(SocketAddr) + Send + 'static) {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = web::app(Store::open_in_memory().unwrap(), Arc::clone(&CODER), address).unwrap();
+        let app = web::app_for_tests(Store::open_in_memory().unwrap(), Arc::clone(&CODER), address);
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(web::serve(listener, app, async {
+        let server = tokio::spawn(web::serve(listener, app, None, async {
             let _ = stopped.await;
         }));
         let done = tokio::task::spawn_blocking(move || work(address)).await;

@@ -13,6 +13,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_records::{DocumentId, DocumentVersion};
 
 /// What is shown of a note.
@@ -47,12 +48,10 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
     };
     let document = versions.iter().find(wanted).ok_or(WebError::NotFound)?;
     let record = app.store.patient(document.patient)?;
-    let summary = summary(
-        &ui,
-        &app.coder,
-        &app.store.current_events(document.patient)?,
-        clock::today(),
-    );
+    let standing = desk.may_document(Action::Read, &record, document)?;
+    desk.reads(record.id, Some((id, Some(document.version))))?;
+    let (events, _) = desk.events(&standing)?;
+    let summary = summary(&ui, &app.coder, &events, clock::today());
     let note = app.reading(document)?;
     let lens = view::Lens {
         ui,
@@ -70,7 +69,7 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
                     h1 { (ui.of("note", &document.kind)) }
                     p.note-head {
                         time { (moment(&ui, document.written_at.civil())) }
-                        span.who { (document.author) }
+                        span.who { (desk.person(&document.author)) }
                         span.signed-mark { (ui.t("document.signed")) }
                     }
                     div.buttons {
@@ -123,7 +122,7 @@ fn history(desk: &Desk, versions: &[DocumentVersion], shown: &DocumentVersion) -
                         li {
                             a href=(format!("/documents/{}?version={}", version.document, version.version))
                                 aria-current=[(version.version == shown.version).then_some("true")] {
-                                (version.version) " " (reason) " " (moment(&ui, version.signed_at.civil())) " " (version.author)
+                                (version.version) " " (reason) " " (moment(&ui, version.signed_at.civil())) " " (desk.person(&version.author))
                             }
                         }
                     }

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use serde::Deserialize;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_records::Revision;
 
 /// Shows the log of a draft.
@@ -21,6 +22,8 @@ pub(crate) async fn show(
     answer(app, visit, move |desk| {
         let ui = desk.ui();
         let place = desk.app.note_place(&link)?;
+        desk.may_write(Action::Write, &place)?;
+        desk.reads(place.patient.id, None)?;
         let log = desk.app.draft_log(&place, desk.author()?)?;
         let open = format!("/open?{}", link.query());
         let body = html! {
@@ -88,6 +91,7 @@ pub(crate) async fn discard(
             addendum: form.addendum.parse().ok(),
         };
         let place = desk.app.note_place(&link)?;
+        desk.may_write(Action::Write, &place)?;
         desk.app
             .discard_draft(&place, desk.author()?, Revision::new(form.base))?;
         Ok::<_, WebError>(Redirect::to(&format!("/patients/{}", place.patient.id)).into_response())

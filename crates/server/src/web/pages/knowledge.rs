@@ -17,10 +17,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_cds::Patient;
 use tsumugi_clinical::{ConceptId, Polarity};
 use tsumugi_knowledge::{Disease, Profile, Role, State};
-use tsumugi_records::{EventFilter, Page, Population};
+use tsumugi_records::{EventFilter, EventOrigin, Page, Population};
 
 /// Diseases that a search lists.
 const MOST_HITS: usize = 60;
@@ -118,10 +119,15 @@ fn page(desk: &Desk, title: &str, body: &Markup) -> Response {
 /// The state of the patient whose chain is asked for.
 fn known_patient(desk: &Desk, number: &str) -> Result<Option<(Patient, Population)>, WebError> {
     if number.is_empty() {
+        desk.actor()?.tells_of_no_record();
         return Ok(None);
     }
     let patient = desk.app.patient_numbered(number)?;
-    let record = crate::chart::record_of(&desk.app.store, &patient, None)?;
+    let standing = desk.may(Action::Read, &patient)?;
+    desk.reads(patient.id, None)?;
+    let (_, notes) = desk.events(&standing)?;
+    let lets = |origin: &EventOrigin| notes.lets(origin);
+    let record = crate::chart::record_within(&desk.app.store, &patient, None, &lets)?;
     Ok(Some((desk.app.advice.patient(&record, None), patient.population)))
 }
 
@@ -383,8 +389,9 @@ fn dummies(desk: &Desk, id: &str) -> Result<Markup, WebError> {
         .store
         .search_events(Population::Dummy, &concepts, &EventFilter::default(), page)?;
     let mut patients = Vec::new();
+    let mut rows = desk.rows(Action::Search, Population::Dummy)?;
     for hit in &found.list {
-        if patients.len() < MOST_PATIENTS && !patients.contains(&hit.patient) {
+        if patients.len() < MOST_PATIENTS && !patients.contains(&hit.patient) && rows.patient(hit.patient) {
             patients.push(hit.patient);
         }
     }

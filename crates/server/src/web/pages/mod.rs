@@ -1,18 +1,27 @@
 //! The pages, one module each.
 
+pub(crate) mod account;
 pub(crate) mod document;
 pub(crate) mod drafts;
+pub(crate) mod emergency;
 mod facts;
+pub(crate) mod first_run;
 pub(crate) mod knowledge;
+pub(crate) mod launch;
 pub(crate) mod note;
 pub(crate) mod patient;
 pub(crate) mod patients;
+pub(crate) mod policy;
+pub(crate) mod preferences;
 pub(crate) mod review;
 pub(crate) mod search;
 mod search_query;
+pub(crate) mod sign_in;
+pub(crate) mod standing;
 pub(crate) mod terms;
 pub(crate) mod texts;
-pub(crate) mod welcome;
+pub(crate) mod users;
+pub(crate) mod who;
 
 use crate::web::error::WebError;
 use crate::web::state::{App, Visit, answer};

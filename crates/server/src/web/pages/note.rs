@@ -2,6 +2,7 @@
 //!
 //! The page works as a form; where scripts run, the editor takes the text over and the server answers every key press.
 
+use crate::access::{Notes, Standing};
 use crate::advice::Switches;
 use crate::web::clock;
 use crate::web::error::WebError;
@@ -20,6 +21,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_records::{DocumentVersion, DraftRevision, Revision, TimelineItem};
 
 /// Opens a note, as a page of ours or a hospital's record links to it.
@@ -37,6 +39,8 @@ pub(crate) async fn open(
             }
             Err(error) => return Err(error),
         };
+        desk.may_write(Action::Write, &place)?;
+        desk.reads(place.patient.id, None)?;
         let draft = desk.app.draft(&place, author)?;
         screen(desk, &place, draft.as_ref(), None)
     })
@@ -67,6 +71,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, visit: Visit, Form(sent): 
             addendum: sent.addendum.parse().ok(),
         };
         let place = desk.app.note_place(&link)?;
+        desk.may_write(Action::Write, &place)?;
         let base = sent.base.parse().ok().map(Revision::new);
         // Forms send line ends as CR LF, whatever was typed.
         let text = sent.text.replace("\r\n", "\n");
@@ -101,7 +106,9 @@ fn unknown(desk: &Desk, link: &NoteLink) -> Response {
             h1 { (ui.t("open.unknown")) }
             p { (ui.fill("open.unknown-says", &[("number", &link.patient)])) }
             div.buttons {
-                a.button.primary href=(format!("/patients/new?number={}", escape(&link.patient))) { (ui.t("open.create")) }
+                @if desk.actor().is_ok_and(|actor| actor.may(Action::Register)) {
+                    a.button.primary href=(format!("/patients/new?number={}", escape(&link.patient))) { (ui.t("open.create")) }
+                }
                 a.button href="/" { (ui.t("error.back")) }
             }
         }
@@ -134,18 +141,15 @@ fn screen(
         .or(saved.map(|draft| draft.text.as_str()))
         .unwrap_or_default();
     let base = saved.map(|draft| draft.revision.to_string()).unwrap_or_default();
-    let summary = summary(
-        &ui,
-        &app.coder,
-        &app.store.current_events(place.patient.id)?,
-        clock::today(),
-    );
-    let view = view(desk, place, text)?;
+    let standing = Standing::of(&app.store, &place.patient)?;
+    let (events, notes) = desk.events(&standing)?;
+    let summary = summary(&ui, &app.coder, &events, clock::today());
+    let view = view(desk, place, text, &notes)?;
     let addendum = place.link.addendum.map(|id| id.to_string()).unwrap_or_default();
     let body = html! {
         (patient_bar(&ui, &place.patient, &summary, clock::today()))
         div #note.note-screen data-patient=(place.link.patient) data-encounter=(place.link.encounter) data-addendum=(addendum) data-base=(base) {
-            (previous(desk, place)?)
+            (previous(desk, place, &notes)?)
             section #editor.editor aria-label=(ui.t("note.text")) {
                 @if refused.is_some() { (both(&ui, saved)) }
                 form method="post" action="/notes" {
@@ -190,9 +194,9 @@ fn screen(
     ))
 }
 
-fn view(desk: &Desk, place: &NotePlace, text: &str) -> Result<NoteView, WebError> {
+fn view(desk: &Desk, place: &NotePlace, text: &str, notes: &Notes) -> Result<NoteView, WebError> {
     let app = &desk.app;
-    let mut session = app.session(&place.patient, desk.author()?, today(), None)?;
+    let mut session = app.session(&place.patient, desk.author()?, today(), (None, notes))?;
     let lens = Lens {
         ui: desk.ui(),
         coder: &app.coder,
@@ -255,11 +259,11 @@ fn both(ui: &Ui<'_>, saved: Option<&DraftRevision>) -> Markup {
 }
 
 /// The last note beside, or the one that is added to: to be read, never copied.
-fn previous(desk: &Desk, place: &NotePlace) -> Result<Markup, WebError> {
+fn previous(desk: &Desk, place: &NotePlace, notes: &Notes) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let shown = match &place.addendum {
         Some(document) => Some(document.clone()),
-        None => last_note(desk, place)?,
+        None => last_note(desk, place, notes)?,
     };
     Ok(html! {
         aside #previous.previous aria-labelledby="previous-head" tabindex="-1" {
@@ -269,7 +273,7 @@ fn previous(desk: &Desk, place: &NotePlace) -> Result<Markup, WebError> {
                     p.note-head {
                         time { (moment(&ui, document.written_at.civil())) }
                         span.kind { (ui.of("note", &document.kind)) }
-                        span.who { (document.author) }
+                        span.who { (desk.person(&document.author)) }
                     }
                     div.note-text { (marked(desk, document)?) }
                     p { a href=(format!("/documents/{}", document.document)) { (ui.t("previous.open")) } }
@@ -281,12 +285,16 @@ fn previous(desk: &Desk, place: &NotePlace) -> Result<Markup, WebError> {
     })
 }
 
-fn last_note(desk: &Desk, place: &NotePlace) -> Result<Option<DocumentVersion>, WebError> {
+fn last_note(desk: &Desk, place: &NotePlace, notes: &Notes) -> Result<Option<DocumentVersion>, WebError> {
     let entries = desk.app.store.timeline(place.patient.id, None, None)?;
-    let last = entries.into_iter().rev().find_map(|entry| match entry.item {
-        TimelineItem::Document(document) => Some(document),
-        _ => None,
-    });
+    let last = entries
+        .into_iter()
+        .rev()
+        .filter(|entry| notes.lets_entry(entry))
+        .find_map(|entry| match entry.item {
+            TimelineItem::Document(document) => Some(document),
+            _ => None,
+        });
     Ok(last)
 }
 

@@ -4,6 +4,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::pages::emergency;
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
@@ -16,7 +17,8 @@ use jiff::civil::DateTime;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
-use tsumugi_records::{AuditSubtype, DocumentVersion, PatientId, TimelineEntry, TimelineItem};
+use tsumugi_access::{Action, Resource};
+use tsumugi_records::{DocumentVersion, PatientId, TimelineEntry, TimelineItem};
 
 /// Ranges that can be chosen, the usual one first.
 const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
@@ -50,11 +52,16 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let ui = desk.ui();
     let app = &desk.app;
     let today = clock::today();
+    let record = app.store.patient(id)?;
+    let standing = desk.may(Action::Read, &record)?;
     // The entry is durable before anything of the record leaves.
-    let entry = crate::audit::entry(AuditSubtype::Read, desk.author()?, id)?;
-    let record = app.store.audited(entry).patient(id)?;
-    let summary = summary(&ui, &app.coder, &app.store.current_events(id)?, today);
-    let entries = app.store.timeline(id, None, None)?;
+    desk.reads(id, None)?;
+    let (events, readable) = desk.events(&standing)?;
+    let summary = summary(&ui, &app.coder, &events, today);
+    let mut entries = app.store.timeline(id, None, None)?;
+    let all = entries.len();
+    entries.retain(|entry| readable.lets_entry(entry));
+    let is_whole = entries.len() == all;
     let lens = Lens {
         ui,
         coder: &app.coder,
@@ -66,9 +73,14 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         .into_iter()
         .find(|range| *range == shown.range)
         .unwrap_or("notes");
+    let actor = desk.actor()?;
+    let may_change = [Action::Write, Action::Restrict]
+        .into_iter()
+        .any(|action| actor.ask(action, Resource::Patient(&standing.patient)).allowed);
     let write = format!("/open?patient={}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
+        (emergency::open_now(desk, id)?)
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
         div.page-head {
             h1 { (ui.t("timeline.title")) }
@@ -77,8 +89,11 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
                     a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
                 }
             }
+            a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
+            @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
             a.button.primary href=(write) { (ui.t("patients.write")) }
         }
+        @if !is_whole { p.notice { (ui.t("patient.not-whole")) } }
         @match window(&rows, &documents, range) {
             Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },
             None => p.empty { (ui.t("timeline.empty")) },
@@ -129,7 +144,7 @@ fn note(desk: &Desk, document: &DocumentVersion) -> Markup {
                 span.note-head {
                     time { (moment(&ui, document.written_at.civil())) }
                     span.kind { (ui.of("note", &document.kind)) }
-                    span.who { (document.author) }
+                    span.who { (desk.person(&document.author)) }
                     @if document.version > 1 { span.version { (ui.t("document.has-addendum")) } }
                 }
                 span.start { (start) }

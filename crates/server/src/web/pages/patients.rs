@@ -1,5 +1,6 @@
 //! The list of patients, real ones and dummies apart, and a new one.
 
+use crate::audit;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
@@ -11,9 +12,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::Date;
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_clinical::Sex;
-use tsumugi_records::{PatientDetails, PatientFilter, PatientRecord, Population, StoreError};
+use tsumugi_records::{
+    AccessKind, AuditEntity, AuditSubtype, PatientDetails, PatientFilter, PatientId, PatientRecord,
+    Population, StoreError,
+};
 
 /// Most patients listed of each population; the box above the list finds the others.
 const MOST: u32 = 200;
@@ -36,11 +42,14 @@ pub(crate) async fn list(
     answer(app, visit, move |desk| {
         desk.author()?;
         let ui = desk.ui();
-        let find = |population| {
-            let filter = PatientFilter { population, text: query.q.trim(), after: None, limit: MOST };
-            desk.app.store.list_patients(&filter)
-        };
-        let (real, dummies) = (find(Population::Real)?, find(Population::Dummy)?);
+        let mut entry = audit::of(desk.actor()?, AuditSubtype::Search)?;
+        entry.entities.push(AuditEntity::Query(desk.visit.here.clone()));
+        desk.app.store.audit_read(&entry)?;
+        let (real, dummies) = (
+            allowed(desk, Population::Real, query.q.trim())?,
+            allowed(desk, Population::Dummy, query.q.trim())?,
+        );
+        let may_register = desk.actor()?.may(Action::Register);
         let body = html! {
             div.page-head {
                 h1 { (ui.t("patients.title")) }
@@ -49,8 +58,9 @@ pub(crate) async fn list(
                     input #q type="search" name="q" value=(query.q) placeholder=(ui.t("patients.find")) autocomplete="off";
                     button type="submit" { (ui.t("patients.find-go")) }
                 }
-                a.button.primary href="/patients/new" { (ui.t("patients.new")) }
+                @if may_register { a.button.primary href="/patients/new" { (ui.t("patients.new")) } }
             }
+            @if desk.actor()?.session.first_run { (crate::web::pages::first_run::invitation(&ui)) }
             (drafts(desk)?)
             section.patients aria-labelledby="real" {
                 h2 #real { (ui.t("patients.real")) " " span.count { (real.len()) } }
@@ -69,6 +79,32 @@ pub(crate) async fn list(
         Ok(shell(desk, &Shell { title: ui.t("patients.title"), class: "list", script: None }, &body))
     })
     .await
+}
+
+/// Most patients that are looked through at once for those who may be listed.
+const LOOKED_THROUGH: u32 = 1000;
+
+/// The first patients, in the order of their ids, who may be listed.
+fn allowed(desk: &Desk, population: Population, text: &str) -> Result<Vec<PatientRecord>, WebError> {
+    let mut rows = desk.rows(Action::Search, population)?;
+    let mut found: Vec<PatientRecord> = Vec::new();
+    let mut after = None;
+    loop {
+        let filter = PatientFilter {
+            population,
+            text,
+            after,
+            limit: LOOKED_THROUGH,
+        };
+        let page = desk.app.store.list_patients(&filter)?;
+        let is_last = page.len() < LOOKED_THROUGH as usize;
+        after = page.last().map(|record| record.id);
+        found.extend(page.into_iter().filter(|record| rows.patient(record.id)));
+        if is_last || found.len() >= MOST as usize {
+            found.truncate(MOST as usize);
+            return Ok(found);
+        }
+    }
 }
 
 fn table(desk: &Desk, patients: &[PatientRecord]) -> Markup {
@@ -113,6 +149,10 @@ fn drafts(desk: &Desk) -> Result<Markup, WebError> {
         let (Some(draft), patient) = (store.draft(&key)?, store.patient(key.patient)?) else {
             continue;
         };
+        let mut rows_of = desk.rows_of(Action::Search, &patient)?;
+        if !rows_of.patient(patient.id) {
+            continue;
+        }
         let encounter = match key.encounter {
             Some(encounter) => store.encounter(encounter)?.external,
             None => None,
@@ -202,17 +242,41 @@ pub(crate) async fn create(
         if is_dummys {
             return Ok(form(desk, &given, Some("error.number-taken")));
         }
-        match desk
-            .app
-            .store
-            .create_patient(Population::Real, details, desk.stamp()?)
-        {
+        match register(desk, details) {
             Ok(id) => Ok(Redirect::to(&format!("/patients/{id}")).into_response()),
-            Err(StoreError::Conflict { .. }) => Ok(form(desk, &given, Some("error.number-taken"))),
-            Err(error) => Err(error.into()),
+            Err(WebError::Store(StoreError::Conflict { .. })) => {
+                Ok(form(desk, &given, Some("error.number-taken")))
+            }
+            Err(error) => Err(error),
         }
     })
     .await
+}
+
+/// Registers a patient: a dummy in the first run, which ends with the first real one. Who registers has the patient in
+/// charge and in the department until that is changed.
+fn register(desk: &Desk, details: PatientDetails) -> Result<PatientId, WebError> {
+    let actor = desk.actor()?;
+    let population = if actor.session.first_run {
+        Population::Dummy
+    } else {
+        Population::Real
+    };
+    let entry = audit::of(actor, AuditSubtype::Create)?;
+    let store = &desk.app.store;
+    let id = store
+        .audited(entry)
+        .create_patient(population, details, desk.stamp()?)?;
+    if population == Population::Real {
+        let one = |name: &str| BTreeSet::from([name.to_owned()]);
+        for (kind, name) in [
+            (AccessKind::Department, actor.user().department.as_str()),
+            (AccessKind::Attending, actor.user().id.as_str()),
+        ] {
+            store.set_access_names(id, None, kind, one(name), desk.stamp()?)?;
+        }
+    }
+    Ok(id)
 }
 
 fn read(given: &NewPatient) -> Result<PatientDetails, &'static str> {
@@ -261,6 +325,7 @@ fn form(desk: &Desk, given: &NewPatient, mistake: Option<&'static str>) -> Respo
     let body = html! {
         section.card.narrow {
             h1 { (ui.t("patients.new")) }
+            @if desk.actor().is_ok_and(|actor| actor.session.first_run) { p.notice { (ui.t("first-run.dummy")) } }
             @if let Some(mistake) = mistake { p.mistake role="alert" { (ui.get(mistake).unwrap_or(mistake)) } }
             form method="post" action="/patients" {
                 (field("number", ui.t("patient.number-long"), &given.number, true))

@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_clinical::{Certainty, ConceptId, Event, Experiencer, Phase, StructuredNote};
 use tsumugi_intake::candidates;
-use tsumugi_records::{Correction, Decision, DocumentId, DocumentVersion};
+use tsumugi_records::{Correction, Decision, DocumentId, DocumentVersion, Population};
 
 /// Topic of the decisions.
 const REVIEW: &str = "review";
@@ -83,8 +84,11 @@ pub(crate) async fn list(State(app): State<Arc<App>>, visit: Visit) -> Response 
 /// One report.
 pub(crate) async fn show(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<i64>) -> Response {
     answer(app, visit, move |desk| {
-        desk.author()?;
-        let document = desk.app.store.document(DocumentId::new(id))?;
+        let document = readable(desk, id)?;
+        desk.reads(
+            document.patient,
+            Some((document.document, Some(document.version))),
+        )?;
         report(desk, &document)
     })
     .await
@@ -99,7 +103,7 @@ pub(crate) async fn keep(
 ) -> Response {
     answer(app, visit, move |desk| {
         let author = desk.author()?.to_owned();
-        let document = desk.app.store.document(DocumentId::new(id))?;
+        let document = readable(desk, id)?;
         let note = desk.app.reading(&document)?;
         let reviewed = read(&document, &note, &fields);
         teach(desk, &document, &note, &reviewed)?;
@@ -115,6 +119,14 @@ pub(crate) async fn keep(
         Ok(Redirect::to(&address).into_response())
     })
     .await
+}
+
+/// A report that who is signed in may read.
+fn readable(desk: &Desk, id: i64) -> Result<DocumentVersion, WebError> {
+    let document = desk.app.store.document(DocumentId::new(id))?;
+    let record = desk.app.store.patient(document.patient)?;
+    desk.may_document(Action::Read, &record, &document)?;
+    Ok(document)
 }
 
 fn page(desk: &Desk, title: &str, body: &Markup, script: Option<&'static str>) -> Response {
@@ -146,6 +158,11 @@ fn open_reports(
     author: &str,
 ) -> Result<Vec<(i64, f64)>, WebError> {
     let mut open = Vec::new();
+    let mut rows = [
+        desk.rows(Action::Read, Population::Real)?,
+        desk.rows(Action::Read, Population::Dummy)?,
+    ];
+    let [real, dummies] = &mut rows;
     for id in desk.app.store.newest_documents()? {
         let is_done = reviews
             .iter()
@@ -154,6 +171,14 @@ fn open_reports(
             continue;
         }
         let document = desk.app.store.document(id)?;
+        let population = desk.app.store.patient(document.patient)?.population;
+        let rows = match population {
+            Population::Real => &mut *real,
+            Population::Dummy => &mut *dummies,
+        };
+        if !rows.document(document.patient, Some(id))? {
+            continue;
+        }
         let note = desk.app.reading(&document)?;
         if !note.events.is_empty() {
             open.push((id.get(), doubt_of_note(desk, &document.text, &note)));
@@ -235,7 +260,7 @@ fn report(desk: &Desk, document: &DocumentVersion) -> Result<Response, WebError>
     let title = format!("{} {}", ui.t("review.report"), document.document);
     let body = html! {
         div.page-head {
-            h1 { (title) } p.note-head { time { (moment(&ui, document.written_at.civil())) } span.who { (document.author) } }
+            h1 { (title) } p.note-head { time { (moment(&ui, document.written_at.civil())) } span.who { (desk.person(&document.author)) } }
         }
         div.document-screen {
             article.paper-page { div #note-text.note-text { (facts::marked(&document.text, &marks, &list, None)) } }

@@ -1,10 +1,12 @@
 //! The search: which patients have it, in which words of which note; as a list and as a file.
 
+use crate::audit;
 use crate::chart;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, age_and_sex, day, dummy_mark, shell};
 use crate::web::pages::search_query::{Condition, Query};
+use crate::web::permit::Rows;
 use crate::web::reading::{entities_of, words};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::name;
@@ -17,21 +19,34 @@ use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use tsumugi_access::Action;
 use tsumugi_clinical::{ConceptId, Polarity};
 use tsumugi_intake::complete;
-use tsumugi_records::{EventHit, EventOrigin, Page, PatientId, Population, TextHit, TextQuery};
+use tsumugi_records::{
+    AuditEntity, AuditSubtype, EventHit, EventOrigin, Page, PatientHits, PatientId, Population, TextHit,
+    TextQuery,
+};
 
 /// Patients and hits of each that are shown; the file holds all.
 const MOST_PATIENTS: usize = 100;
 const MOST_HITS: usize = 6;
-const MOST_DOCUMENTS: u32 = 100;
+const MOST_DOCUMENTS: usize = 100;
+/// Notes with the words that are looked through for those that may be shown.
+const MOST_LOOKED_THROUGH: u32 = 2000;
 
 /// What was found: the patients for whom all conditions hold, each with the hits of all of them.
 struct Found {
     patients: BTreeMap<PatientId, Vec<EventHit>>,
 }
 
-fn find(desk: &Desk, population: Population, conditions: &[Condition]) -> Result<Found, WebError> {
+/// What may be shown of what was found: each condition must hold by notes that may be used.
+fn find(
+    desk: &Desk,
+    action: Action,
+    population: Population,
+    conditions: &[Condition],
+) -> Result<Found, WebError> {
+    let mut rows = desk.rows(action, population)?;
     let vocabulary = desk.app.coder.vocabulary();
     let mut found: Option<BTreeMap<PatientId, Vec<EventHit>>> = None;
     for condition in conditions {
@@ -54,10 +69,7 @@ fn find(desk: &Desk, population: Population, conditions: &[Condition]) -> Result
             .app
             .store
             .search_events(population, &concepts, &condition.filter, page)?;
-        let hits = hits
-            .list
-            .into_iter()
-            .map(|patient| (patient.patient, patient.hits));
+        let hits = allowed(&mut rows, hits.list)?.into_iter();
         found = Some(match found {
             None => hits.collect(),
             Some(mut earlier) => hits
@@ -74,11 +86,51 @@ fn find(desk: &Desk, population: Population, conditions: &[Condition]) -> Result
     })
 }
 
+fn allowed(rows: &mut Rows<'_>, list: Vec<PatientHits>) -> Result<Vec<(PatientId, Vec<EventHit>)>, WebError> {
+    let mut all = Vec::new();
+    for PatientHits { patient, hits } in list {
+        if !rows.patient(patient) {
+            continue;
+        }
+        let mut kept = Vec::new();
+        for hit in hits {
+            if rows.document(patient, hit.document)? {
+                kept.push(hit);
+            }
+        }
+        if !kept.is_empty() {
+            all.push((patient, kept));
+        }
+    }
+    Ok(all)
+}
+
+/// Leaves the entries of a search in the audit trail, one for each patient of whom something is told, before it leaves.
+fn told(desk: &Desk, subtype: AuditSubtype, patients: &[PatientId]) -> Result<(), WebError> {
+    let actor = desk.actor()?;
+    let query = AuditEntity::Query(desk.visit.here.clone());
+    let mut entries = Vec::new();
+    for patient in patients {
+        let mut entry = audit::of_patient(actor, subtype, *patient)?;
+        entry.entities.push(query.clone());
+        entries.push(entry);
+    }
+    if entries.is_empty() {
+        let mut entry = audit::of(actor, subtype)?;
+        entry.entities.push(query);
+        entries.push(entry);
+    }
+    desk.app.store.audit_send(&entries)?.wait()?;
+    Ok(())
+}
+
 /// The search page.
 pub(crate) async fn show(State(app): State<Arc<App>>, visit: Visit, Asked(query): Asked<Query>) -> Response {
     answer(app, visit, move |desk| {
-        desk.author()?;
         let ui = desk.ui();
+        if query.is_empty() {
+            desk.actor()?.tells_of_no_record();
+        }
         let population = query.population(chart::population(&desk.app.store)?);
         let conditions = if query.is_empty() || query.mode == "text" {
             Vec::new()
@@ -109,9 +161,10 @@ pub(crate) async fn show(State(app): State<Arc<App>>, visit: Visit, Asked(query)
 /// The ids found, as a file: one patient a line, with how often and when.
 pub(crate) async fn csv(State(app): State<Arc<App>>, visit: Visit, Asked(query): Asked<Query>) -> Response {
     answer(app, visit, move |desk| {
-        desk.author()?;
         let population = query.population(chart::population(&desk.app.store)?);
-        let found = find(desk, population, &query.conditions(desk))?;
+        let found = find(desk, Action::Export, population, &query.conditions(desk))?;
+        let named: Vec<PatientId> = found.patients.keys().copied().collect();
+        told(desk, AuditSubtype::Export, &named)?;
         let mut file = String::from("patient_id,population,hits,first,last\r\n");
         for (patient, hits) in &found.patients {
             let number = desk.app.store.patient(*patient)?.details.number;
@@ -250,7 +303,9 @@ fn facts(
     conditions: &[Condition],
 ) -> Result<Markup, WebError> {
     let ui = desk.ui();
-    let found = find(desk, population, conditions)?;
+    let found = find(desk, Action::Search, population, conditions)?;
+    let named: Vec<PatientId> = found.patients.keys().copied().take(MOST_PATIENTS).collect();
+    told(desk, AuditSubtype::Search, &named)?;
     let count = found.patients.len();
     let hits: usize = found.patients.values().map(Vec::len).sum();
     let numbers = [("patients", &*count.to_string()), ("hits", &*hits.to_string())];
@@ -403,14 +458,26 @@ fn texts(desk: &Desk, query: &Query, population: Population) -> Result<Markup, W
         population,
         patient: None,
         text: &query.q,
-        limit: MOST_DOCUMENTS,
+        limit: MOST_LOOKED_THROUGH,
     })?;
+    let mut allowed = desk.rows(Action::Search, population)?;
+    let mut hits = Vec::new();
+    for hit in found.hits {
+        if allowed.patient(hit.patient) && allowed.document(hit.patient, Some(hit.document))? {
+            hits.push(hit);
+        }
+    }
+    let named: BTreeSet<PatientId> = hits.iter().map(|hit| hit.patient).collect();
+    // Only what may be shown is counted: a number would tell of the rest.
     let numbers = [
-        ("patients", &*found.patients.to_string()),
-        ("documents", &*found.documents.to_string()),
+        ("patients", &*named.len().to_string()),
+        ("documents", &*hits.len().to_string()),
     ];
+    hits.truncate(MOST_DOCUMENTS);
+    let named: Vec<PatientId> = named.into_iter().collect();
+    told(desk, AuditSubtype::Search, &named)?;
     let mut rows = Vec::new();
-    for hit in &found.hits {
+    for hit in &hits {
         rows.push(text_row(desk, hit)?);
     }
     Ok(html! {

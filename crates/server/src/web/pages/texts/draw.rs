@@ -157,7 +157,7 @@ fn proposal(desk: &Desk, given: &Given, row: &Row) -> Markup {
     let (index, said) = (row.index, &row.proposal.said);
     let field = format!("verdict-{index}");
     let sure = format!("{:.0}", row.proposal.sure * 100.0);
-    let author = desk.known_author().unwrap_or_default();
+    let author = desk.author().unwrap_or_default();
     // What cannot be accepted as it stands is told before anybody tries.
     let lacks = desk
         .app

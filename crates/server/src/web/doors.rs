@@ -1,0 +1,330 @@
+//! The doors: every address with what it asks before it answers. There is no other way to add an address.
+//!
+//! A door that needs somebody signed in is not opened without; one about the system as a whole asks the policy here; one
+//! about records leaves that to its page, which knows the patient, and an answer of a page that asked nothing is withheld.
+
+use crate::access::{Actor, Origin};
+use crate::audit;
+use crate::web::error::WebError;
+use crate::web::notes::escape;
+use crate::web::session;
+use crate::web::state::{App, Desk, Visit};
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get, post};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tsumugi_access::{Action, Activity, SessionError};
+use tsumugi_records::AuditSubtype;
+
+/// What a door asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// Nothing: it tells of no record and is for who is not signed in yet.
+    Nothing,
+    /// That somebody is signed in: it tells of no record.
+    Person,
+    /// That the policy allows this on the system as a whole.
+    System(Action),
+    /// That the page asks the policy about the records it tells of: for these actions.
+    Records(&'static [Action]),
+    /// That it is the hospital's own system, by its token.
+    Service,
+}
+
+/// A door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// Its address.
+    pub(crate) path: &'static str,
+    /// Its method.
+    pub(crate) method: &'static str,
+    /// What it asks.
+    pub(crate) ask: Ask,
+}
+
+/// The addresses, as they are added.
+#[derive(Default)]
+pub(crate) struct Doors {
+    router: Router<Arc<App>>,
+    list: Vec<Door>,
+}
+
+impl Doors {
+    /// Adds an address that is read.
+    pub(crate) fn get<H, T>(self, path: &'static str, ask: Ask, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        self.door("GET", path, ask, get(handler))
+    }
+
+    /// Adds an address that changes something.
+    pub(crate) fn post<H, T>(self, path: &'static str, ask: Ask, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        self.door("POST", path, ask, post(handler))
+    }
+
+    /// Adds an address with methods of its own.
+    pub(crate) fn door(
+        mut self,
+        method: &'static str,
+        path: &'static str,
+        ask: Ask,
+        route: MethodRouter<Arc<App>>,
+    ) -> Self {
+        let route = route.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+            doorman(ask, request, next)
+        }));
+        self.router = self.router.route(path, route);
+        self.list.push(Door { path, method, ask });
+        self
+    }
+
+    /// Puts layers around all addresses so far.
+    pub(crate) fn within(mut self, wrap: impl FnOnce(Router<Arc<App>>) -> Router<Arc<App>>) -> Self {
+        self.router = wrap(self.router);
+        self
+    }
+
+    /// The router, and the list of its doors.
+    pub(crate) fn built(self) -> (Router<Arc<App>>, Vec<Door>) {
+        (self.router, self.list)
+    }
+}
+
+/// Lets a request through, or answers in place of the page.
+async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
+    let Some(app) = request.extensions().get::<Arc<App>>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    match ask {
+        Ask::Nothing => return next.run(request).await,
+        Ask::Service => {
+            let (method, headers) = (request.method().clone(), request.headers().clone());
+            return match serves(&app, &method, &headers).await {
+                Some(refusal) => refusal,
+                None => next.run(request).await,
+            };
+        }
+        Ask::Person | Ask::System(_) | Ask::Records(_) => {}
+    }
+    if let Some(launch) = launched(&request) {
+        return launch;
+    }
+    if let Some(bounce) = bounced(&request) {
+        return bounce;
+    }
+    let shown = Shown {
+        token: session::token(&app, request.headers()),
+        activity: activity(request.method(), request.headers(), request.uri().path()),
+        origin: origin(&app, &request),
+    };
+    let actor = match resolve(&app, shown).await {
+        Ok(actor) => actor,
+        Err(error) => return turned_away(&app, request, &error).await,
+    };
+    if let Ask::System(action) = ask
+        && !actor.may(action)
+    {
+        return forbidden(&app, request, actor).await;
+    }
+    request.extensions_mut().insert(actor.clone());
+    let response = next.run(request).await;
+    let tells = response.status().as_u16() < 400;
+    if matches!(ask, Ask::Records(_)) && tells && !actor.has_asked() {
+        tracing::error!("a page answered without asking the policy; the answer was withheld");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    response
+}
+
+/// What a request shows of who sends it.
+struct Shown {
+    token: Option<String>,
+    activity: Activity,
+    origin: Origin,
+}
+
+/// Who is behind a request; the store is waited for beside the asynchronous threads.
+async fn resolve(app: &Arc<App>, shown: Shown) -> Result<Actor, SessionError> {
+    let Shown {
+        token,
+        activity,
+        origin,
+    } = shown;
+    let token = token.ok_or(SessionError::None)?;
+    let app = Arc::clone(app);
+    let resolved =
+        tokio::task::spawn_blocking(move || app.gate.resolve(&app.store, &token, activity, &origin));
+    resolved.await.unwrap_or(Err(SessionError::None))
+}
+
+/// From where a request came.
+pub(crate) fn origin(app: &App, request: &Request) -> Origin {
+    let address = request.extensions().get::<SocketAddr>();
+    Origin {
+        address: address.map(|address| address.ip().to_string()),
+        request: Some(app.request_id()),
+    }
+}
+
+/// What a page asks for by itself, or moves on to after a time, keeps no session from idling. A browser marks what a
+/// person's act led to; one that marks nothing gets the benefit.
+fn activity(method: &Method, headers: &HeaderMap, path: &str) -> Activity {
+    let by_itself = matches!(path, "/api/draft" | "/ws");
+    let marks = headers.contains_key("sec-fetch-mode");
+    let is_navigation = headers
+        .get("sec-fetch-mode")
+        .is_some_and(|mode| mode == "navigate");
+    let is_persons = headers.contains_key("sec-fetch-user");
+    let moved_on = method == Method::GET && marks && is_navigation && !is_persons;
+    if by_itself || moved_on {
+        Activity::Page
+    } else {
+        Activity::Person
+    }
+}
+
+/// A link of another system comes without the cookie, which goes to our own pages only: it is opened once more, from here.
+fn bounced(request: &Request) -> Option<Response> {
+    let is = |name: &str, value: &str| request.headers().get(name).is_some_and(|given| given == value);
+    let comes_from_elsewhere = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
+    if !comes_from_elsewhere || !is("sec-fetch-mode", "navigate") || request.method() != Method::GET {
+        return None;
+    }
+    let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    Some(session::moved_on(here, None))
+}
+
+/// A signed link to a note signs in first.
+fn launched(request: &Request) -> Option<Response> {
+    let query = request.uri().query().unwrap_or_default();
+    let is_signed = query.split('&').any(|pair| pair.starts_with("signature="));
+    let is_launch = request.uri().path() == "/open" && is_signed;
+    is_launch.then(|| Redirect::to(&format!("/launch?{query}")).into_response())
+}
+
+/// Refuses who is not the hospital's own system.
+async fn serves(app: &Arc<App>, method: &Method, headers: &HeaderMap) -> Option<Response> {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    if app.keys.admits(given) || method == Method::OPTIONS {
+        // A browser asks without a token whether it may ask; nothing is told then.
+        return None;
+    }
+    // While there are only dummies and nobody has an account, the services are there for trying out.
+    let shared = Arc::clone(app);
+    let installation = tokio::task::spawn_blocking(move || shared.gate.installation(&shared.store)).await;
+    if matches!(installation, Ok(Ok(installation)) if installation.is_first_run()) && given.is_none() {
+        return None;
+    }
+    let told = [(header::WWW_AUTHENTICATE, "Bearer")];
+    Some(
+        (
+            StatusCode::UNAUTHORIZED,
+            told,
+            "a token is wanted: Authorization: Bearer ...\n",
+        )
+            .into_response(),
+    )
+}
+
+/// Sends who has no session, a locked one, or half of one to where that is mended; scripts are told by the status.
+async fn turned_away(app: &Arc<App>, request: Request, error: &SessionError) -> Response {
+    let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let page = match error {
+        SessionError::Locked { .. } => "/lock",
+        SessionError::SecondFactorWanted { .. } => "/second-factor",
+        SessionError::Storage(error) => {
+            let error = WebError::Other(error.to_string());
+            return told(app, request, None, error).await;
+        }
+        _ => "/sign-in",
+    };
+    let path = request.uri().path();
+    let is_script = path.starts_with("/api/") || path == "/ws";
+    if is_script {
+        return (StatusCode::UNAUTHORIZED, page).into_response();
+    }
+    // What a form sent is not sent again; its page is where it goes on.
+    let next = if request.method() == Method::GET {
+        here
+    } else {
+        "/"
+    };
+    Redirect::to(&format!("{page}?next={}", escape(next))).into_response()
+}
+
+async fn forbidden(app: &Arc<App>, request: Request, actor: Actor) -> Response {
+    told(app, request, Some(actor), WebError::Denied(None)).await
+}
+
+async fn told(app: &Arc<App>, request: Request, actor: Option<Actor>, error: WebError) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if let Some(actor) = actor {
+        parts.extensions.insert(actor);
+    }
+    let visit = Visit::of(&parts);
+    crate::web::state::answer::<(), _>(Arc::clone(app), visit, move |desk: &Desk| {
+        if let (WebError::Denied(_), Ok(actor)) = (&error, desk.actor()) {
+            let entry = audit::refused(audit::of(actor, AuditSubtype::Read)?, &desk.visit.here);
+            desk.app.store.audit_read(&entry)?;
+        }
+        Err(error)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_does_by_itself_is_no_use() {
+        let check = |method: Method, path: &str, headers: &[(&'static str, &'static str)], want: Activity| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(activity(&method, &map, path), want, "{method} {path} {headers:?}");
+        };
+        let navigate = ("sec-fetch-mode", "navigate");
+        check(Method::GET, "/", &[], Activity::Person);
+        check(
+            Method::GET,
+            "/",
+            &[navigate, ("sec-fetch-user", "?1")],
+            Activity::Person,
+        );
+        check(Method::GET, "/", &[navigate], Activity::Page);
+        check(Method::POST, "/notes", &[navigate], Activity::Person);
+        check(
+            Method::POST,
+            "/api/draft",
+            &[("sec-fetch-mode", "no-cors")],
+            Activity::Page,
+        );
+        check(
+            Method::GET,
+            "/ws",
+            &[("sec-fetch-mode", "websocket")],
+            Activity::Page,
+        );
+        check(
+            Method::GET,
+            "/api/concepts",
+            &[("sec-fetch-mode", "cors")],
+            Activity::Person,
+        );
+    }
+}

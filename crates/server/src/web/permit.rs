@@ -1,0 +1,223 @@
+//! What a page asks the policy before it tells of a record. What is refused leaves an entry in the audit trail.
+
+use crate::access::{Notes, Standing, facts_of};
+use crate::audit;
+use crate::web::error::WebError;
+use crate::web::notes::NotePlace;
+use crate::web::state::Desk;
+use std::collections::{BTreeMap, BTreeSet};
+use tsumugi_access::{Action, Decision, DocumentFacts, Resource};
+use tsumugi_records::{
+    AccessFacts, AuditSubtype, DocumentHead, DocumentId, DocumentVersion, EventOrigin, PatientId,
+    PatientRecord, Population, StoredEvent, TimelineEntry, TimelineItem,
+};
+
+impl Desk {
+    /// Asks whether something may be done with a patient's particulars; gives how the record stands.
+    pub(crate) fn may(&self, action: Action, patient: &PatientRecord) -> Result<Standing, WebError> {
+        let standing = Standing::of(&self.app.store, patient)?;
+        let decision = self.actor()?.ask(action, Resource::Patient(&standing.patient));
+        self.held(action, patient.id, &decision)?;
+        Ok(standing)
+    }
+
+    /// Asks whether something may be done with a signed note.
+    pub(crate) fn may_document(
+        &self,
+        action: Action,
+        patient: &PatientRecord,
+        document: &DocumentVersion,
+    ) -> Result<Standing, WebError> {
+        let standing = Standing::of(&self.app.store, patient)?;
+        let facts = standing.document(&head(document));
+        self.may_note(action, patient.id, facts.as_ref())?;
+        Ok(standing)
+    }
+
+    /// Asks whether a note may be written or signed where it is about to be.
+    pub(crate) fn may_write(&self, action: Action, place: &NotePlace) -> Result<Standing, WebError> {
+        let standing = Standing::of(&self.app.store, &place.patient)?;
+        let facts = match &place.addendum {
+            // Who adds to a note writes it, whoever wrote it first.
+            Some(document) => standing.document(&head(document)).map(|facts| DocumentFacts {
+                author: self
+                    .visit
+                    .actor
+                    .as_ref()
+                    .map_or(facts.author.clone(), |actor| actor.user().id.clone()),
+                ..facts
+            }),
+            None => standing.new_note(self.note_kind()?, self.author()?),
+        };
+        self.may_note(action, place.patient.id, facts.as_ref())?;
+        Ok(standing)
+    }
+
+    fn may_note(
+        &self,
+        action: Action,
+        patient: PatientId,
+        facts: Option<&DocumentFacts>,
+    ) -> Result<(), WebError> {
+        let Some(facts) = facts else {
+            return Err(WebError::Denied(Some(patient)));
+        };
+        let decision = self.actor()?.ask(action, Resource::Document(facts));
+        self.held(action, patient, &decision)
+    }
+
+    /// The kind of note that who is signed in writes.
+    pub(crate) fn note_kind(&self) -> Result<&'static str, WebError> {
+        Ok(crate::access::kind_of_role(self.actor()?.user().role.as_str()))
+    }
+
+    /// Holds to a decision; a refusal is told in the audit trail.
+    fn held(&self, action: Action, patient: PatientId, decision: &Decision) -> Result<(), WebError> {
+        if decision.allowed {
+            return Ok(());
+        }
+        let why = format!("{} refused {}", action.as_str(), decision.rules.join(" "));
+        let entry = audit::of_patient(self.actor()?, AuditSubtype::Read, patient)?;
+        self.app.store.audit_read(&audit::refused(entry, why.trim()))?;
+        Err(WebError::Denied(Some(patient)))
+    }
+
+    /// Leaves the entry that a patient's record is read; nothing of it may leave before that.
+    pub(crate) fn reads(
+        &self,
+        patient: PatientId,
+        document: Option<(DocumentId, Option<u32>)>,
+    ) -> Result<(), WebError> {
+        let mut entry = audit::of_patient(self.actor()?, AuditSubtype::Read, patient)?;
+        if let Some((document, version)) = document {
+            entry
+                .entities
+                .push(tsumugi_records::AuditEntity::Document { document, version });
+        }
+        self.app.store.audit_read(&entry)?;
+        Ok(())
+    }
+
+    /// Which of a patient's notes may be used.
+    pub(crate) fn notes(&self, standing: &Standing, of: &[StoredEvent]) -> Result<Notes, WebError> {
+        let mut all: BTreeSet<DocumentId> = of.iter().filter_map(document_of).collect();
+        // A note without a fact is in the timeline only.
+        let patient = PatientId::new(standing.patient.id.get());
+        all.extend(self.app.store.documents_of(patient)?);
+        let heads = self.app.store.document_heads(&all)?;
+        Ok(self.actor()?.notes(Action::Read, standing, &heads))
+    }
+
+    /// The events of a patient that may be used, and from which notes they come.
+    pub(crate) fn events(&self, standing: &Standing) -> Result<(Vec<StoredEvent>, Notes), WebError> {
+        let patient = PatientId::new(standing.patient.id.get());
+        let mut events = self.app.store.current_events(patient)?;
+        let notes = self.notes(standing, &events)?;
+        events.retain(|event| notes.lets(&event.origin));
+        Ok((events, notes))
+    }
+
+    /// The same for one patient.
+    pub(crate) fn rows_of(&self, action: Action, patient: &PatientRecord) -> Result<Rows<'_>, WebError> {
+        Ok(Rows {
+            desk: self,
+            filter: self.actor()?.filter(action),
+            population: patient.population,
+            facts: BTreeMap::from([(patient.id, self.app.store.access_facts(patient.id)?)]),
+            heads: BTreeMap::new(),
+        })
+    }
+
+    /// The rows of lists over a population that may be shown.
+    pub(crate) fn rows(&self, action: Action, population: Population) -> Result<Rows<'_>, WebError> {
+        Ok(Rows {
+            desk: self,
+            filter: self.actor()?.filter(action),
+            population,
+            facts: self.app.store.all_access_facts(population)?,
+            heads: BTreeMap::new(),
+        })
+    }
+}
+
+fn head(document: &DocumentVersion) -> DocumentHead {
+    DocumentHead {
+        document: document.document,
+        patient: document.patient,
+        kind: document.kind.clone(),
+        author: document.author.clone(),
+    }
+}
+
+fn document_of(event: &StoredEvent) -> Option<DocumentId> {
+    match &event.origin {
+        EventOrigin::Document { document, .. } => Some(*document),
+        EventOrigin::Observation { .. } => None,
+    }
+}
+
+impl Notes {
+    /// Whether what stands there may be used.
+    pub(crate) fn lets(&self, origin: &EventOrigin) -> bool {
+        match origin {
+            EventOrigin::Document { document, .. } => self.documents.contains(document),
+            EventOrigin::Observation { .. } => self.reports,
+        }
+    }
+
+    /// Whether an entry of the timeline may be shown.
+    pub(crate) fn lets_entry(&self, entry: &TimelineEntry) -> bool {
+        match &entry.item {
+            TimelineItem::Document(document) => self.documents.contains(&document.document),
+            TimelineItem::Event(event) => self.lets(&event.origin),
+            TimelineItem::Encounter(_) => true,
+        }
+    }
+}
+
+/// The filter of a list over a population: facts are read once.
+pub(crate) struct Rows<'d> {
+    desk: &'d Desk,
+    filter: tsumugi_access::Filter<'d>,
+    population: Population,
+    facts: BTreeMap<PatientId, AccessFacts>,
+    heads: BTreeMap<DocumentId, Option<DocumentHead>>,
+}
+
+impl Rows<'_> {
+    fn standing(&self, patient: PatientId) -> Standing {
+        let none = AccessFacts::default();
+        facts_of(
+            patient,
+            self.population,
+            self.facts.get(&patient).unwrap_or(&none),
+        )
+    }
+
+    /// Whether a patient may be in the list.
+    pub(crate) fn patient(&mut self, patient: PatientId) -> bool {
+        let standing = self.standing(patient);
+        self.filter.lets_patient(&standing.patient)
+    }
+
+    /// Whether what a note, or another system, states of a patient may be in the list.
+    pub(crate) fn document(
+        &mut self,
+        patient: PatientId,
+        document: Option<DocumentId>,
+    ) -> Result<bool, WebError> {
+        let standing = self.standing(patient);
+        let facts = match document {
+            None => standing.report(),
+            Some(document) => {
+                if !self.heads.contains_key(&document) {
+                    let found = self.desk.app.store.document_heads(&BTreeSet::from([document]))?;
+                    self.heads.insert(document, found.into_values().next());
+                }
+                let head = self.heads.get(&document).and_then(Option::as_ref);
+                head.and_then(|head| standing.document(head))
+            }
+        };
+        Ok(facts.is_some_and(|facts| self.filter.lets_document(&facts)))
+    }
+}
