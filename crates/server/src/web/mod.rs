@@ -5,7 +5,9 @@ mod assets;
 mod chain_svg;
 pub(crate) mod clock;
 mod error;
+mod failures;
 mod guard;
+mod health;
 mod notes;
 mod page;
 mod pages;
@@ -120,11 +122,13 @@ fn router(app: Arc<App>) -> Router {
         ))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CompressionLayer::new())
+        .route("/healthz", get(health::show))
         .route("/assets/{name}", get(assets::serve))
         .route("/ws", get(ws::open))
         .fallback(pages::missing)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guarded)
+        .layer(axum::middleware::from_fn(failures::log_failures))
         .with_state(app)
 }
 
