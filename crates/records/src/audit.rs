@@ -9,6 +9,9 @@
 //! **What counts is the bytes.** An entry is kept as canonical JSON, and the leaves of the tree are over it. Columns beside
 //! it are for finding; [`Store::verify_audit`] reads them out of the bytes again.
 //!
+//! **Notes too.** The entry that signs a note holds digests of it. Each note is held against its entry, so that whoever
+//! changes a note with all its hashes must change the entry as well.
+//!
 //! **What is found.** A change of entries alone is found from the stored nodes, with the entry. Who also makes the nodes
 //! anew is found by any head that was exported before; so is one who cuts the end off. Nothing before the first exported
 //! head protects against somebody who may write to the file: so heads are exported often, to where he may not write.
@@ -19,24 +22,28 @@
 //! | `merkle`, `proof` | building the tree and its proofs; verifying them |
 //! | `log`, `head` | the rows; signed heads and their key |
 //! | `verify`, `align` | verification of the whole log; which entries were changed |
+//! | `signed` | digests of signed notes, and holding the notes against them |
+//! | `finding` | what can be wrong, in words |
 
 pub(crate) mod align;
 pub(crate) mod codes;
 pub(crate) mod columns;
 pub(crate) mod entry;
 pub(crate) mod fhir;
+pub(crate) mod finding;
 pub(crate) mod head;
 pub(crate) mod hex;
 pub(crate) mod log;
 pub(crate) mod merkle;
 pub(crate) mod proof;
+pub(crate) mod signed;
 #[cfg(test)]
 mod tests;
 pub(crate) mod verify;
 
 pub use entry::{
-    AuditAction, AuditAgent, AuditEntity, AuditEntry, AuditOutcome, AuditSource, AuditSubtype, Purpose,
-    PurposeOfUse,
+    AuditAction, AuditAgent, AuditEntity, AuditEntry, AuditOutcome, AuditSource, AuditSubtype,
+    DocumentDigest, Purpose, PurposeOfUse,
 };
 
 use crate::audit::log::{Prepared, StoredNodes};
@@ -279,9 +286,16 @@ impl Recorded for SignReceipt {
         if self.version > 1 && entry.subtype == AuditSubtype::Sign {
             entry.action = AuditAction::Update;
         }
+        // What was signed before has its digest in the entry of that time.
+        let digest = if self.repeated {
+            None
+        } else {
+            Some(signed::digest(conn, self.document, self.version)?)
+        };
         entry.entities.push(AuditEntity::Document {
             document: self.document,
             version: Some(self.version),
+            digest,
         });
         Ok(())
     }

@@ -176,7 +176,7 @@ fn verify(path: &Path) -> Result<CopyReport, StoreError> {
 
 /// Size and root of the audit trail, which stores have from schema 3 on.
 fn audit_trail(conn: &Connection, schema: i32) -> Result<(u64, Option<TreeHash>), StoreError> {
-    if schema < 3 {
+    if schema < schema::WITH_TRAIL {
         return Ok((0, None));
     }
     let size = log::size(conn)?;

@@ -5,6 +5,7 @@ use crate::documents::hash;
 use crate::errors::StoreError;
 use crate::fold::Folded;
 use crate::open::beside;
+use crate::schema;
 use crate::store::Store;
 use crate::writer::WriterCounts;
 use rusqlite::Connection;
@@ -40,6 +41,8 @@ pub struct DoctorReport {
     pub path: String,
     /// Version of its schema.
     pub schema: i32,
+    /// The newest schema that this program knows; the store is brought up to it when it is opened for writing.
+    pub newest_schema: i32,
     /// Version of the database library.
     pub sqlite: &'static str,
     /// Bytes of the file.
@@ -109,21 +112,12 @@ impl Store {
             let mut problems = Vec::new();
             let counts = noting(&mut problems, "counts", count(conn)).unwrap_or_default();
             problems.extend(examine(conn));
-            let audit = noting(
-                &mut problems,
-                "audit trail",
-                verify(conn, &[], KeyTrust::AsCarried),
-            );
-            let findings = audit.map(|report| report.findings).unwrap_or_default();
-            problems.extend(
-                findings
-                    .iter()
-                    .take(MAX_LISTED)
-                    .map(|finding| format!("audit trail: {finding}")),
-            );
+            let schema = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+            problems.extend(untrue_trail(conn, schema));
             Ok(DoctorReport {
                 path: path.display().to_string(),
-                schema: conn.query_row("PRAGMA user_version", [], |row| row.get(0))?,
+                schema,
+                newest_schema: schema::newest(schema::STEPS),
                 sqlite: rusqlite::version(),
                 file_bytes: bytes(""),
                 journal_bytes: bytes("-wal"),
@@ -183,6 +177,23 @@ pub(crate) fn examine(conn: &Connection) -> Vec<String> {
                 .map(|id| format!("{what}: {id}")),
         );
     }
+    problems
+}
+
+/// What is wrong with the audit trail, and with notes by what it says of them. Stores have one from schema 3 on.
+fn untrue_trail(conn: &Connection, schema: i32) -> Vec<String> {
+    let mut problems = Vec::new();
+    if schema == schema::newest(schema::STEPS) {
+        let _ = noting(&mut problems, "tables", schema::check_tables(conn));
+    }
+    if schema < schema::WITH_TRAIL {
+        return problems;
+    }
+    let verified = verify(conn, &[], KeyTrust::AsCarried);
+    let report = noting(&mut problems, "audit trail", verified);
+    let findings = report.map(|report| report.findings).unwrap_or_default();
+    let told = findings.iter().take(MAX_LISTED);
+    problems.extend(told.map(|finding| format!("audit trail: {finding}")));
     problems
 }
 

@@ -40,6 +40,7 @@ mod fulltext;
 mod ids;
 mod index;
 mod memory;
+mod newest;
 mod observations;
 mod open;
 mod patients;
@@ -55,14 +56,15 @@ mod writer;
 
 pub use access::{AccessFacts, AccessKind, AccessNames, AccessWrite, DocumentHead};
 pub use assertions::{AssertionRecord, Decision, NewAssertion};
+pub use audit::finding::{AuditFinding, DocumentPart};
 pub use audit::head::{AuditKey, PublicKey, TreeHead, key_id};
 pub use audit::hex::Hex;
 pub use audit::merkle::{TreeHash, leaf_hash, node_hash};
 pub use audit::proof::{verify_consistency, verify_inclusion};
-pub use audit::verify::{AuditFinding, AuditReport, KeyTrust, MAX_AUDIT_FINDINGS};
+pub use audit::verify::{AuditReport, KeyTrust, MAX_AUDIT_FINDINGS};
 pub use audit::{
     AuditAction, AuditAgent, AuditEntity, AuditEntry, AuditFilter, AuditOutcome, AuditPending, AuditRecord,
-    AuditSource, AuditSubtype, MAX_AUDIT_PAGE, Purpose, PurposeOfUse,
+    AuditSource, AuditSubtype, DocumentDigest, MAX_AUDIT_PAGE, Purpose, PurposeOfUse,
 };
 pub use backup::CopyReport;
 pub use doctor::{Counts, DoctorReport};
@@ -75,6 +77,7 @@ pub use export::{DummiesRemoved, PatientExport};
 pub use fulltext::{TextHit, TextHits, TextQuery};
 pub use ids::{AuditId, DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
 pub use memory::{Correction, Meaning, SettledPhrase};
+pub use newest::NewestMoments;
 pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
 #[doc(hidden)]
 pub use open::Tuning;

@@ -103,18 +103,24 @@ pub(crate) fn open_reader(path: &Path, uri: bool) -> Result<Connection, StoreErr
 
 /// Opens an existing store for reading only, and checks that it is ours and of the newest schema.
 pub(crate) fn open_reading(path: &Path) -> Result<Connection, StoreError> {
-    let found = fs::metadata(path).map_err(|error| StoreError::io(path, &error))?;
-    if found.len() == 0 {
-        return Err(StoreError::damaged("the file is empty"));
-    }
-    let conn = open_reader(path, false)?;
-    let version = schema::check_identity(&conn, schema::STEPS)?;
+    let (conn, version) = open_reading_as_it_is(path)?;
     if version < schema::newest(schema::STEPS) {
         let detail = format!("schema {version} is old; open the store for writing once");
         return Err(StoreError::conflict(path.display().to_string(), detail));
     }
     schema::check_tables(&conn)?;
     Ok(conn)
+}
+
+/// Opens an existing store for reading only, of any schema that this program knows; gives which it is.
+pub(crate) fn open_reading_as_it_is(path: &Path) -> Result<(Connection, i32), StoreError> {
+    let found = fs::metadata(path).map_err(|error| StoreError::io(path, &error))?;
+    if found.len() == 0 {
+        return Err(StoreError::damaged("the file is empty"));
+    }
+    let conn = open_reader(path, false)?;
+    let version = schema::check_identity(&conn, schema::STEPS)?;
+    Ok((conn, version))
 }
 
 /// Opens a store that lives in memory, under a name by which its readers find it.

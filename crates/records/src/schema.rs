@@ -14,6 +14,9 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/4.sql"),
 ];
 
+/// The schema from which on a store has an audit trail.
+pub(crate) const WITH_TRAIL: i32 = 3;
+
 /// Tables that a store of the newest schema must have, beside those that FTS5 keeps for itself.
 const TABLES: &[&str] = &[
     "access_change",

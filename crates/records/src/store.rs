@@ -88,14 +88,45 @@ impl Store {
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let conn = open::open_reading(path).map_err(|error| error.at(&path.display().to_string()))?;
-        let readers = Mutex::new(vec![conn]);
-        Ok(Self::of(Shared {
+        Ok(Self::reading(path, conn))
+    }
+
+    /// Opens an existing store for reading, of whatever schema it is, so that nothing is brought up. Only [`Store::backup`]
+    /// and [`Store::doctor`] know what to do with a schema that is old.
+    ///
+    /// # Errors
+    /// `Damaged`, `NotAStore`, `NewerSchema`, `Io`.
+    pub fn open_as_it_is(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let opened = open::open_reading_as_it_is(path);
+        let (conn, _) = opened.map_err(|error| error.at(&path.display().to_string()))?;
+        Ok(Self::reading(path, conn))
+    }
+
+    fn reading(path: &Path, conn: Connection) -> Self {
+        Self::of(Shared {
             path: path.to_owned(),
             in_memory: false,
-            readers,
+            readers: Mutex::new(vec![conn]),
             writer: None,
             _lock: None,
-        }))
+        })
+    }
+
+    /// Whether the store can be read now: opens the file anew, looks at its header and reads a row. It reads no record.
+    ///
+    /// # Errors
+    /// As `open_read_only`.
+    pub fn check_readable(&self) -> Result<(), StoreError> {
+        let size = |conn: &Connection| log::size(conn).map(drop);
+        if self.shared.in_memory {
+            return self.read_unaudited("readable", size);
+        }
+        let place = self.shared.path.display().to_string();
+        let opened = open::open_reading(&self.shared.path);
+        opened
+            .and_then(|conn| size(&conn))
+            .map_err(|error| error.at(&place))
     }
 
     /// Opens a new store in memory, for tests and for trying things out; it ends with the value.

@@ -12,6 +12,7 @@ pub(crate) use orders::prescriptions_of;
 pub(crate) use switches::{ALL_KINDS, ALLOWED, Kind, Switches, allow, switch};
 
 use crate::library::Library;
+use crate::log;
 use anyhow::Context as _;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tsumugi_cds::{Differential, Facts, Orders, Patient, Temper};
@@ -88,8 +89,12 @@ impl Advice {
         let library = Library::open(store, tables, &knowledge_edition(&files))?;
         let edition = library.edition();
         let texts = FromTexts::new(&shelf, library.knowledge.accepted, &concepts, &levels);
-        for refused in &texts.refused {
-            tracing::warn!("{refused}; it is not used");
+        if !texts.refused.is_empty() {
+            let count = texts.refused.len();
+            log::warn(
+                "statements accepted from texts are not used; tsumugi knowledge accepted tells why",
+                &[("statements", &count)],
+            );
         }
         let texts = Arc::new(texts);
         let all = library.knowledge.own;

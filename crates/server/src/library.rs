@@ -2,6 +2,7 @@
 //! saves compiling it at every start.
 
 use crate::chart;
+use crate::log;
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -44,7 +45,10 @@ impl Library {
             }
             // The log has gone on, or the program is another: nothing to remark.
             Some(Err(SnapshotError::Stale { .. })) | None => {}
-            Some(Err(error)) => tracing::warn!("{SNAPSHOT}: {error}"),
+            Some(Err(_)) => log::warn(
+                "the snapshot of the knowledge is damaged; it is compiled anew",
+                &[],
+            ),
         }
         let library = Self {
             knowledge: tables.with(&log_of(store)?, &View::default()),
@@ -66,9 +70,12 @@ impl Library {
         let draft = file.with_extension("snapshot.new");
         let written = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, &file));
         if let Err(error) = written {
-            tracing::warn!(
-                "{}: {error}; the knowledge is compiled at the next start",
-                file.display()
+            log::warn(
+                "the snapshot of the knowledge was not kept; it is compiled at the next start",
+                &[
+                    ("file", &log::Name::of_path(&file)),
+                    ("cause", &log::Cause::of_io(&error)),
+                ],
             );
         }
     }

@@ -11,10 +11,13 @@ mod chart;
 mod commands;
 mod encoding;
 mod fhir;
+mod heads;
 mod hooks;
 mod library;
+mod log;
 mod proposals;
 mod seed;
+mod timekeeping;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -118,6 +121,7 @@ enum Dummies {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    log::start();
     let result = match cli.command {
         Some(Command::Structure(args)) => commands::structure::run(&args),
         Some(Command::Check(args)) => commands::check::run(&args),

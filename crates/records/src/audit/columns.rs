@@ -6,6 +6,7 @@ use crate::audit::entry::{
     PurposeOfUse,
 };
 use crate::audit::fhir::{self, Agent, AuditEvent, Coding, Entity, Reference, Text};
+use crate::audit::signed::Signing;
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
 use crate::stamp::Moment;
@@ -72,13 +73,13 @@ impl Columns {
         }
     }
 
-    /// Those that bytes of the log must have; none when they are no entry of ours.
-    pub(crate) fn read(json: &[u8]) -> Option<Self> {
+    /// Those that bytes of the log must have, and what the entry signed; none when they are no entry of ours.
+    pub(crate) fn read(json: &[u8]) -> Option<(Self, Vec<Signing>)> {
         let event: Essence<'_> = fhir::read(json).ok()?;
         let recorded: Timestamp = event.recorded.parse().ok()?;
         let kinds = event.entity.iter().filter(|entity| is_object(entity));
         let user = event.agent.iter().find(|agent| agent.requestor)?;
-        Some(Self {
+        let columns = Self {
             recorded: recorded.as_millisecond(),
             agent: identifier(&user.who)?.to_owned(),
             patient: patient(&event.entity),
@@ -86,7 +87,37 @@ impl Columns {
             subtype: subtype(&event.kind, &event.subtype)?.code(),
             outcome: outcome_number(AuditOutcome::from_code(&event.outcome)?),
             kinds: joined(kinds.map(kind_of).collect::<Option<_>>()?),
-        })
+        };
+        let signings = columns.signings(&event.entity);
+        Some((columns, signings))
+    }
+
+    /// The versions that this entry signed, when it did: those with a digest, and those that a signing entry names.
+    fn signings(&self, entities: &[Entity<'_>]) -> Vec<Signing> {
+        let is_signing = self.subtype == AuditSubtype::Sign.code();
+        let signing = |entity: &Entity<'_>| match object(entity)? {
+            AuditEntity::Document {
+                document,
+                version: Some(version),
+                digest,
+            } if is_signing || digest.is_some() => Some(Signing {
+                document: document.get(),
+                version,
+                patient: self.patient,
+                digest,
+            }),
+            _ => None,
+        };
+        if self.outcome != outcome_number(AuditOutcome::Success) {
+            return Vec::new();
+        }
+        let documents = entities
+            .iter()
+            .filter(|entity| is_signing || !entity.detail.is_empty());
+        documents
+            .filter(|entity| is_object(entity))
+            .filter_map(signing)
+            .collect()
     }
 }
 
@@ -211,6 +242,7 @@ fn object(entity: &Entity<'_>) -> Option<AuditEntity> {
         AuditEntity::Document {
             document: DocumentId::new(name.parse().ok()?),
             version,
+            digest: fhir::digest(&entity.detail),
         }
     } else {
         AuditEntity::Resource {

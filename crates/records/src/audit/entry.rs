@@ -2,9 +2,10 @@
 //!
 //! The words are those of FHIR R4 AuditEvent. `audit::fhir` writes them as the resource that is kept.
 
+use crate::audit::hex::Hex;
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
-use crate::stamp::Moment;
+use crate::stamp::{Moment, Population};
 use serde::{Deserialize, Serialize};
 
 /// Most characters of one text of an entry.
@@ -75,6 +76,9 @@ pub enum AuditEntity {
         document: DocumentId,
         /// Its version.
         version: Option<u32>,
+        /// What the version is, in the entry that signs it; none in entries of before there were digests.
+        #[serde(default)]
+        digest: Option<DocumentDigest>,
     },
     /// A FHIR resource: `Patient` and its number for the patient's own record.
     Resource {
@@ -87,6 +91,19 @@ pub enum AuditEntity {
     },
     /// The text of a search, as it was sent.
     Query(String),
+}
+
+/// What a signed version is: digests (SHA-256) that the entry which signs it keeps, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentDigest {
+    /// Of the note's bytes as they came.
+    pub bytes: Hex<32>,
+    /// Of its text in UTF-8.
+    pub text: Hex<32>,
+    /// Of everything else that was signed: whose, by whom, when, of which kind, and the FHIR resources.
+    pub frame: Hex<32>,
+    /// Of a real patient or of a dummy, whose versions may be taken out.
+    pub population: Population,
 }
 
 /// Why the record was used: HL7 v3 PurposeOfUse.
@@ -226,6 +243,15 @@ codes! {
 }
 
 impl AuditEntity {
+    /// A note, or one version of it, without a digest.
+    pub fn document(document: DocumentId, version: Option<u32>) -> Self {
+        Self::Document {
+            document,
+            version,
+            digest: None,
+        }
+    }
+
     /// The patient's own record.
     pub fn patient(patient: PatientId) -> Self {
         Self::Resource {

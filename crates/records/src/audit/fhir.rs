@@ -4,9 +4,10 @@
 //! holds it. Displays of codes are left out: they say nothing that the code does not.
 
 use crate::audit::codes::{self, Code};
-use crate::audit::entry::{AuditEntity, AuditEntry, AuditSubtype, invalid};
+use crate::audit::entry::{AuditEntity, AuditEntry, AuditSubtype, DocumentDigest, invalid};
+use crate::audit::hex::Hex;
 use crate::errors::StoreError;
-use crate::stamp::Moment;
+use crate::stamp::{Moment, Population};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::fmt::temporal::{Pieces, PiecesOffset};
@@ -94,7 +95,9 @@ pub(crate) struct Network<'a> {
 /// AuditEvent.entity.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Entity<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) detail: Vec<Detail<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) query: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) role: Option<Coding<'a>>,
@@ -102,6 +105,15 @@ pub(crate) struct Entity<'a> {
     pub(crate) kind: Coding<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) what: Option<Reference<'a>>,
+}
+
+/// AuditEvent.entity.detail.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Detail<'a> {
+    #[serde(rename = "type", borrow)]
+    pub(crate) kind: Text<'a>,
+    #[serde(rename = "valueString")]
+    pub(crate) value: Text<'a>,
 }
 
 /// AuditEvent.source.
@@ -211,7 +223,9 @@ pub(crate) fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, StoreErr
 /// `Patient/12`, `DocumentReference/5/_history/2`; none for a search.
 pub(crate) fn reference(entity: &AuditEntity) -> Option<String> {
     let (kind, name, version) = match entity {
-        AuditEntity::Document { document, version } => ("DocumentReference", document.to_string(), version),
+        AuditEntity::Document {
+            document, version, ..
+        } => ("DocumentReference", document.to_string(), version),
         AuditEntity::Resource { kind, name, version } => (kind.as_str(), name.clone(), version),
         AuditEntity::Query(_) => return None,
     };
@@ -295,12 +309,14 @@ fn passive(kind: Code, who: Reference<'_>) -> Agent<'_> {
 
 fn entities(entry: &AuditEntry) -> Vec<Entity<'_>> {
     let patient = entry.patient.map(|patient| Entity {
+        detail: Vec::new(),
         query: None,
         role: Some(coding((codes::OBJECT_ROLE, codes::PATIENT))),
         kind: coding((codes::ENTITY_TYPE, codes::PERSON)),
         what: Some(referred(format!("Patient/{patient}"))),
     });
     let request = entry.request.as_deref().map(|request| Entity {
+        detail: Vec::new(),
         query: None,
         role: None,
         kind: coding((codes::BALP_ENTITY, codes::REQUEST_ID)),
@@ -316,12 +332,61 @@ fn object(entity: &AuditEntity) -> Entity<'_> {
         AuditEntity::Resource { .. } => (codes::DOMAIN_RESOURCE, None),
         AuditEntity::Query(text) => (codes::QUERY, Some(BASE64.encode(text).into())),
     };
+    let digest = match entity {
+        AuditEntity::Document { digest, .. } => digest.as_ref(),
+        _ => None,
+    };
     Entity {
+        detail: digest.map(details).unwrap_or_default(),
         query,
         role: Some(coding((codes::OBJECT_ROLE, role))),
         kind: coding((codes::ENTITY_TYPE, codes::SYSTEM_OBJECT)),
         what: reference(entity).map(referred),
     }
+}
+
+/// Names of the details of a signed version: SHA-256 in lower-case hexadecimal digits, and `real` or `dummy`.
+const BYTES: &str = "sha256-bytes";
+const TEXT: &str = "sha256-text";
+const FRAME: &str = "sha256-frame";
+const POPULATION: &str = "population";
+
+fn details(digest: &DocumentDigest) -> Vec<Detail<'_>> {
+    let population = match digest.population {
+        Population::Real => "real",
+        Population::Dummy => "dummy",
+    };
+    let hash = |kind: &'static str, hash: Hex<32>| Detail {
+        kind: kind.into(),
+        value: hash.to_string().into(),
+    };
+    vec![
+        hash(BYTES, digest.bytes),
+        hash(TEXT, digest.text),
+        hash(FRAME, digest.frame),
+        Detail {
+            kind: POPULATION.into(),
+            value: population.into(),
+        },
+    ]
+}
+
+/// The digest that details say; none when one is missing.
+pub(crate) fn digest(details: &[Detail<'_>]) -> Option<DocumentDigest> {
+    let value = |kind: &str| {
+        let found = details.iter().find(|detail| &*detail.kind == kind)?;
+        Some(&*found.value)
+    };
+    Some(DocumentDigest {
+        bytes: Hex::parse(value(BYTES)?).ok()?,
+        text: Hex::parse(value(TEXT)?).ok()?,
+        frame: Hex::parse(value(FRAME)?).ok()?,
+        population: match value(POPULATION)? {
+            "dummy" => Population::Dummy,
+            "real" => Population::Real,
+            _ => return None,
+        },
+    })
 }
 
 fn purposes(entry: &AuditEntry) -> Vec<Concept<'_>> {

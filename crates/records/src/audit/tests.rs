@@ -3,6 +3,7 @@
 
 mod bench;
 mod events;
+mod forged;
 mod store;
 mod tamper;
 mod tree;
@@ -30,10 +31,7 @@ pub(super) fn entry(number: i64) -> AuditEntry {
     };
     let entity = match subtype {
         AuditSubtype::Search => AuditEntity::Query(format!("concept=fever&page={number}")),
-        _ => AuditEntity::Document {
-            document: DocumentId::new(number),
-            version: Some(1),
-        },
+        _ => AuditEntity::document(DocumentId::new(number), Some(1)),
     };
     let at = format!(
         "2026-11-22T{:02}:{:02}:{:02}+09:00",

@@ -1,16 +1,18 @@
 //! Verification of the whole log: the tree is computed anew from the bytes of the entries, in one pass over the rows, and
-//! held against the columns, the stored nodes and every signed head.
+//! held against the columns, the stored nodes and every signed head. Then the notes are held against what was signed.
 
 use crate::audit::align::{Change, align};
 use crate::audit::columns::Columns;
+use crate::audit::finding::AuditFinding;
 use crate::audit::head::{self, PublicKey, TreeHead};
 use crate::audit::merkle::{TreeHash, empty_root, leaf_hash, node_hash};
+use crate::audit::signed::Signed;
 use crate::errors::StoreError;
 use crate::ids::PatientId;
 use crate::store::Store;
 use rusqlite::{Connection, Row, Rows};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::{fmt, mem, thread};
+use std::{mem, thread};
 
 /// Most findings that are listed.
 pub const MAX_AUDIT_FINDINGS: usize = 100;
@@ -41,108 +43,18 @@ pub struct AuditReport {
     pub findings: Vec<AuditFinding>,
     /// Findings beyond those.
     pub more: usize,
+    /// Versions of notes that are what the entries which signed them say.
+    pub documents: u64,
+    /// Versions signed before there was an audit trail (schema 3): nothing is known of them but their own hashes.
+    pub documents_before: u64,
+    /// Versions signed by an entry of before there were digests: the same.
+    pub documents_without_digest: u64,
 }
 
 impl AuditReport {
     /// Whether nothing is wrong.
     pub fn is_whole(&self) -> bool {
         self.findings.is_empty()
-    }
-}
-
-/// Something that is wrong with the log. Entries are named by their `id`, those that are gone by the one they had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AuditFinding {
-    /// The bytes of an entry were changed.
-    Altered(i64),
-    /// An entry was put in.
-    Inserted(i64),
-    /// An entry was taken out.
-    Removed(i64),
-    /// An entry stands where another was.
-    Moved {
-        /// Where it stands.
-        entry: i64,
-        /// Where it was appended.
-        was: i64,
-    },
-    /// An entry has another `id` than its place in the log.
-    Renumbered {
-        /// Its `id`.
-        entry: i64,
-        /// Its place.
-        place: i64,
-    },
-    /// A column does not say what the bytes say.
-    Column {
-        /// The entry.
-        entry: i64,
-        /// The column.
-        column: &'static str,
-    },
-    /// The bytes are no entry of this program.
-    Unreadable(i64),
-    /// A node of the tree is not what its leaves make it, or is missing; the last entry below it is named.
-    Node {
-        /// The last entry below it.
-        entry: i64,
-        /// Its place among the nodes.
-        place: i64,
-    },
-    /// More was changed than is followed up.
-    ChangedThroughout,
-    /// A head was signed over other entries: one of the first `size` was changed, and not one of the first `agreed`
-    /// unless it is listed.
-    Head {
-        /// Size of the log that was signed.
-        size: u64,
-        /// Size of the last head before it that agrees; 0 when there is none.
-        agreed: u64,
-    },
-    /// The end was cut off: a head was signed over more entries than there are.
-    CutOff {
-        /// Entries that are there; the first that is missing has this `id`.
-        entries: u64,
-        /// Entries that were signed.
-        signed: u64,
-    },
-    /// The signature of a head is not that of its key, or its key is not believed.
-    Signature {
-        /// Size of the log that it says.
-        size: u64,
-    },
-}
-
-impl fmt::Display for AuditFinding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Altered(entry) => write!(f, "entry {entry} was altered"),
-            Self::Inserted(entry) => write!(f, "entry {entry} was inserted"),
-            Self::Removed(entry) => write!(f, "entry {entry} was removed"),
-            Self::Moved { entry, was } => write!(f, "entry {entry} was moved; it was entry {was}"),
-            Self::Renumbered { entry, place } => write!(f, "entry {entry} stands at place {place}"),
-            Self::Column { entry, column } => write!(f, "entry {entry}: column {column} was altered"),
-            Self::Unreadable(entry) => write!(f, "entry {entry} is no audit event of this program"),
-            Self::Node { entry, place } => {
-                write!(
-                    f,
-                    "node {place} of the tree, at entry {entry}, was altered or removed"
-                )
-            }
-            Self::ChangedThroughout => f.write_str("more was changed than is followed up"),
-            Self::Head { size, agreed } => write!(
-                f,
-                "the head signed over {size} entries does not agree; the head over {agreed} is the last that does"
-            ),
-            Self::CutOff { entries, signed } => write!(
-                f,
-                "the end was cut off: {entries} entries are there, {signed} were signed"
-            ),
-            Self::Signature { size } => {
-                write!(f, "the head over {size} entries is not signed by a known key")
-            }
-        }
     }
 }
 
@@ -192,12 +104,17 @@ pub(crate) fn verify(
             signed: head.size,
         });
     }
+    let signed = mem::take(&mut notes.signed);
+    let held = signed.hold(conn, &mut |finding| notes.add(finding))?;
     Ok(AuditReport {
         entries: walk.entries,
         root: walk.root,
         heads: heads.len(),
         findings: notes.findings,
         more: notes.more,
+        documents: held.as_signed,
+        documents_before: held.before_trail,
+        documents_without_digest: held.without_digest,
     })
 }
 
@@ -258,6 +175,8 @@ impl Filed {
 struct Notes {
     findings: Vec<AuditFinding>,
     more: usize,
+    /// What the entries signed.
+    signed: Signed,
 }
 
 impl Notes {
@@ -274,11 +193,12 @@ impl Notes {
             self.add(finding);
         }
         self.more += others.more;
+        self.signed = others.signed;
     }
 
     fn check_columns(&mut self, filed: &Filed) {
         let entry = filed.entry;
-        let Some(columns) = Columns::read(&filed.json) else {
+        let Some((columns, signings)) = Columns::read(&filed.json) else {
             self.add(AuditFinding::Unreadable(entry));
             return;
         };
@@ -293,6 +213,11 @@ impl Notes {
         ];
         for (column, _) in checks.iter().filter(|(_, is_right)| !is_right) {
             self.add(AuditFinding::Column { entry, column });
+        }
+        for signing in &signings {
+            if let Some(finding) = self.signed.add(entry, signing) {
+                self.add(finding);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::remark;
 use crate::access::{Gate, Keys, Setting};
+use crate::heads::Keeper;
 use crate::web::Tls;
 use crate::{audit, chart, seed, web};
 use anyhow::{Context as _, bail};
@@ -42,6 +43,10 @@ pub(crate) struct Args {
     /// Puts the dummy patients into an empty store also when `--data` names it.
     #[arg(long)]
     dummies: bool,
+    /// File to which each signed head of the audit trail is appended, a line each: best on a share where this server can
+    /// only add. Heads are signed every hour, at the start and at a clean stop, when entries were added.
+    #[arg(long)]
+    heads: Option<PathBuf>,
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8765";
@@ -59,6 +64,7 @@ impl Default for Args {
             locked_at: LOCKED_AT,
             data: None,
             dummies: false,
+            heads: None,
         }
     }
 }
@@ -104,10 +110,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     store.audit_read(&audit::of_name("server", AuditSubtype::Start)?)?;
     let warm = Arc::clone(&coder);
     let app = web::app(store, coder, bound, &args.hosts, (gate, Keys::open(&folder)?))?;
+    let stop = {
+        // From before the address is told: who knows it may stop the server cleanly.
+        let _context = runtime.enter();
+        stopped()
+    };
     announce(app.scheme(), bound, first_run.as_ref())?;
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
-    runtime.block_on(web::serve(listener, app, tls, stopped()));
+    let heads = Keeper::start(Arc::clone(&app), args.heads.clone());
+    runtime.block_on(web::serve(listener, app, tls, stop));
+    if let Some(heads) = heads {
+        heads.finish();
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -222,21 +237,30 @@ fn taken(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
     }
 }
 
-/// Waits for the signal to stop. Everything that was acknowledged is on the disk already.
-async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        {
-            tokio::select! {
-                _ = interrupted => {}
-                _ = terminated.recv() => {}
+/// Listens for the signal to stop from now on; what is given is done when it has come. It needs the runtime's context.
+/// Everything that was acknowledged is on the disk already.
+#[cfg(unix)]
+fn stopped() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listening = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match listening {
+            (Ok(mut interrupted), Ok(mut terminated)) => {
+                tokio::select! {
+                    _ = interrupted.recv() => {}
+                    _ = terminated.recv() => {}
+                }
             }
-            return;
+            // Without handlers the system's own way of ending a process holds.
+            _ => std::future::pending().await,
         }
     }
-    let _ = interrupted.await;
+}
+
+/// Waits for the signal to stop. Everything that was acknowledged is on the disk already.
+#[cfg(not(unix))]
+async fn stopped() {
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 #[cfg(test)]

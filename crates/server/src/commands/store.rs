@@ -4,6 +4,7 @@ use super::line::{BadLine, Line, answer_lines};
 use super::say;
 use crate::advice::Advice;
 use crate::chart::{self, Signing};
+use crate::timekeeping;
 use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::{Date, DateTime};
 use serde_json::json;
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use tsumugi_clinical::{Patient, Sex};
 use tsumugi_coding::Coder;
 use tsumugi_records::{
-    Page, PatientDetails, PatientId, PatientRecord, Population, SignReceipt, Stamp, Store, StoreError,
+    DoctorReport, Page, PatientDetails, PatientId, PatientRecord, Population, SignReceipt, Stamp, Store,
+    StoreError,
 };
 
 /// Where the store is.
@@ -60,6 +62,17 @@ impl Place {
     /// The folder of the store.
     pub(super) fn folder(&self) -> anyhow::Result<PathBuf> {
         chart::data_folder(self.data.as_deref())
+    }
+
+    /// The store for reading, beside whoever has it open.
+    pub(super) fn open_beside(&self) -> anyhow::Result<Store> {
+        Ok(Store::open_read_only(self.existing_file()?)?)
+    }
+
+    /// The store for reading as it is, whatever its schema: nothing is brought up.
+    fn open_as_it_is(&self) -> anyhow::Result<Store> {
+        chart::outlive_size_limit();
+        Ok(Store::open_as_it_is(self.existing_file()?)?)
     }
 
     fn existing_file(&self) -> anyhow::Result<PathBuf> {
@@ -249,7 +262,7 @@ pub(crate) struct BackupArgs {
 
 /// Writes a verified copy of the store.
 pub(crate) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
-    let report = args.place.open_reading()?.backup(&args.file)?;
+    let report = args.place.open_as_it_is()?.backup(&args.file)?;
     say(&serde_json::to_string(&report)?)
 }
 
@@ -258,19 +271,19 @@ pub(crate) fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
 pub(crate) struct RestoreArgs {
     /// The backup.
     file: PathBuf,
-    /// Where there is a store already: verify the backup and change nothing.
+    /// Verify the backup and change nothing, whether there is a store or not.
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
     place: Place,
 }
 
-/// Verifies a backup; without `--verify` alone puts it where there is no store yet.
+/// Verifies a backup and, without `--verify`, puts it where there is no store yet.
 pub(crate) fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
-    let target = args.place.file()?;
-    if args.verify && target.exists() {
+    if args.verify {
         return say(&serde_json::to_string(&Store::verify_backup(&args.file)?)?);
     }
+    let target = args.place.file()?;
     make_folder_of(&target)?;
     chart::outlive_size_limit();
     say(&serde_json::to_string(&Store::restore(&args.file, &target)?)?)
@@ -283,17 +296,23 @@ fn make_folder_of(file: &Path) -> anyhow::Result<()> {
 
 /// `tsumugi doctor`: what the store holds and what is wrong with it; exit code 3 when anything is.
 pub(crate) fn doctor(place: &Place) -> anyhow::Result<ExitCode> {
-    let file = place.existing_file()?;
-    // Not `open_existing`: a damaged store is what this command is for.
-    let report = Store::open(file)?.doctor()?;
+    // Not `open_existing`: a damaged store is what this command is for, and a running server keeps its own.
+    let store = place.open_as_it_is()?;
+    let report = store.doctor()?;
+    let doubts = clock_doubts(&store, &report);
     say(&serde_json::to_string_pretty(&json!({
         "path": report.path,
         "schema": report.schema,
+        "newest_schema": report.newest_schema,
         "sqlite": report.sqlite,
         "file_bytes": report.file_bytes,
         "counts": report.counts,
         "problems": report.problems,
+        "clock": doubts,
     }))?)?;
+    for doubt in &doubts {
+        super::remark(doubt);
+    }
     if report.problems.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -301,6 +320,16 @@ pub(crate) fn doctor(place: &Place) -> anyhow::Result<ExitCode> {
         "damaged; nothing was changed; keep the file and restore a backup into another folder, --data DIR",
     );
     Ok(ExitCode::from(3))
+}
+
+/// What is to be doubted of the clock, in words. A store of an old schema or a damaged one tells nothing about it.
+fn clock_doubts(store: &Store, report: &DoctorReport) -> Vec<String> {
+    let newest = (report.schema == report.newest_schema).then(|| timekeeping::doubts(store));
+    match newest {
+        Some(Ok(doubts)) => doubts.iter().map(ToString::to_string).collect(),
+        _ if timekeeping::has_zone() => Vec::new(),
+        _ => vec![timekeeping::Doubt::NoZone.to_string()],
+    }
 }
 
 /// `tsumugi dummies remove`: takes every dummy patient out, in one transaction.

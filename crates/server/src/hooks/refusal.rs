@@ -1,5 +1,6 @@
 //! Why a call is refused: the status, and an outcome that names the field.
 
+use crate::log;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 use tsumugi_records::StoreError;
@@ -122,7 +123,8 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        tracing::error!("the store does not answer the hooks: {error}");
+        let cause = log::Cause::of_store(&error);
+        log::error("the store does not answer the hooks", &[("cause", &cause)]);
         match error {
             StoreError::Locked { .. } => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

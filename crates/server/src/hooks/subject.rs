@@ -5,6 +5,7 @@ use super::reader::{Reading, Standing, Told};
 use super::refusal::Refusal;
 use super::request::Request;
 use crate::chart;
+use crate::log::{self, Cause};
 use crate::web::WebError;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -39,7 +40,8 @@ pub(crate) fn own_record(
         Err(WebError::NotFound | WebError::Store(StoreError::NotFound { .. })) => return Ok((None, false)),
         Err(WebError::Store(error)) => return Err(error.into()),
         Err(error) => {
-            tracing::error!("the patient of a hook is not found: {error}");
+            let cause = error.fault().unwrap_or_else(|| Cause::of_words("-"));
+            log::error("the patient of a hook is not found", &[("cause", &cause)]);
             return Err(Refusal::failed());
         }
     };

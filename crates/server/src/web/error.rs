@@ -1,5 +1,7 @@
 //! What can go wrong on a page, and what the page then says.
 
+use crate::log::Cause;
+use crate::web::failures::Why;
 use crate::web::page::{Shell, shell};
 use crate::web::state::Desk;
 use axum::http::StatusCode;
@@ -63,6 +65,15 @@ impl WebError {
         }
     }
 
+    /// Why it is our fault, for the log; none when it is not.
+    pub(crate) fn fault(&self) -> Option<Cause> {
+        let (status, _) = self.says();
+        status.is_server_error().then(|| match self {
+            Self::Store(error) => Cause::of_store(error),
+            _ => Cause::of_words("a mistake of the program"),
+        })
+    }
+
     /// What it says in the visitor's language, with the store's own words behind it.
     pub(crate) fn sentence(&self, desk: &Desk) -> String {
         let (_, key) = self.says();
@@ -94,7 +105,7 @@ pub(crate) fn page(desk: &Desk, error: &WebError) -> Response {
         }
     };
     let title = ui.t("error.title");
-    (
+    let mut response = (
         status,
         shell(
             desk,
@@ -106,5 +117,9 @@ pub(crate) fn page(desk: &Desk, error: &WebError) -> Response {
             &body,
         ),
     )
-        .into_response()
+        .into_response();
+    if let Some(cause) = error.fault() {
+        response.extensions_mut().insert(Why(cause));
+    }
+    response
 }

@@ -6,7 +6,9 @@ mod chain_svg;
 pub(crate) mod clock;
 mod doors;
 mod error;
+mod failures;
 mod guard;
+mod health;
 mod notes;
 mod page;
 mod pages;
@@ -162,6 +164,7 @@ fn doors() -> Doors {
                 .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
                 .layer(CompressionLayer::new())
         })
+        .get("/healthz", Nothing, health::show)
         .get("/assets/{name}", Nothing, assets::serve)
         .get("/ws", Records(&[Read, Write, Sign]), ws::open)
 }
@@ -235,6 +238,7 @@ fn router(app: Arc<App>) -> Router {
         .fallback(pages::missing)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guarded)
+        .layer(axum::middleware::from_fn(failures::log_failures))
         .with_state(app)
 }
 

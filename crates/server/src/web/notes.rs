@@ -3,6 +3,7 @@
 use crate::access::Notes;
 use crate::audit;
 use crate::chart::{self, Signing};
+use crate::log;
 use crate::web::error::WebError;
 use crate::web::state::{App, Desk};
 use crate::web::{clock, page};
@@ -305,7 +306,11 @@ impl App {
     fn teach(&self, patient: &PatientRecord, author: &str, document: DocumentId, note: &StructuredNote) {
         let learned = self.advice.teach(&self.store, author, patient, document, note);
         if let Err(error) = learned {
-            tracing::error!("the case of document {document} was not learned: {error:#}");
+            let document = document.get();
+            log::error(
+                "the case of a signed note was not learned",
+                &[("document", &document), ("cause", &log::Cause::of(&error))],
+            );
         }
     }
 }

@@ -90,9 +90,11 @@ impl Desk {
     ) -> Result<(), WebError> {
         let mut entry = audit::of_patient(self.actor()?, AuditSubtype::Read, patient)?;
         if let Some((document, version)) = document {
-            entry
-                .entities
-                .push(tsumugi_records::AuditEntity::Document { document, version });
+            entry.entities.push(tsumugi_records::AuditEntity::Document {
+                document,
+                version,
+                digest: None,
+            });
         }
         self.app.store.audit_read(&entry)?;
         Ok(())

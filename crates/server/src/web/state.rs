@@ -236,8 +236,8 @@ where
     });
     let mut response = match done.await {
         Ok(response) => response,
-        Err(error) => {
-            tracing::error!("a page failed: {error}");
+        Err(_) => {
+            // The place where it panicked is in the log already; its message may quote a text.
             axum::http::StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     };

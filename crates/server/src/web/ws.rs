@@ -2,8 +2,9 @@
 
 use crate::access::Notes;
 use crate::advice::{Kind, Switches};
+use crate::log;
 use crate::web::error::WebError;
-use crate::web::notes::{LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
+use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
 use crate::web::state::{App, Desk, Visit};
 use crate::web::support::Panel;
 use crate::web::view::{Lens, feedback_view};
@@ -199,7 +200,7 @@ impl Live {
         let is_sign = matches!(said, Said::Sign { .. });
         match self.act(said) {
             Ok(answer) => answer,
-            Err(error) => match conflict(&error) {
+            Err(error) => match noted(&error) {
                 Some(against) => {
                     json!({"type": "conflict", "sign": is_sign, "current": against.current.map(draft_json)})
                 }
@@ -356,4 +357,12 @@ impl Live {
 fn draft_json(draft: &DraftRevision) -> Value {
     let at = draft.at.civil().strftime("%H:%M:%S").to_string();
     json!({"revision": draft.revision, "text": draft.text, "at": at})
+}
+
+/// What stands against a text, after a fault of ours was logged.
+fn noted(error: &WebError) -> Option<Conflict<'_>> {
+    if let Some(cause) = error.fault() {
+        log::error("the live line of a note failed", &[("cause", &cause)]);
+    }
+    conflict(error)
 }

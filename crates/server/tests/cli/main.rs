@@ -19,6 +19,8 @@ mod phenotypes;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod stores;
 #[cfg(test)]
 mod terms;

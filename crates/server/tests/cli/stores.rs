@@ -156,6 +156,12 @@ fn what_is_signed_is_found_exported_backed_up_and_restored() {
         .done()
         .value();
     assert_eq!(verified["sha256"], report["sha256"]);
+    let nowhere = folder.path().join("nowhere");
+    let only_verified = run_on(&nowhere, &["restore", backup, "--verify"], "")
+        .done()
+        .value();
+    assert_eq!(only_verified, verified.clone());
+    assert!(!nowhere.exists(), "a verification made a store");
     run_on(&store, &["restore", backup], "").refused(&["already there"]);
     run_on(&other, &["restore", backup], "").done();
     assert_eq!(doctor(&other), counts);

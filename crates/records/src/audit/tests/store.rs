@@ -1,19 +1,20 @@
 //! The log through the store.
 
 use super::entry;
-use crate::audit::verify::{AuditFinding, KeyTrust};
+use crate::audit::finding::AuditFinding;
+use crate::audit::verify::KeyTrust;
 use crate::audit::{AuditAction, AuditEntity, AuditEntry, AuditFilter, AuditOutcome, AuditSubtype};
-use crate::documents::Content;
+use crate::documents::{Content, hash};
 use crate::drafts::DraftKey;
 use crate::encounters::EncounterDetails;
 use crate::errors::StoreError;
-use crate::ids::{AuditId, PatientId};
+use crate::ids::{AuditId, DocumentId, PatientId};
 use crate::open::{Tuning, open_writer};
 use crate::patients::PatientDetails;
 use crate::sign::{SignNote, Target};
 use crate::stamp::{Moment, Population, Stamp};
 use crate::store::Store;
-use crate::{AuditKey, TreeHead, leaf_hash, schema, verify_consistency, verify_inclusion};
+use crate::{AuditKey, Hex, TreeHead, leaf_hash, schema, verify_consistency, verify_inclusion};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Barrier;
@@ -93,6 +94,26 @@ fn findings(store: &Store, heads: &[TreeHead]) -> Vec<AuditFinding> {
     store.verify_audit(heads, KeyTrust::AsCarried).unwrap().findings
 }
 
+/// Whether an entry names a version with the digests of its text.
+fn is_signed(entry: &AuditEntry, of: DocumentId, (number, text): (u32, &str)) {
+    let [
+        AuditEntity::Document {
+            document,
+            version,
+            digest: Some(digest),
+        },
+    ] = entry.entities.as_slice()
+    else {
+        panic!("{entry:?}");
+    };
+    let hashed = Hex(hash(text.as_bytes()));
+    assert_eq!((*document, *version), (of, Some(number)));
+    assert_eq!(
+        (digest.bytes, digest.text, digest.population),
+        (hashed, hashed, Population::Real)
+    );
+}
+
 #[test]
 fn a_write_and_its_entry_are_one() {
     let store = Store::open_in_memory().unwrap();
@@ -135,11 +156,7 @@ fn a_write_and_its_entry_are_one() {
         (signed.patient, signed.action),
         (Some(patient), AuditAction::Create)
     );
-    let version = |version| AuditEntity::Document {
-        document: receipt.document,
-        version: Some(version),
-    };
-    assert_eq!(signed.entities, [version(1)]);
+    is_signed(&signed, receipt.document, (1, "fever"));
 
     let again = SignNote {
         target: Target::Version {
@@ -155,7 +172,7 @@ fn a_write_and_its_entry_are_one() {
         (signed.patient, signed.action),
         (Some(patient), AuditAction::Update)
     );
-    assert_eq!(signed.entities, [version(2)]);
+    is_signed(&signed, receipt.document, (2, "fever, cough"));
     assert_eq!(store.audit_size(), Ok(4));
     assert_eq!(findings(&store, &[]), []);
 }
@@ -381,7 +398,8 @@ fn a_full_disk_refuses_and_leaves_nothing() {
     let store = open_with_pages(&path, Some(pages + 30));
     let mut kept = 0;
     let error = loop {
-        match store.audit_read(&entry(kept)) {
+        // Every third is about a read; one that signs would be about a note that is not there.
+        match store.audit_read(&entry(3 * kept)) {
             Ok(id) => assert_eq!(id.get(), kept.unsigned_abs()),
             Err(error) => break error,
         }
@@ -544,6 +562,20 @@ fn a_store_of_the_schema_before_gets_an_empty_log() {
         Store::open_read_only(&path),
         Err(StoreError::Conflict { .. })
     ));
+    // A backup and an examination leave it at its schema, and so is the copy.
+    let old = Store::open_as_it_is(&path).unwrap();
+    let copy = directory.path().join("copy.db");
+    assert_eq!(old.backup(&copy).unwrap().schema, 2);
+    let report = old.doctor().unwrap();
+    assert_eq!((report.schema, report.problems), (2, Vec::<String>::new()));
+    drop(old);
+    for file in [&path, &copy] {
+        let version = |row: &rusqlite::Row<'_>| row.get::<_, i32>(0);
+        let version = Connection::open(file)
+            .unwrap()
+            .query_row("PRAGMA user_version", [], version);
+        assert_eq!(version, Ok(2));
+    }
     let store = Store::open(&path).unwrap();
     assert_eq!(store.audit_size(), Ok(0));
     assert_eq!(findings(&store, &[]), []);

@@ -1,20 +1,21 @@
 //! The log is changed by somebody who may write to the file, in every way we know; each change is found and named.
 
 use super::entry;
+use crate::audit::finding::AuditFinding;
 use crate::audit::head::{AuditKey, TreeHead};
 use crate::audit::log::{self, Prepared, StoredNodes};
 use crate::audit::merkle::{self, leaf_hash};
-use crate::audit::verify::{AuditFinding, AuditReport, KeyTrust, verify};
+use crate::audit::verify::{AuditReport, KeyTrust, verify};
 use crate::schema;
 use crate::stamp::Moment;
 use rusqlite::{Connection, params};
 
 /// A generator of numbers that are the same in each run (Knuth's MMIX).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// A number below `limit`.
-    fn below(&mut self, limit: i64) -> i64 {
+    pub(super) fn below(&mut self, limit: i64) -> i64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -173,7 +174,7 @@ fn tamper(conn: &Connection, way: Way, size: i64, random: &mut Random) -> Vec<Au
 }
 
 /// Makes all nodes anew, as somebody would who knows the tree; not the signatures, for which the key is needed.
-fn forge_nodes(conn: &Connection) {
+pub(super) fn forge_nodes(conn: &Connection) {
     conn.execute("DELETE FROM audit_node", []).unwrap();
     let mut list = conn.prepare("SELECT json FROM audit_entry ORDER BY id").unwrap();
     let mut rows = list.query([]).unwrap();
