@@ -80,6 +80,11 @@ impl Name {
         Self(path.display().to_string())
     }
 
+    /// Of an account, which is not a patient's.
+    pub(crate) fn of_account(id: &str) -> Self {
+        Self(id.to_owned())
+    }
+
     /// Of a request: its id, its method, or the address as it was declared (`/patients/{id}`), never as it was asked.
     pub(crate) fn of_request(word: &str) -> Self {
         Self(word.to_owned())

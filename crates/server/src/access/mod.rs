@@ -112,7 +112,10 @@ impl Gate {
                 .context("the rules of access in the store are not read by this program, and no others may stand in for them: mend them with the program that wrote them, or restore a backup")?,
         };
         if inner.clock.was_set_back() {
-            tracing::warn!("the clock was set back since the last run: everybody signs in again");
+            crate::log::warn(
+                "the clock was set back since the last run: everybody signs in again",
+                &[],
+            );
             inner.sessions.end_all(&rows)?;
             inner.links.withdraw_all(&rows)?;
             inner.emergencies.end_all(&rows, now)?;

@@ -141,7 +141,10 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let tells = response.status().as_u16() < 400;
     if matches!(ask, Ask::Records(_)) && tells && !actor.has_asked() {
-        tracing::error!("a page answered without asking the policy; the answer was withheld");
+        crate::log::error(
+            "a page answered without asking the policy; the answer was withheld",
+            &[],
+        );
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     response

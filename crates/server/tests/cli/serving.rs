@@ -75,7 +75,11 @@ impl Server {
             .unwrap()
             .read_to_string(&mut log)
             .unwrap();
-        log
+        // Remarks at the start are no lines of the log.
+        let is_remark = |line: &&str| line.starts_with("tsumugi: ");
+        log.split_inclusive('\n')
+            .filter(|line| !is_remark(line))
+            .collect()
     }
 }
 

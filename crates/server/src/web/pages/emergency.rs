@@ -1,12 +1,12 @@
 //! Emergency access: opened with a typed reason, for an hour at most, and reviewed by those who answer for privacy.
 
 use crate::access::{Rows, Standing};
-use crate::audit;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, shell};
 use crate::web::pages::account::when;
 use crate::web::pages::sign_in::{card, mistake};
 use crate::web::state::{App, Desk, Visit, answer};
+use crate::{audit, log};
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -116,10 +116,12 @@ pub(crate) async fn open(State(app): State<Arc<App>>, visit: Visit, Form(wish): 
         let ui = desk.ui();
         match opened {
             Ok(access) => {
-                tracing::warn!(
-                    "emergency access {} was opened by {}",
-                    access.id.get(),
-                    access.user
+                log::warn(
+                    "an emergency access was opened",
+                    &[
+                        ("access", &u64::from(access.id.get())),
+                        ("account", &log::Name::of_account(access.user.as_str())),
+                    ],
                 );
                 Ok(Redirect::to(&format!("/patients/{}", record.id)).into_response())
             }
