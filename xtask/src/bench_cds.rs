@@ -69,7 +69,9 @@ struct Calibration {
 
 impl Calibration {
     fn add(&mut self, said: f64, is_right: bool) {
-        let place = (said * 10.0).floor().clamp(0.0, 9.0) as usize;
+        let place = (1..10_u8)
+            .filter(|tenth| said >= f64::from(*tenth) / 10.0)
+            .count();
         if let Some((sum, hits)) = self.bins.get_mut(place) {
             *sum += said;
             *hits += f64::from(u8::from(is_right));

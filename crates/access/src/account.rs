@@ -13,6 +13,16 @@ use thiserror::Error;
 
 /// The name of the visitor of the first run; no account can have it.
 pub(crate) const FIRST_RUN_USER: &str = "setup";
+/// Names that stand for no person in the audit trail and in old notes.
+const RESERVED: [&str; 7] = [
+    FIRST_RUN_USER,
+    "-",
+    "cds-hooks",
+    "command-line",
+    "server",
+    "service",
+    "unknown",
+];
 
 /// Longest name of a person, in characters.
 const LONGEST_PERSON: usize = 200;
@@ -199,7 +209,7 @@ impl Accounts {
     /// # Errors
     /// `Taken`, `Name`, `Storage`.
     pub fn create(&mut self, storage: &dyn Storage, user: User, now: Timestamp) -> Result<(), AccountError> {
-        if user.id.as_str() == FIRST_RUN_USER || self.shelf.get(user.id.as_str()).is_some() {
+        if RESERVED.contains(&user.id.as_str()) || self.shelf.get(user.id.as_str()).is_some() {
             return Err(AccountError::Taken(user.id));
         }
         check_name(&user)?;

@@ -96,7 +96,6 @@ fn joined(known: Dosage, more: Dosage) -> Dosage {
         as_needed: known.as_needed || more.as_needed,
         days: more.days.or(known.days),
         route: more.route.or(known.route),
-        ..known
     }
 }
 

@@ -76,6 +76,20 @@ impl Actor {
         })
     }
 
+    /// The same without an emergency access: for what would outlast it.
+    pub(crate) fn ask_without_emergency(&self, action: Action, resource: Resource<'_>) -> Decision {
+        self.asked.store(true, Ordering::Relaxed);
+        let subject = Subject {
+            emergencies: BTreeSet::new(),
+            ..self.subject.as_ref().clone()
+        };
+        self.policy.is_allowed(&Request {
+            subject: &subject,
+            action,
+            resource,
+        })
+    }
+
     /// Whether something may be done to the system as a whole.
     pub(crate) fn may(&self, action: Action) -> bool {
         self.ask(action, Resource::System).allowed

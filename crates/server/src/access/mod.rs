@@ -38,6 +38,15 @@ use tsumugi_records::{AuditEntry, AuditSubtype, Store, StoreError};
 
 /// Most passwords that are hashed at once: each takes 19 MiB and a processor.
 const HASHED_AT_ONCE: usize = 2;
+/// Most that wait for their turn: some seconds of hashing.
+const WAITING_AT_MOST: usize = 32;
+
+/// Passwords that are hashed, and that wait to be.
+#[derive(Debug, Default)]
+struct AtWork {
+    running: usize,
+    waiting: usize,
+}
 
 /// How the server is reached and how long sessions last.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +96,7 @@ pub(crate) struct Gate {
     pub(crate) setting: Setting,
     /// What a new password must be.
     passwords: PasswordRules,
-    hashing: (Mutex<usize>, Condvar),
+    hashing: (Mutex<AtWork>, Condvar),
 }
 
 impl Gate {
@@ -126,7 +135,7 @@ impl Gate {
             started,
             setting,
             passwords: PasswordRules::default(),
-            hashing: (Mutex::new(0), Condvar::new()),
+            hashing: (Mutex::default(), Condvar::new()),
         })
     }
 
@@ -141,19 +150,25 @@ impl Gate {
         work(&mut inner, now)
     }
 
-    /// Runs `slow` when fewer than the most are running.
-    fn hash<T>(&self, slow: impl FnOnce() -> T) -> T {
-        let (running, change) = &self.hashing;
-        let mut count = running.lock().unwrap_or_else(PoisonError::into_inner);
-        while *count >= HASHED_AT_ONCE {
-            count = change.wait(count).unwrap_or_else(PoisonError::into_inner);
+    /// Runs `slow` when fewer than the most are running; refuses when too many wait already, since every one that waits
+    /// holds a thread that others need.
+    fn hash<T>(&self, slow: impl FnOnce() -> T) -> Result<T, PeopleError> {
+        let (hashing, change) = &self.hashing;
+        let mut at_work = hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        if at_work.waiting >= WAITING_AT_MOST {
+            return Err(PeopleError::Busy);
         }
-        *count += 1;
-        drop(count);
+        at_work.waiting += 1;
+        while at_work.running >= HASHED_AT_ONCE {
+            at_work = change.wait(at_work).unwrap_or_else(PoisonError::into_inner);
+        }
+        at_work.waiting -= 1;
+        at_work.running += 1;
+        drop(at_work);
         let done = slow();
-        *running.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        hashing.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
         change.notify_one();
-        done
+        Ok(done)
     }
 
     /// What the installation is like now.

@@ -35,6 +35,12 @@ pub(crate) enum PeopleError {
     /// The link.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// Too many passwords wait to be verified.
+    #[error("too many sign in at once")]
+    Busy,
+    /// Who administers signs in with a password, never by another system's word.
+    #[error("{0} administers: no link of another system signs in")]
+    NotByLink(UserId),
     /// A name has signs that names do not have.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -68,7 +74,7 @@ impl Gate {
         let check = self.with(|inner, now| inner.accounts.begin(&rows, name, now))?;
         let salt = Salt::draw(&mut SystemEntropy)?;
         let password = Password::new(password);
-        let outcome = self.hash(|| check.run(self.setting.cost, &salt, &password));
+        let outcome = self.hash(|| check.run(self.setting.cost, &salt, &password))?;
         Ok(self.with(|inner, _| inner.accounts.finish(&rows, outcome))?)
     }
 
@@ -109,9 +115,37 @@ impl Gate {
 
     /// Signs in whom the hospital's own record names in a signed link.
     pub(crate) fn vouch(&self, store: &Store, user: &UserId, client: &str) -> Result<Signed, PeopleError> {
-        let proof = self.with(|inner, _| inner.accounts.vouched(user, false));
-        let proof = self.told(store, user.as_str(), proof.map_err(Into::into))?;
+        let proof = if self.administers(user) {
+            Err(PeopleError::NotByLink(user.clone()))
+        } else {
+            let proof = self.with(|inner, _| inner.accounts.vouched(user, false));
+            proof.map_err(Into::into)
+        };
+        let proof = self.told(store, user.as_str(), proof)?;
         self.begin(store, &proof, client)
+    }
+
+    /// Whether the policy lets a person administer, edit it or review who looked, with two factors.
+    fn administers(&self, user: &UserId) -> bool {
+        let Some(user) = self.with(|inner, _| inner.accounts.user(user).cloned()) else {
+            return false;
+        };
+        let subject = Subject {
+            user,
+            second_factor: true,
+            emergencies: BTreeSet::new(),
+        };
+        let policy = self.policy_in_force();
+        [Action::Administer, Action::EditPolicy, Action::ReviewAccess]
+            .into_iter()
+            .any(|action| {
+                let asked = Request {
+                    subject: &subject,
+                    action,
+                    resource: Resource::System,
+                };
+                policy.is_allowed(&asked).allowed
+            })
     }
 
     /// Takes the second factor of a session that waits for it; gives its new token, and how many recovery codes are left
@@ -166,7 +200,7 @@ impl Gate {
             .passwords
             .check(&own, view.has_second_factor, Password::new(password))?;
         let salt = Salt::draw(&mut SystemEntropy)?;
-        Ok(self.hash(|| accepted.hash(self.setting.cost, &salt))?)
+        Ok(self.hash(|| accepted.hash(self.setting.cost, &salt))??)
     }
 
     /// Whose password a link sets.
@@ -308,7 +342,7 @@ impl Gate {
         let own = [user.id.as_str(), user.name.as_str()];
         let accepted = self.passwords.check(&own, false, Password::new(password))?;
         let salt = Salt::draw(&mut SystemEntropy)?;
-        let hashed = self.hash(|| accepted.hash(self.setting.cost, &salt))?;
+        let hashed = self.hash(|| accepted.hash(self.setting.cost, &salt))??;
         let rows = Rows::new(store, Some(audit::of_name("setup", AuditSubtype::AccountChange)?));
         self.with(|inner, now| {
             let id = user.id.clone();

@@ -34,8 +34,13 @@ impl Desk {
         Ok(standing)
     }
 
-    /// Asks whether a note may be written or signed where it is about to be.
+    /// Asks whether a note may be written or signed where it is about to be. Who may not read there does not write
+    /// there: as its author he would come to read it.
     pub(crate) fn may_write(&self, action: Action, place: &NotePlace) -> Result<Standing, WebError> {
+        match &place.addendum {
+            Some(document) => self.may_document(Action::Read, &place.patient, document)?,
+            None => self.may(Action::Read, &place.patient)?,
+        };
         let standing = Standing::of(&self.app.store, &place.patient)?;
         let facts = match &place.addendum {
             // Who adds to a note writes it, whoever wrote it first.

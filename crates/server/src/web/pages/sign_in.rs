@@ -103,6 +103,8 @@ pub(super) fn reason(ui: &Ui<'_>, error: &PeopleError, now: Timestamp) -> Result
             format!("{} ({error})", ui.t("error.invalid"))
         }
         PeopleError::Link(_) => ui.t("link.gone").to_owned(),
+        PeopleError::Busy => ui.t("sign-in.busy").to_owned(),
+        PeopleError::NotByLink(_) => ui.t("launch.administers").to_owned(),
         PeopleError::Store(error) => return Err(WebError::Store(error.clone())),
         other => return Err(WebError::Other(other.to_string())),
     })

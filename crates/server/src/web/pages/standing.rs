@@ -28,7 +28,11 @@ const TYPED: [(AccessKind, &str); 4] = [
 fn may(desk: &Desk, record: &PatientRecord) -> Result<(bool, bool), WebError> {
     let standing = Standing::of(&desk.app.store, record)?;
     let actor = desk.actor()?;
-    let ask = |action| actor.ask(action, Resource::Patient(&standing.patient)).allowed;
+    let ask = |action| {
+        actor
+            .ask_without_emergency(action, Resource::Patient(&standing.patient))
+            .allowed
+    };
     let may = (ask(Action::Write), ask(Action::Restrict));
     if may == (false, false) {
         return Err(WebError::Denied(Some(record.id)));
@@ -101,7 +105,12 @@ pub(crate) async fn keep(
         let fields = fields(&form);
         let of = |name: &str| fields.get(name).map(Vec::as_slice).unwrap_or_default();
         let mut wanted: Vec<(AccessKind, BTreeSet<String>)> = Vec::new();
+        // Whose own record it is shuts that person out: not for everybody who registers patients.
+        let may_say_whose = may_restrict || desk.actor()?.may(Action::ReviewAccess);
         for (kind, _) in TYPED.into_iter().filter(|_| may_write) {
+            if !fields.contains_key(kind.as_str()) || (kind == AccessKind::OwnAccount && !may_say_whose) {
+                continue;
+            }
             let typed = of(kind.as_str()).iter().flat_map(|text| names(text));
             let typed: Option<BTreeSet<String>> = typed.map(|name| read(kind, name)).collect();
             let Some(names) = typed else {
