@@ -228,3 +228,6 @@ impl Rows<'_> {
         Ok(facts.is_some_and(|facts| self.filter.lets_document(&facts)))
     }
 }
+
+#[cfg(test)]
+mod tests;
