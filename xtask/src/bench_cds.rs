@@ -270,7 +270,14 @@ impl Bench<'_> {
             .map(|plant| with_order(&encounters, plant))
             .collect::<anyhow::Result<_>>()?;
         let mut share = Share::default();
+        let mut louder = 0;
         for (plant, answer) in planted.iter().zip(self.answers(&["check"], &with_orders)?) {
+            let before = encounters
+                .iter()
+                .zip(&as_written)
+                .find(|(encounter, _)| text(encounter, "id") == text(plant, "encounter"))
+                .map_or(0, |(_, answer)| interruptions(answer, 0));
+            louder += usize::from(interruptions(&answer, 1) > before);
             let orders = answer.get("orders").and_then(Value::as_array);
             let alerts = orders
                 .and_then(|orders| orders.last())
@@ -286,6 +293,7 @@ impl Bench<'_> {
             });
         }
         self.print("planted orders that interrupt", &share, false);
+        println!("planted orders beside which the others interrupt more than before: {louder}");
         Ok(())
     }
 
@@ -319,6 +327,24 @@ impl Bench<'_> {
         self.print("orders alone, a missing test named", &missing, false);
         Ok(())
     }
+}
+
+/// Interruptive alerts of the orders of an encounter, without the last few.
+fn interruptions(answer: &Value, without: usize) -> usize {
+    let orders: Vec<&Value> = answer
+        .get("orders")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .collect();
+    let alerts = |order: &&Value| order.get("alerts").and_then(Value::as_array).cloned();
+    orders
+        .iter()
+        .take(orders.len().saturating_sub(without))
+        .filter_map(alerts)
+        .flatten()
+        .filter(|alert| text(alert, "grade") == "interruptive")
+        .count()
 }
 
 /// The encounter of a planted order, with that order behind its own.
