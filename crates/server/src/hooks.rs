@@ -130,7 +130,7 @@ impl<'a> Call<'a> {
     /// Address of our own pages.
     fn base(self) -> String {
         let host = self.app.hosts.first().map_or("localhost", String::as_str);
-        format!("http://{host}")
+        format!("{}{host}", self.app.scheme())
     }
 }
 

@@ -93,20 +93,21 @@ pub(crate) fn app_for_tests(store: Store, coder: Arc<Coder>, address: SocketAddr
     app(store, coder, address, &[], (gate, Keys::drawn())).unwrap()
 }
 
-/// The names under which the server may be asked.
+/// The names under which the server may be asked. Links to it carry the first: what it is called, else where it listens.
 fn hosts(address: SocketAddr, names: &[String], secure: bool) -> Vec<String> {
     let port = address.port();
     let usual = if secure { 443 } else { 80 };
-    let mut known = names.to_vec();
-    known.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
-    let mut hosts = vec![address.to_string()];
-    for name in known {
-        hosts.push(format!("{name}:{port}"));
-        if port == usual {
-            hosts.push(name);
-        }
-    }
-    hosts
+    let with_port = |name: &str| {
+        let short = (port == usual).then(|| name.to_owned());
+        std::iter::once(format!("{name}:{port}")).chain(short)
+    };
+    let own = ["localhost", "127.0.0.1", "[::1]"];
+    names
+        .iter()
+        .flat_map(|name| with_port(name))
+        .chain([address.to_string()])
+        .chain(own.into_iter().flat_map(with_port))
+        .collect()
 }
 
 /// All addresses of the screens, with what each asks.
@@ -246,6 +247,18 @@ fn router(app: Arc<App>) -> Router {
 mod tests {
     use super::*;
     use expect_test::expect_file;
+
+    #[test]
+    fn links_carry_the_name_of_the_server() {
+        let address: SocketAddr = "0.0.0.0:443".parse().unwrap();
+        let named = hosts(address, &["tsumugi.example".to_owned()], true);
+        assert_eq!(
+            named[..3],
+            ["tsumugi.example:443", "tsumugi.example", "0.0.0.0:443"]
+        );
+        let here: SocketAddr = "127.0.0.1:8765".parse().unwrap();
+        assert_eq!(hosts(here, &[], false)[0], "127.0.0.1:8765");
+    }
 
     /// A door that is added shows here with what it asks; there is no other way to add one.
     #[test]

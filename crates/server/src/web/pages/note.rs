@@ -88,6 +88,8 @@ pub(crate) async fn post(State(app): State<Arc<App>>, visit: Visit, Form(sent): 
             Ok(address) => Ok(Redirect::to(&address).into_response()),
             Err(error) => match conflict(&error) {
                 Some(against) => {
+                    // The page shows the last note and the facts, as when it is opened.
+                    desk.reads(place.patient.id, None)?;
                     let mut page = screen(desk, &place, against.current, Some(&text))?;
                     *page.status_mut() = StatusCode::CONFLICT;
                     Ok(page)
