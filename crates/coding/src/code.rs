@@ -134,7 +134,7 @@ impl<'a> Coding<'a> {
             ),
             name: concept.map_or_else(|| Arc::from(""), |concept| Arc::clone(&concept.name)),
             kind,
-            codes: self.codes(key, mention),
+            codes: self.codes(key, mention, site.is_some()),
             polarity: if kind == EventKind::Allergy && is_forbidden {
                 Polarity::Present
             } else {
@@ -162,8 +162,13 @@ impl<'a> Coding<'a> {
         }
     }
 
-    /// The codes of the concept, by its wording where that has one of its own.
-    fn codes(&self, key: u32, mention: &Mention) -> Arc<[Code]> {
+    /// The codes of the concept, by its wording where that has one of its own. Such codes are for what the wording leaves
+    /// open: where the note names the site, the concept's own hold.
+    fn codes(&self, key: u32, mention: &Mention, has_site: bool) -> Arc<[Code]> {
+        if has_site || mention.site.is_some() {
+            let concept = self.coder.vocabulary.get(key);
+            return concept.map_or_else(|| Arc::from([]), |concept| Arc::clone(&concept.codes));
+        }
         let Span { start, end } = mention.span;
         let wording = || {
             let (before, length) = (start as usize, end.saturating_sub(start) as usize);

@@ -98,7 +98,9 @@ impl Coder {
             let key = vocabulary.key(id)?;
             Some((vocabulary.get(key)?.kind, key))
         };
-        let reader = Reader::new(sources, vocabulary.designations(), concept_of)?;
+        let reader = Reader::new(sources, vocabulary.designations(), concept_of, |key| {
+            vocabulary.descendants(key)
+        })?;
         let mut mistakes = Vec::new();
         let derivations = Derivations::new(sources, &vocabulary, &mut mistakes);
         let equivalents = Equivalents::new(sources, &vocabulary, &mut mistakes);

@@ -1,7 +1,7 @@
 //! Notes and the facts they state, as cases of a table.
 
 use std::sync::LazyLock;
-use tsumugi_clinical::{Note, Tag};
+use tsumugi_clinical::{Dosage, Note, Quantity, Tag};
 use tsumugi_coding::Coder;
 
 #[expect(clippy::expect_used, reason = "without an engine there is nothing to test")]
@@ -74,6 +74,24 @@ fn notes_state_their_facts() {
     );
 }
 
+/// The parts of a dosage, in the order of the cases.
+fn parts_of(dosage: &Dosage) -> String {
+    let quantity = |quantity: &Option<Quantity>| {
+        let quantity = quantity.as_ref()?;
+        let unit = quantity.unit.as_deref().unwrap_or("-");
+        Some(format!("{} {unit}", quantity.number.as_deref()?))
+    };
+    let parts = [
+        quantity(&dosage.strength),
+        quantity(&dosage.amount),
+        dosage.times_per_day.map(|times| format!("x{times}")),
+        dosage.timing.clone(),
+        dosage.days.map(|days| format!("{days} days")),
+        dosage.route.clone(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn doses_are_read_as_they_are_written() {
     let mut wrong = Vec::new();
@@ -83,7 +101,10 @@ fn doses_are_read_as_they_are_written() {
         .peekable();
     while let Some(text) = lines.next() {
         let mut wanted = Vec::new();
-        while let Some(dose) = lines.peek().and_then(|line| line.strip_prefix("-> ")) {
+        while let Some(line) = lines.peek() {
+            let Some(dose) = line.strip_prefix("-> ").or_else(|| line.strip_prefix("=> ")) else {
+                break;
+            };
             wanted.push(dose.to_owned());
             lines.next();
         }
@@ -96,9 +117,13 @@ fn doses_are_read_as_they_are_written() {
             let drug = link.and_then(|link| structured.entities.get(link.from as usize));
             drug.map_or("-", |drug| drug.text.as_str())
         };
-        let got: Vec<String> = doses
+        let mut got: Vec<String> = doses
             .map(|(place, dose)| format!("{}: {}", drug_of(place), dose.text))
             .collect();
+        if wanted.len() > got.len() {
+            let dosage = structured.events.iter().find_map(|event| event.dosage.as_deref());
+            got.extend(dosage.map(parts_of));
+        }
         if got != wanted {
             wrong.push(format!("{text}\n  got    {got:?}\n  wanted {wanted:?}"));
         }

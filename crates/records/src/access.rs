@@ -92,7 +92,7 @@ pub struct DocumentHead {
     pub patient: PatientId,
     /// Kind of note, as the caller named it.
     pub kind: String,
-    /// Who signed its newest version.
+    /// Who signed its first version: the note is that person's, whoever adds to it.
     pub author: String,
 }
 
@@ -231,7 +231,7 @@ impl Store {
 fn head(conn: &Connection, document: DocumentId) -> Result<Option<DocumentHead>, StoreError> {
     let mut find = conn.prepare_cached(
         "SELECT d.patient, d.kind, v.author FROM document d
-         JOIN document_version v ON v.document = d.id AND v.version = d.version WHERE d.id = ?1",
+         JOIN document_version v ON v.document = d.id AND v.version = 1 WHERE d.id = ?1",
     )?;
     let found = find.query_row([document], |row| {
         Ok(DocumentHead {

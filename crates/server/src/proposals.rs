@@ -48,7 +48,7 @@ pub(crate) fn propose(
 ) -> Vec<Proposal> {
     let mut subject: Option<Arc<str>> = subject.map(Into::into);
     let mut proposals = Vec::new();
-    let mut frequency = String::new();
+    let (mut frequency, mut section) = (String::new(), String::new());
     let digest: Arc<str> = digest_of(text).into();
     for part in parts(rules, kind, text) {
         let note = Note {
@@ -65,20 +65,27 @@ pub(crate) fn propose(
             subject = subject.or_else(|| drugs(&structured).next());
             continue;
         }
+        if section != part.section {
+            frequency.clear();
+            section.clone_from(&part.section);
+        }
         for (start, sentence) in sentences(part.text) {
             let said = rules.says(sentence);
-            if let Some(word) = said.iter().find(|word| is_frequency(word)) {
-                (*word).clone_into(&mut frequency);
-            }
             let span = Span::new(start, start + sentence.chars().count() as u32);
+            let inside = events_in(&structured, span, &part.kind);
+            // The head of a table speaks of the lines below it, a frequency beside an effect of that line alone.
+            let own = said.iter().copied().find(|word| is_frequency(word));
+            if let Some(word) = own.filter(|_| inside.is_empty()) {
+                word.clone_into(&mut frequency);
+            }
             let stated = Stated {
                 part: &part.kind,
                 said: &said,
-                frequency: &frequency,
+                rules,
+                frequency: own.unwrap_or(&frequency),
                 subject: subject.as_ref(),
                 quote: sentence.trim(),
             };
-            let inside = events_in(&structured, span, &part.kind);
             let (start, end) = (part.start + span.start, part.start + span.end);
             for (mut said, sure) in statements(living, &stated, &inside) {
                 said.place = Locator {
@@ -120,6 +127,7 @@ fn is_frequency(word: &str) -> bool {
 struct Stated<'a> {
     part: &'a str,
     said: &'a [&'a str],
+    rules: &'a ReadingRules,
     frequency: &'a str,
     subject: Option<&'a Arc<str>>,
     quote: &'a str,
@@ -149,10 +157,17 @@ fn of_drug(
     medicines: &[&Event],
 ) -> Vec<(Accepted, f64)> {
     let drug = drug.as_ref();
+    let excludes = stated.said.contains(&"exclude");
     let about = |kind: &str, mut fields: Fields<'_>, sure: f64| {
         fields.push(("drug", drug.to_owned()));
-        (accepted(kind, fields, stated.quote), sure)
+        (
+            accepted(kind, fields, stated.quote),
+            if excludes { 0.3 } else { sure },
+        )
     };
+    // What the text denies (肝障害のない患者, 発疹はみられなかった) it does not state.
+    let stands = |event: &&&Event| event.polarity == Polarity::Present;
+    let conditions: Vec<&Event> = conditions.iter().filter(stands).copied().collect();
     let each =
         |state: &dyn Fn(&Event) -> (Accepted, f64)| conditions.iter().map(|event| state(event)).collect();
     match stated.part {
@@ -241,11 +256,9 @@ fn recommendation(stated: &Stated<'_>, events: &[&Event], conditions: &[&Event])
     Some((accepted("recommendation", fields, stated.quote), sure))
 }
 
-/// 「発熱は45例中30例」, 「80%」 in tables of results: the share of patients with a finding.
+/// 「80%」, 「(30/45例)」 in tables of results: the share of patients with a finding. Several shares belong to as many
+/// findings in their order; where the numbers differ, nobody can tell.
 fn shares(living: &Living, stated: &Stated<'_>, conditions: &[&Event]) -> Vec<(Accepted, f64)> {
-    let Some(share) = share_in(&folded(stated.quote)) else {
-        return Vec::new();
-    };
     let disease = conditions.iter().find(|event| {
         let index = living.differential.index_of(event.concept.as_str());
         event.kind == EventKind::Condition && index.is_some()
@@ -253,46 +266,44 @@ fn shares(living: &Living, stated: &Stated<'_>, conditions: &[&Event]) -> Vec<(A
     let Some(disease) = disease else {
         return Vec::new();
     };
-    let findings = conditions
+    let findings: Vec<&&Event> = conditions
         .iter()
-        .filter(|event| event.concept != disease.concept && event.polarity == Polarity::Present);
-    findings
-        .map(|event| {
-            let fields = vec![
-                ("disease", id(disease)),
-                ("finding", id(event)),
-                ("share", share.clone()),
-            ];
-            (accepted("finding", fields, stated.quote), 0.5)
-        })
-        .collect()
+        .filter(|event| event.concept != disease.concept && event.polarity == Polarity::Present)
+        .collect();
+    let shares = match shares_in(&folded(stated.quote), stated.rules) {
+        shares if shares.len() == findings.len() => shares,
+        shares if shares.len() == 1 => shares.into_iter().cycle().take(findings.len()).collect(),
+        _ => return Vec::new(),
+    };
+    let state = |(event, share): (&&Event, String)| {
+        let fields = vec![("disease", id(disease)), ("finding", id(event)), ("share", share)];
+        (accepted("finding", fields, stated.quote), 0.5)
+    };
+    findings.into_iter().zip(shares).map(state).collect()
 }
 
-/// A percentage, or a count of patients, in folded text.
-fn share_in(text: &str) -> Option<String> {
-    let digits_before = |end: usize| {
-        let before = text.get(..end)?;
-        let start = before
-            .rfind(|c: char| !c.is_ascii_digit() && c != '.')
-            .map_or(0, |at| {
-                at + before
-                    .get(at..)
-                    .and_then(|rest| rest.chars().next())
-                    .map_or(1, char::len_utf8)
-            });
-        before.get(start..).filter(|digits| !digits.is_empty())
-    };
-    if let Some(at) = text.find('%') {
-        return Some(format!("{}%", digits_before(at)?));
+/// Percentages and counts of patients (`30/45` before a word for patients) in folded text, in order.
+fn shares_in(text: &str, rules: &ReadingRules) -> Vec<String> {
+    let mut shares = Vec::new();
+    for (at, sign) in text.char_indices().filter(|(_, c)| matches!(c, '%' | '/')) {
+        let before = text.get(..at).unwrap_or_default();
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let with = before.get(before.trim_end_matches(is_number).len()..);
+        let Some(with) = with.filter(|digits| !digits.is_empty()) else {
+            continue;
+        };
+        if sign == '%' {
+            shares.push(format!("{with}%"));
+            continue;
+        }
+        let rest = text.get(at + 1..).unwrap_or_default();
+        let behind = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        let of = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+        if !of.is_empty() && rules.counts_patients(behind) {
+            shares.push(format!("{with}/{of}"));
+        }
     }
-    let at = text.find('/')?;
-    let with = digits_before(at)?;
-    let of: String = text
-        .get(at + 1..)?
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    (!of.is_empty()).then(|| format!("{with}/{of}"))
+    shares
 }
 
 fn accepted(kind: &str, fields: Fields<'_>, quote: &str) -> Accepted {

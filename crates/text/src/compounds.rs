@@ -29,9 +29,9 @@ pub(crate) fn join(rules: &Rules, tokens: &Tokens<'_>, draft: &mut Draft, room: 
             }
             Item::Cue {
                 effect: Effect::Allergy,
+                reach: Reach::All | Reach::Last,
                 start,
                 end,
-                ..
             } => joined.allergy(start, end),
             other => joined.items.push(other),
         }

@@ -41,10 +41,10 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
     };
     read.dosage.route = read.dosage.route.or(form);
     let mut stretches = vec![(read.first, read.end, says_how_much(&read.dosage))];
-    while let Some(more) = further(tokens, read.end) {
+    while let Some((how, more)) = further(tokens, read.end, &read.dosage) {
         stretches.push((more.first, more.end, true));
         read.end = more.end;
-        read.dosage = joined(read.dosage, more.dosage);
+        read.dosage = joined(read.dosage, more.dosage, how);
     }
     drug.dosage = Some(Box::new(read.dosage));
     let mut parsed = Parsed {
@@ -64,25 +64,77 @@ pub(crate) fn parse(tokens: &Tokens<'_>, index: usize) -> Option<Parsed> {
     Some(parsed)
 }
 
-/// A later stretch of the same drug: behind a comma (朝に1錠、夕に2錠), in brackets (2錠(10mg)) or behind a change (20mgから15mg). It must say an amount.
-fn further(tokens: &Tokens<'_>, end: usize) -> Option<Read> {
+/// How a later stretch of the same drug stands to what is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    /// 「朝に1錠、夕に2錠」 「4錠、週1回」: says more.
+    Comma,
+    /// 「2錠(10mg)」 「500mg(1日4000mgまで)」: explains.
+    Bracket,
+    /// 「20mgから15mg」: holds from now.
+    Change,
+}
+
+/// A later stretch of the same drug, with what leads to it.
+fn further(tokens: &Tokens<'_>, end: usize, known: &Dosage) -> Option<(Behind, Read)> {
     let from = tokens.get(end)?.start;
     let is_change = matches!(
         tokens.slice(from, from + 2),
         ['\u{304B}', '\u{3089}'] | ['\u{3088}', '\u{308A}']
     );
-    let next = if is_change {
-        (end..end + 3).find(|place| tokens.get(*place).is_some_and(|token| token.start == from + 2))?
+    let (how, next) = if is_change {
+        let behind = |place: &usize| tokens.get(*place).is_some_and(|token| token.start == from + 2);
+        (Behind::Change, (end..end + 3).find(behind)?)
+    } else if tokens.is_char(end, |c| c == '(') {
+        (Behind::Bracket, end + 1)
     } else {
         tokens
-            .is_char(end, |c| matches!(c, '\u{3001}' | ',' | '('))
-            .then_some(end + 1)?
+            .is_char(end, |c| matches!(c, '\u{3001}' | ','))
+            .then_some((Behind::Comma, end + 1))?
     };
-    dosage(tokens, next).filter(|more| more.dosage.strength.is_some() || more.dosage.amount.is_some())
+    let more = dosage(tokens, next)?;
+    // 「80mg/m2、100mLの生食に溶解」 「20mg静注、5日間の発熱」: what belongs to another word.
+    let is_anothers =
+        tokens.is_char(more.end, |c| c == '\u{306E}') || is_volume(&more.dosage) && !is_volume(known);
+    let says = more.dosage.strength.is_some()
+        || more.dosage.amount.is_some()
+        || how != Behind::Change && says_use(tokens, &more);
+    (says && !(how == Behind::Comma && is_anothers)).then_some((how, more))
 }
 
-/// What two stretches say together: the later amount is the one that holds.
-fn joined(known: Dosage, more: Dosage) -> Dosage {
+/// Whether a stretch without an amount says how a drug is taken: 「1日3回」, 「朝食後」, 「5日分」; a time of the day alone
+/// (、朝から) and a number of times (、2回嘔吐) may speak of anything.
+fn says_use(tokens: &Tokens<'_>, more: &Read) -> bool {
+    match usage(tokens, more.first) {
+        Some((kind, _)) if kind.as_ref() == "divide" => true,
+        Some((kind, _)) if kind.as_ref() == "timing" => {
+            !(is_daypart(tokens, more.first) && more.end == more.first + 1)
+        }
+        Some(_) => false,
+        None => more.dosage.days.is_some(),
+    }
+}
+
+fn is_volume(dosage: &Dosage) -> bool {
+    let unit = dosage
+        .strength
+        .as_ref()
+        .and_then(|strength| strength.unit.as_deref());
+    unit.is_some_and(|unit| matches!(unit, "L" | "mL" | "dL"))
+}
+
+/// What two stretches say together.
+fn joined(known: Dosage, mut more: Dosage, how: Behind) -> Dosage {
+    if how == Behind::Bracket && (known.strength.is_some() || known.amount.is_some()) {
+        (more.strength, more.amount) = (None, None);
+    }
+    // 「朝4錠、夕2錠」 are six a day; otherwise the later amount is the one that holds.
+    let each = known.timing.is_some() && more.timing.is_some() && how == Behind::Comma;
+    let together = |known: Option<Quantity>, more: Option<Quantity>| match (&known, &more) {
+        (Some(one), Some(other)) if each => sum(one, other).or(more),
+        (_, Some(_)) => more,
+        _ => known,
+    };
     let timing = match (known.timing, more.timing) {
         (Some(known), Some(more)) => Some(format!("{known} {more}")),
         (known, more) => known.or(more),
@@ -90,13 +142,20 @@ fn joined(known: Dosage, more: Dosage) -> Dosage {
     Dosage {
         text: format!("{} {}", known.text, more.text),
         strength: more.strength.or(known.strength),
-        amount: more.amount.or(known.amount),
+        amount: together(known.amount, more.amount),
         times_per_day: more.times_per_day.or(known.times_per_day),
         timing,
         as_needed: known.as_needed || more.as_needed,
         days: more.days.or(known.days),
         route: more.route.or(known.route),
     }
+}
+
+/// The sum of two amounts in the same unit.
+fn sum(one: &Quantity, other: &Quantity) -> Option<Quantity> {
+    let number = |quantity: &Quantity| quantity.number.as_deref()?.parse::<f64>().ok();
+    let total = number(one)? + number(other)?;
+    (one.unit == other.unit).then(|| quantity(&total.to_string(), one.unit.clone()))
 }
 
 /// A dosage form stuck to the name (the tablets, the ointment) is part of the name: its route, the end of the name and
@@ -138,7 +197,7 @@ fn dosage(tokens: &Tokens<'_>, start: usize) -> Option<Read> {
     for _ in 0..MOST_ELEMENTS {
         let at = skip_separators(tokens, end, first.is_none());
         let opened = first.is_some() && (end..at).any(|place| tokens.is_char(place, |c| c == '('));
-        if opened && amount(tokens, at, &mut Dosage::default()).is_some_and(|after| after > at + 1) {
+        if opened && begins_amount(tokens, at) {
             break;
         }
         brackets += usize::from(opened);
@@ -212,6 +271,13 @@ fn is_daypart(tokens: &Tokens<'_>, at: usize) -> bool {
         )
     };
     tokens.find(at, |term| daypart(term).then_some(())).is_some()
+}
+
+/// Whether an amount stands here, with what introduces it: 「1日4000mg」.
+fn begins_amount(tokens: &Tokens<'_>, at: usize) -> bool {
+    let introduces = |at: usize| usage(tokens, at).is_some_and(|(kind, _)| kind.as_ref() == "each");
+    let number = (at..at + 3).find(|place| !introduces(*place)).unwrap_or(at);
+    amount(tokens, number, &mut Dosage::default()).is_some_and(|after| after > number + 1)
 }
 
 /// Behind an amount what it is taken for: 「1錠 頭痛時」 「3錠 眠れないとき」.
@@ -323,8 +389,10 @@ fn usage_word(tokens: &Tokens<'_>, at: usize, dosage: &mut Dosage) -> Option<usi
             dosage.timing = Some(format!("{known}{value}"));
         }
         "prn" => dosage.as_needed = true,
-        "half" => dosage.amount = Some(quantity("0.5", Some("{tablet}".into()))),
-        "count" => dosage.amount = Some(quantity(&value, None)),
+        "count" => {
+            let (number, unit) = value.split_once(' ')?;
+            dosage.amount = Some(quantity(number, Some(unit.into())));
+        }
         "per" | "each" | "course" => {}
         _ => return None,
     }

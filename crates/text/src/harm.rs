@@ -2,10 +2,14 @@
 //! there.
 //!
 //! The two must be joined by words of giving and of cause or sequence alone (`lexicon/harm.tsv`), with nothing but times,
-//! doses, values and other symptoms between them; which findings are such reactions says `lexicon/reactions.tsv`.
+//! doses, values and other symptoms between them; which findings are such reactions says `lexicon/reactions.tsv`, and of
+//! which drugs they are not: what treats the reaction has not caused it, nor has what it went away with (「サルブタモール吸入で
+//! 喘息発作が改善」).
 
 use crate::mention::Mention;
 use crate::rules::Rules;
+use crate::tokens::{CharClass, class};
+use rustc_hash::FxHashSet;
 use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, Tag};
 
 /// What a word between a drug and its reaction is.
@@ -24,14 +28,18 @@ const AMOUNT: char = '0';
 pub(crate) fn mark(rules: &Rules, chars: &[char], mentions: &mut [Mention]) {
     let mut harmful: Vec<usize> = Vec::new();
     for (place, reaction) in mentions.iter().enumerate() {
-        if !is_reaction(rules, reaction) {
+        let Some(not_of) =
+            reaction_of(rules, reaction).filter(|_| !recovers(rules, chars, reaction.span.end))
+        else {
             continue;
-        }
+        };
         let before = mentions.get(..place).unwrap_or(&[]);
         let drug = before.iter().rposition(|mention| mention.tag == Tag::DrugName);
         let drug = drug.filter(|drug| {
             let between = before.get(drug + 1..).unwrap_or(&[]);
-            before.get(*drug).is_some_and(is_given)
+            before
+                .get(*drug)
+                .is_some_and(|drug| is_given(drug) && !is_one_of(drug, not_of))
                 && between.iter().all(|mention| may_stand_between(mention.tag))
                 && before.get(*drug).is_some_and(|drug| {
                     is_joined(rules, &gap(chars, drug.span.end, reaction.span.start, between))
@@ -46,14 +54,33 @@ pub(crate) fn mark(rules: &Rules, chars: &[char], mentions: &mut [Mention]) {
     }
 }
 
-fn is_reaction(rules: &Rules, mention: &Mention) -> bool {
+/// The drugs whose harm it is not, where a mention is a grave reaction of the patient.
+fn reaction_of<'r>(rules: &'r Rules, mention: &Mention) -> Option<&'r FxHashSet<u32>> {
     let assertion = &mention.assertion;
-    mention
-        .term
-        .is_some_and(|term| rules.reactions.contains(&term.key))
-        && assertion.polarity == Polarity::Present
+    let is_told = assertion.polarity == Polarity::Present
         && assertion.certainty == Certainty::Asserted
         && assertion.experiencer == Experiencer::Patient
+        && !assertion.resolved;
+    let term = mention.term.filter(|_| is_told)?;
+    rules.reactions.get(&term.key)
+}
+
+fn is_one_of(drug: &Mention, drugs: &FxHashSet<u32>) -> bool {
+    drug.term.is_some_and(|term| drugs.contains(&term.key))
+}
+
+/// Whether words of recovery stand right behind a reaction, over a particle.
+pub(crate) fn recovers(rules: &Rules, chars: &[char], end: u32) -> bool {
+    const PARTICLES: usize = 2;
+    let rest = chars.get(end as usize..).unwrap_or(&[]);
+    let particles = rest
+        .iter()
+        .take(PARTICLES)
+        .take_while(|c| class(**c) == CharClass::Hiragana);
+    (0..=particles.count()).any(|skipped| {
+        let behind = rest.get(skipped..).unwrap_or(&[]);
+        rules.recoveries.iter().any(|form| behind.starts_with(form))
+    })
 }
 
 fn is_given(drug: &Mention) -> bool {

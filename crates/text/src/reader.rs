@@ -74,11 +74,12 @@ type SentenceKey = (Option<SectionKind>, Box<[char]>);
 
 impl Reader {
     /// Compiles the tables below `lexicon/` and the vocabulary's forms; `concept_of` gives the kind and index of a
-    /// concept's id.
+    /// concept's id, `narrower` a concept and everything below it.
     pub fn new<'d>(
         sources: &[Source<'_>],
         designations: impl Iterator<Item = Designation<'d>> + Clone,
         concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
+        narrower: impl Fn(u32) -> Vec<u32>,
     ) -> Result<Self, ReaderError> {
         let mut loader = Loader::load(sources);
         // A form that names a drug and an allergen is the drug; among allergies a drug is one, too.
@@ -88,7 +89,7 @@ impl Reader {
             .filter(|designation| !is_allergen(designation));
         loader.add_designations(others.chain(designations.filter(is_allergen)));
         loader.load_ambiguous(&concept_of);
-        loader.load_reactions(&concept_of);
+        loader.load_reactions(&concept_of, narrower);
         loader.load_staging(&concept_of);
         if let Some(first) = loader.mistakes.first() {
             return Err(ReaderError::Tables {

@@ -6,6 +6,7 @@
 use crate::mention::{Assertion, Mention};
 use crate::rules::{Discourse, Effect, Reach, Rules};
 use crate::sentence::{Draft, Item, SentenceContext};
+use crate::staging::Staging;
 use crate::tokens::{CharClass, class};
 use crate::{compounds, dating, harm};
 use std::sync::Arc;
@@ -38,11 +39,12 @@ impl<'a> Scope<'a> {
 }
 
 /// Settles every mention of a sentence.
-pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
+pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], stagings: &[Staging], draft: &mut Draft) {
     apply_time(chars, draft);
     let mut walk = Walk {
         scope,
         chars,
+        stagings,
         waiting: Vec::new(),
         closed: false,
         last_end: 0,
@@ -68,6 +70,7 @@ const PATIENT: &str = "patient";
 struct Walk<'a> {
     scope: &'a Scope<'a>,
     chars: &'a [char],
+    stagings: &'a [Staging],
     /// Mentions that wait for their predicate.
     waiting: Vec<usize>,
     /// Whether a predicate has come; the next mention opens a new clause.
@@ -144,7 +147,7 @@ impl Walk<'_> {
             }
             return;
         }
-        if self.closed || self.gap_breaks(start) {
+        if self.closed || self.gap_breaks(start) || self.is_staged(mentions, start) {
             self.waiting.clear();
         }
         self.closed = false;
@@ -154,7 +157,11 @@ impl Walk<'_> {
     }
 
     fn cue(&mut self, effect: Effect, reach: Reach, (start, end): (u32, u32), mentions: &mut [Mention]) {
-        if effect == Effect::Avoid && self.avoids_named(start, mentions) {
+        let forbids = matches!(effect, Effect::Avoid | Effect::Withhold);
+        if forbids && self.forbids_named(effect, start, mentions) {
+            return;
+        }
+        if effect == Effect::Allergy && harm::recovers(self.scope.rules, self.chars, end) {
             return;
         }
         let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
@@ -199,7 +206,7 @@ impl Walk<'_> {
     }
 
     /// 「アバカビルで過敏反応、以後禁」: where no drug or act waits for its predicate, the last drug of the sentence is meant.
-    fn avoids_named(&self, start: u32, mentions: &mut [Mention]) -> bool {
+    fn forbids_named(&self, effect: Effect, start: u32, mentions: &mut [Mention]) -> bool {
         let waits = self.waiting.iter().any(|index| {
             let mention = mentions.get(*index);
             mention.is_some_and(|mention| is_act(mention.tag))
@@ -210,7 +217,7 @@ impl Walk<'_> {
         let mut before = mentions.iter_mut().rev();
         let drug = before.find(|mention| mention.tag == Tag::DrugName && mention.span.end <= start);
         if let Some(drug) = drug {
-            apply(&mut drug.assertion, Effect::Avoid, drug.tag);
+            apply(&mut drug.assertion, effect, drug.tag);
         }
         true
     }
@@ -238,6 +245,18 @@ impl Walk<'_> {
             .since
             .iter()
             .any(|form| rest.starts_with(form.as_ref()))
+    }
+
+    /// Whether the last mention that waits has its stage: a whole statement, of which nothing behind it speaks
+    /// (胃癌 stage II、肺転移なし).
+    fn is_staged(&self, mentions: &[Mention], start: u32) -> bool {
+        let last = self.waiting.last().and_then(|index| mentions.get(*index));
+        last.is_some_and(|mention| {
+            // Right before it, with the word between (StageIIの胃癌), in it, or behind it.
+            let near =
+                |staging: &Staging| staging.span.end + 1 >= mention.span.start && staging.span.end <= start;
+            self.stagings.iter().any(near)
+        })
     }
 
     /// Whether the text between the last item and `start` ends the enumeration.

@@ -160,8 +160,11 @@ pub(crate) struct Rules {
     pub(crate) witnesses: Vec<Box<[char]>>,
     /// Words between a drug and what it did, and what they are.
     pub(crate) harm_words: Vec<(Box<[char]>, HarmWord)>,
-    /// Concepts of findings that are grave reactions.
-    pub(crate) reactions: FxHashSet<u32>,
+    /// Concepts of findings that are grave reactions, each with the drugs whose harm it is not: they treat it, or are
+    /// expected to bring it about.
+    pub(crate) reactions: FxHashMap<u32, FxHashSet<u32>>,
+    /// Words behind a reaction that went away.
+    pub(crate) recoveries: Vec<Box<[char]>>,
     /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
     pub(crate) heads: FxHashMap<char, Vec<Ending>>,
     /// Series of values: form of the test → labels with their items.
@@ -315,16 +318,27 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads the table of reactions; `concept_of` gives the kind and index of a concept's id.
-    pub(crate) fn load_reactions(&mut self, concept_of: impl Fn(&str) -> Option<(TermKind, u32)>) {
+    /// Reads the table of reactions; `concept_of` gives the kind and index of a concept's id, `narrower` a concept and
+    /// everything below it.
+    pub(crate) fn load_reactions(
+        &mut self,
+        concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
+        narrower: impl Fn(u32) -> Vec<u32>,
+    ) {
         const REACTIONS: &str = "lexicon/reactions.tsv";
-        for (line, [id]) in self.rows(REACTIONS, ["concept"]) {
-            match concept_of(id) {
-                Some((_, key)) => {
-                    self.rules.reactions.insert(key);
+        for (line, [id, not_of]) in self.rows(REACTIONS, ["concept", "not_of"]) {
+            let Some((_, reaction)) = concept_of(id) else {
+                self.wrong(REACTIONS, line, "concept", id);
+                continue;
+            };
+            let mut drugs = FxHashSet::default();
+            for drug in not_of.split('|').filter(|drug| !drug.is_empty()) {
+                match concept_of(drug) {
+                    Some((_, drug)) => drugs.extend(narrower(drug)),
+                    None => self.wrong(REACTIONS, line, "concept", drug),
                 }
-                None => self.wrong(REACTIONS, line, "concept", id),
             }
+            self.rules.reactions.insert(reaction, drugs);
         }
     }
 
@@ -526,6 +540,10 @@ impl<'a> Loader<'a> {
             let word = match kind {
                 "act" => HarmWord::Act,
                 "link" => HarmWord::Link,
+                "recovery" => {
+                    self.rules.recoveries.push(form.chars().collect());
+                    continue;
+                }
                 other => {
                     self.wrong(HARM, line, "kind", other);
                     continue;

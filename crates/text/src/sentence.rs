@@ -59,7 +59,12 @@ pub(crate) fn read(context: &SentenceContext<'_>, chars: &[char], scratch: &mut 
         let Scratch { infos, lattice, .. } = scratch;
         tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
     }
-    resolve::resolve(&Scope::of(context, &tokens.discourse), chars, &mut draft);
+    resolve::resolve(
+        &Scope::of(context, &tokens.discourse),
+        chars,
+        &tokens.stagings,
+        &mut draft,
+    );
     if let Some(tagger) = context.tagger {
         tagger::classify(tagger, &tokens, &mut draft, context.section);
     }
@@ -91,7 +96,12 @@ pub(crate) fn class_instances(
         let Scratch { infos, lattice, .. } = scratch;
         tagger::apply(tagger, &tokens, infos, lattice, &mut draft);
     }
-    resolve::resolve(&Scope::of(context, &tokens.discourse), chars, &mut draft);
+    resolve::resolve(
+        &Scope::of(context, &tokens.discourse),
+        chars,
+        &tokens.stagings,
+        &mut draft,
+    );
     tagger::class_instances(&tokens, &draft, context.section)
 }
 

@@ -155,11 +155,20 @@ fn behind_anchor(tokens: &Tokens<'_>, values: &Values, form: &Match) -> Option<R
     let mut at = form.end;
     for _ in 0..MOST_BETWEEN {
         if let Some(read) = value_at(tokens, values, at) {
-            return Some(read);
+            return (at > form.end || !is_abbreviation(tokens, form, read.end)).then_some(read);
         }
         at += longest_of(&words.between, rest(tokens, at))?;
     }
     value_at(tokens, values, at)
+}
+
+/// A letter glued to a few capitals makes another abbreviation of them (LAD, HBV): only a word behind it (LA分類B, B度)
+/// makes it a value.
+fn is_abbreviation(tokens: &Tokens<'_>, form: &Match, end: u32) -> bool {
+    const LONGEST: usize = 3;
+    let anchor = tokens.slice(form.start, form.end);
+    let is_short = anchor.len() <= LONGEST && anchor.iter().all(char::is_ascii_uppercase);
+    is_short && matches!(tokens.slice(form.end, end), [letter] if letter.is_ascii_alphabetic())
 }
 
 fn value_at(tokens: &Tokens<'_>, values: &Values, at: u32) -> Option<Read> {

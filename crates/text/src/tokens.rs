@@ -417,6 +417,15 @@ fn is_word(chars: &[char], matches: &[Match], found: &Match, form_before: u32) -
     }
     let same = |a: char, b: Option<(char, CharClass)>| b.is_some_and(|(_, kind)| kind == class(a));
     let is_unit = marks & (mark::UNIT | mark::USAGE) != 0;
+    // 「ペニシリンアレルギーなし」 speaks of penicillin, and is no record without any allergy.
+    let is_glued = |other: &Match| other.end == found.start && other.marks & mark::CONCEPT != 0;
+    if marks & mark::CIRCUMSTANCE != 0
+        && class(*first) == CharClass::Katakana
+        && after_form
+        && matches.iter().any(is_glued)
+    {
+        return false;
+    }
     match class(*first) {
         // Latin words are not read out of one another: both must be long, or one a unit (500mgIV).
         CharClass::Latin

@@ -48,6 +48,17 @@ struct AtWork {
     waiting: usize,
 }
 
+/// A turn; it ends however its work ends.
+struct Turn<'g>(&'g (Mutex<AtWork>, Condvar));
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (hashing, change) = self.0;
+        hashing.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
+        change.notify_one();
+    }
+}
+
 /// How the server is reached and how long sessions last.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
@@ -165,10 +176,8 @@ impl Gate {
         at_work.waiting -= 1;
         at_work.running += 1;
         drop(at_work);
-        let done = slow();
-        hashing.lock().unwrap_or_else(PoisonError::into_inner).running -= 1;
-        change.notify_one();
-        Ok(done)
+        let _turn = Turn(&self.hashing);
+        Ok(slow())
     }
 
     /// What the installation is like now.

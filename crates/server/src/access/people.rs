@@ -71,15 +71,22 @@ impl Gate {
     /// Verifies a password: tens of milliseconds.
     fn first_factor(&self, store: &Store, name: &str, password: &str) -> Result<FirstFactor, PeopleError> {
         let rows = Rows::new(store, None);
-        let check = self.with(|inner, now| inner.accounts.begin(&rows, name, now))?;
         let salt = Salt::draw(&mut SystemEntropy)?;
         let password = Password::new(password);
-        let outcome = self.hash(|| check.run(self.setting.cost, &salt, &password))?;
+        // Counted when its turn has come, and still before it is verified: who is sent away is no failure.
+        let outcome = self.hash(|| -> Result<_, PeopleError> {
+            let check = self.with(|inner, now| inner.accounts.begin(&rows, name, now))?;
+            Ok(check.run(self.setting.cost, &salt, &password))
+        })??;
         Ok(self.with(|inner, _| inner.accounts.finish(&rows, outcome))?)
     }
 
     /// Tells the audit trail how a sign-in ended; what was refused is told too.
     fn told<T>(&self, store: &Store, name: &str, outcome: Result<T, PeopleError>) -> Result<T, PeopleError> {
+        // Nothing was tried, and strangers do not make the trail grow.
+        if matches!(outcome, Err(PeopleError::Busy)) {
+            return outcome;
+        }
         let known = UserId::parse(name).ok();
         let known = known.filter(|id| self.with(|inner, _| inner.accounts.user(id).is_some()));
         let mut entry = audit::of_name(known.as_ref().map_or(NOBODY, UserId::as_str), AuditSubtype::Login)?;

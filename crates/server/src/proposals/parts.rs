@@ -65,6 +65,12 @@ impl ReadingRules {
         found.map(|(_, kind)| kind.as_str())
     }
 
+    /// Whether a text begins with a word for patients that are counted (例).
+    pub(super) fn counts_patients(&self, text: &str) -> bool {
+        let mut words = self.cues.iter().filter(|(_, says)| says == "patients");
+        words.any(|(form, _)| text.starts_with(form.as_str()))
+    }
+
     /// What the words of a sentence say; each word counts once, the longest first.
     pub(super) fn says(&self, sentence: &str) -> Vec<&str> {
         let mut rest = folded(sentence);

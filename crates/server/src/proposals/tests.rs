@@ -85,10 +85,46 @@ fn the_xml_of_an_insert_is_read_by_its_elements() {
 }
 
 #[test]
-fn a_share_is_read_from_percent_and_counts() {
-    assert_eq!(share_in("発熱は82.5%に"), Some("82.5%".to_owned()));
-    assert_eq!(share_in("発熱(30/45例)"), Some("30/45".to_owned()));
-    assert_eq!(share_in("発熱が多い"), None);
+fn shares_are_read_from_percent_and_counts_of_patients() {
+    let files = embedded_files();
+    let rules = ReadingRules::new(&sources_of(&files));
+    let of = |text: &str| shares_in(&folded(text), &rules);
+    assert_eq!(of("発熱は82.5%に"), ["82.5%"]);
+    assert_eq!(of("発熱(30/45例)"), ["30/45"]);
+    assert_eq!(of("発熱80%、黄疸40%"), ["80%", "40%"]);
+    assert!(of("発熱が多い").is_empty());
+    assert!(
+        of("3/4日目に胸痛(3/10)").is_empty(),
+        "a day and a score are no patients"
+    );
+}
+
+#[test]
+fn every_finding_gets_its_own_share() {
+    let proposals = read(
+        "abstract",
+        None,
+        "結果\n急性胆嚢炎では発熱80%、黄疸40%を認めた。\n",
+    );
+    let all: Vec<String> = proposals.iter().map(|one| fields(one).join(" ")).collect();
+    assert_eq!(
+        all,
+        [
+            "finding disease=acute-cholecystitis finding=fever share=80%",
+            "finding disease=acute-cholecystitis finding=jaundice share=40%",
+        ]
+    );
+}
+
+#[test]
+fn what_is_denied_is_not_stated_and_a_frequency_speaks_of_its_line() {
+    let text = "2. 禁忌\n2.1 重症筋無力症の患者\n2.2 肝障害のない患者\n11.1 重大な副作用\n横紋筋融解症(0.1%未満)\n肝機能障害\n";
+    let proposals = read("insert", Some("drug.telithromycin"), text);
+    let all: Vec<String> = proposals.iter().map(|one| fields(one).join(" ")).collect();
+    assert!(all[0].contains("condition=myasthenia-gravis"), "{all:?}");
+    assert!(all[1].contains("effect=rhabdomyolysis frequency=rare"), "{all:?}");
+    assert!(all[2].contains("frequency=unknown"), "{all:?}");
+    assert_eq!(all.len(), 3, "{all:?}");
 }
 
 #[test]

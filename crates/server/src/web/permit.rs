@@ -29,7 +29,7 @@ impl Desk {
         document: &DocumentVersion,
     ) -> Result<Standing, WebError> {
         let standing = Standing::of(&self.app.store, patient)?;
-        let facts = standing.document(&head(document));
+        let facts = self.facts(&standing, document.document)?;
         self.may_note(action, patient.id, facts.as_ref())?;
         Ok(standing)
     }
@@ -37,25 +37,27 @@ impl Desk {
     /// Asks whether a note may be written or signed where it is about to be. Who may not read there does not write
     /// there: as its author he would come to read it.
     pub(crate) fn may_write(&self, action: Action, place: &NotePlace) -> Result<Standing, WebError> {
-        match &place.addendum {
+        let standing = match &place.addendum {
             Some(document) => self.may_document(Action::Read, &place.patient, document)?,
             None => self.may(Action::Read, &place.patient)?,
         };
-        let standing = Standing::of(&self.app.store, &place.patient)?;
+        let author = self.actor()?.user().id.clone();
         let facts = match &place.addendum {
             // Who adds to a note writes it, whoever wrote it first.
-            Some(document) => standing.document(&head(document)).map(|facts| DocumentFacts {
-                author: self
-                    .visit
-                    .actor
-                    .as_ref()
-                    .map_or(facts.author.clone(), |actor| actor.user().id.clone()),
-                ..facts
-            }),
-            None => standing.new_note(self.note_kind()?, self.author()?),
+            Some(document) => {
+                let facts = self.facts(&standing, document.document)?;
+                facts.map(|facts| DocumentFacts { author, ..facts })
+            }
+            None => standing.new_note(self.note_kind()?, author.as_str()),
         };
         self.may_note(action, place.patient.id, facts.as_ref())?;
         Ok(standing)
+    }
+
+    /// What the policy can ask about a signed note; none where there is no such note.
+    fn facts(&self, standing: &Standing, document: DocumentId) -> Result<Option<DocumentFacts>, WebError> {
+        let heads = self.app.store.document_heads(&BTreeSet::from([document]))?;
+        Ok(heads.get(&document).and_then(|head| standing.document(head)))
     }
 
     fn may_note(
@@ -144,15 +146,6 @@ impl Desk {
             facts: self.app.store.all_access_facts(population)?,
             heads: BTreeMap::new(),
         })
-    }
-}
-
-fn head(document: &DocumentVersion) -> DocumentHead {
-    DocumentHead {
-        document: document.document,
-        patient: document.patient,
-        kind: document.kind.clone(),
-        author: document.author.clone(),
     }
 }
 

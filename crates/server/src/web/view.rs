@@ -67,7 +67,7 @@ pub(crate) struct FactView {
     pub(crate) suspected: bool,
     /// Suspected, past, planned, whose … as words.
     pub(crate) remarks: Vec<String>,
-    /// Value with unit, empty where there is none.
+    /// Value with unit, dose or stages; empty where there is none.
     pub(crate) value: String,
     /// Time as written, empty where there is none.
     pub(crate) time: String,
@@ -228,11 +228,7 @@ fn fact(lens: Lens<'_>, text: &str, note: &StructuredNote, event: &Event) -> Fac
         absent: event.polarity == Polarity::Absent,
         suspected: event.certainty == Certainty::Suspected,
         remarks: remarks(&lens, event),
-        value: event
-            .value
-            .as_ref()
-            .map(|value| value_text(&lens, value))
-            .unwrap_or_default(),
+        value: said_of(&lens, event),
         time: time_text(event),
         code: event
             .codes
@@ -254,6 +250,22 @@ fn fact(lens: Lens<'_>, text: &str, note: &StructuredNote, event: &Event) -> Fac
             .because
             .iter()
             .any(|reason| matches!(reason, Because::Earlier { .. })),
+    }
+}
+
+/// The value, else the dose as it is written, else the stages.
+fn said_of(lens: &Lens<'_>, event: &Event) -> String {
+    match (&event.value, &event.dosage) {
+        (Some(value), _) => value_text(lens, value),
+        (None, Some(dosage)) => dosage.text.clone(),
+        (None, None) => {
+            let stages = event.modifiers.iter().map(|stage| {
+                // What has parts (cT2aN1M0) says itself what it is.
+                let name = if stage.parts.is_empty() { &stage.name } else { "" };
+                format!("{name} {}", stage.value).trim().to_owned()
+            });
+            stages.collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

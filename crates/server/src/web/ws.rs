@@ -190,7 +190,12 @@ impl Live {
             Ok(said) => said,
             Err(error) => return json!({"type": "error", "message": error.to_string()}),
         };
-        if let Err(end) = self.look(said.activity()) {
+        let activity = match &said {
+            // What a line that came back says by itself is no sign of a person.
+            Said::Edit { text, .. } if *text == self.text => Activity::Page,
+            said => said.activity(),
+        };
+        if let Err(end) = self.look(activity) {
             return end;
         }
         self.answer(said)

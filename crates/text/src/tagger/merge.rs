@@ -88,8 +88,11 @@ fn merge(tokens: &Tokens<'_>, draft: &mut Draft, said: &[(Span, Tag)]) {
             .filter(|index| old.get(*index).is_some_and(overlaps))
             .collect();
         let is_fixed = |index: &usize| {
-            old.get(*index)
-                .is_some_and(|mention| is_whole(mention) || is_surer(mention, *span, *tag))
+            old.get(*index).is_some_and(|mention| {
+                is_whole(mention)
+                    || is_surer(mention, *span, *tag)
+                    || swallows_allergy(&draft.items, mention, *span)
+            })
         };
         if inside.iter().any(is_fixed) {
             continue;
@@ -139,6 +142,20 @@ fn is_surer(mention: &Mention, span: Span, tag: Tag) -> bool {
         Some(TermKind::Disease | TermKind::Finding) => is_part && tag == Tag::Timex,
         _ => false,
     }
+}
+
+/// Whether the words that make a drug an allergy would become part of its name (アレルギー欄にペニシリン).
+fn swallows_allergy(items: &[Item], mention: &Mention, span: Span) -> bool {
+    let is_drug = matches!(mention.kind(), Some(TermKind::Drug | TermKind::DrugClass));
+    let is_before = |item: &Item| match item {
+        Item::Cue {
+            effect: Effect::Allergy,
+            start,
+            ..
+        } => (span.start..mention.span.start).contains(start),
+        _ => false,
+    };
+    is_drug && items.iter().any(is_before)
 }
 
 /// What the dictionary knows although the tagger passes over it: diseases, findings, drugs, examinations and items; acts

@@ -17,7 +17,7 @@ use tsumugi_tables::{Designation, Source, TermKind};
 static READER: LazyLock<Reader> = LazyLock::new(|| {
     let files = lexicon_files();
     let sources: Vec<Source<'_>> = files.iter().map(|(path, text)| Source { path, text }).collect();
-    Reader::new(&sources, designations().into_iter(), |_| None).unwrap()
+    Reader::new(&sources, designations().into_iter(), |_| None, |key| vec![key]).unwrap()
 });
 
 /// The tables below `data/lexicon`, by their path below `data`.

@@ -4,7 +4,7 @@ use crate::access::{Rows, SystemEntropy};
 use crate::audit;
 use crate::web::error::WebError;
 use crate::web::notes::{NoteLink, escape};
-use crate::web::pages::sign_in::card;
+use crate::web::pages::sign_in::{card, whose};
 use crate::web::session::{cookie, moved_on};
 use crate::web::state::{App, Desk, Visit, answer};
 use axum::Json;
@@ -120,15 +120,15 @@ fn launch(desk: &Desk, linked: &Linked) -> Result<Response, WebError> {
     if present.is_ok_and(|actor| actor.user().id == user) {
         return Ok(Redirect::to(&address).into_response());
     }
-    let entry = audit::of_name(user.as_str(), AuditSubtype::Logout)?;
-    if desk.visit.token.is_some() {
-        // The browser is another person's from now on.
-        app.gate
-            .sign_out(store, token, entry)
-            .map_err(|error| WebError::Other(error.to_string()))?;
-    }
     match app.gate.vouch(store, &user, &desk.visit.client) {
         Ok(signed) => {
+            // The browser is another person's from now on.
+            if desk.visit.token.is_some() {
+                let entry = audit::of_name(&whose(desk), AuditSubtype::Logout)?;
+                app.gate
+                    .sign_out(store, token, entry)
+                    .map_err(|error| WebError::Other(error.to_string()))?;
+            }
             let address = if signed.wants_second {
                 format!("/second-factor?next={}", escape(&address))
             } else {

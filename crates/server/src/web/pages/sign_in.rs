@@ -326,22 +326,22 @@ pub(crate) async fn unlock_script(
     .await
 }
 
+/// Whose session the request shows.
+pub(super) fn whose(desk: &Desk) -> String {
+    let (app, origin) = (&desk.app, crate::access::Origin::default());
+    let page = tsumugi_access::Activity::Page;
+    match app.gate.resolve(&app.store, desk.token(), page, &origin) {
+        Ok(actor) => actor.user().id.to_string(),
+        Err(SessionError::Locked { user } | SessionError::SecondFactorWanted { user }) => user.to_string(),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
 /// Signs out.
 pub(crate) async fn leave(State(app): State<Arc<App>>, visit: Visit) -> Response {
     answer(app, visit, move |desk| {
         let (app, token) = (&desk.app, desk.token());
-        let origin = crate::access::Origin::default();
-        let who = match app
-            .gate
-            .resolve(&app.store, token, tsumugi_access::Activity::Page, &origin)
-        {
-            Ok(actor) => actor.user().id.to_string(),
-            Err(SessionError::Locked { user } | SessionError::SecondFactorWanted { user }) => {
-                user.to_string()
-            }
-            Err(_) => "unknown".to_owned(),
-        };
-        let entry = audit::of_name(&who, AuditSubtype::Logout)?;
+        let entry = audit::of_name(&whose(desk), AuditSubtype::Logout)?;
         app.gate
             .sign_out(&app.store, token, entry)
             .map_err(|error| WebError::Other(error.to_string()))?;

@@ -113,6 +113,8 @@ pub(crate) async fn keep(
             }
             let typed = of(kind.as_str()).iter().flat_map(|text| names(text));
             let typed: Option<BTreeSet<String>> = typed.map(|name| read(kind, name)).collect();
+            // One person is one patient.
+            let typed = typed.filter(|names| kind != AccessKind::OwnAccount || names.len() <= 1);
             let Some(names) = typed else {
                 let ui = desk.ui();
                 let page = page(desk, id, Some(ui.t("standing.wrong")))?;

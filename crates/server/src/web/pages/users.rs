@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tsumugi_access::{AccountView, CareTeamId, UserId};
+use tsumugi_access::{AccountError, AccountView, CareTeamId, UserId};
 use tsumugi_records::{AuditEntity, AuditEntry, AuditSubtype};
 
 /// A person's particulars, as a form sends them.
@@ -260,18 +260,21 @@ fn act(desk: &Desk, id: &str, given: &Particulars) -> Result<Option<String>, Peo
             let token = gate.offer_password(store, &id, entry)?;
             Ok(Some(link_of(desk, &token)))
         }
-        action => {
+        // What else stands in the form is not saved with it.
+        action @ ("disable" | "enable") => {
+            let present = gate.with(|inner, _| inner.accounts.user(&id).cloned());
+            let mut user = present.ok_or_else(|| AccountError::NotFound(id.clone()))?;
+            user.active = action == "enable";
+            gate.change(store, given.version, user, entry).map(|()| None)
+        }
+        _ => {
             let mut user = gate.user(
                 (id.as_str(), &given.name),
                 (&given.role, given.department.trim()),
                 teams(&given.teams)?,
             )?;
             let present = gate.with(|inner, _| inner.accounts.user(&id).map(|user| user.active));
-            user.active = match action {
-                "disable" => false,
-                "enable" => true,
-                _ => present.unwrap_or(true),
-            };
+            user.active = present.unwrap_or(true);
             gate.change(store, given.version, user, entry).map(|()| None)
         }
     }
