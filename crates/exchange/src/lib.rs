@@ -7,4 +7,5 @@
 )]
 
 pub mod fhir;
+pub mod incoming;
 pub mod medtxt;
