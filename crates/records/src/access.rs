@@ -5,6 +5,7 @@
 
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
+use crate::links::{self, FAMILY};
 use crate::patients::population;
 use crate::stamp::{Population, Stamp};
 use crate::store::Store;
@@ -120,16 +121,17 @@ impl Store {
         })
     }
 
-    /// How a patient's record stands to the people of the hospital.
+    /// How a patient's record stands to the people of the hospital. Linked records stand alike: what restricts one of them
+    /// restricts all.
     ///
     /// # Errors
     /// Only those of the file.
     pub fn access_facts(&self, patient: PatientId) -> Result<AccessFacts, StoreError> {
         self.read_unaudited("access facts", |conn| {
-            let mut list = conn.prepare_cached(
-                "SELECT document, kind, name FROM access_fact WHERE patient = ?1 ORDER BY document, kind, name",
-            )?;
-            let mut rows = list.query([patient])?;
+            let mut list = conn.prepare_cached(&format!(
+                "SELECT document, kind, name FROM access_fact WHERE patient {FAMILY} ORDER BY document, kind, name"
+            ))?;
+            let mut rows = list.query([links::root(conn, patient)?])?;
             let mut facts = AccessFacts::default();
             while let Some(row) = rows.next()? {
                 add(&mut facts, row.get(0)?, &row.get::<_, String>(1)?, row.get(2)?);
@@ -148,8 +150,14 @@ impl Store {
     ) -> Result<BTreeMap<PatientId, AccessFacts>, StoreError> {
         self.read_unaudited("all access facts", |conn| {
             let mut list = conn.prepare_cached(
-                "SELECT f.patient, f.document, f.kind, f.name FROM access_fact f
-                 JOIN patient p ON p.id = f.patient WHERE p.dummy = ?1",
+                "SELECT g.patient, f.document, f.kind, f.name FROM access_fact f
+                 JOIN patient p ON p.id = f.patient
+                 LEFT JOIN patient_merged m ON m.patient = f.patient
+                 JOIN (SELECT id AS patient, id AS person FROM patient
+                       WHERE id NOT IN (SELECT patient FROM patient_merged)
+                       UNION ALL SELECT patient, survivor FROM patient_merged) g
+                   ON g.person = coalesce(m.survivor, f.patient)
+                 WHERE p.dummy = ?1",
             )?;
             let mut rows = list.query([population])?;
             let mut all: BTreeMap<PatientId, AccessFacts> = BTreeMap::new();
@@ -202,7 +210,7 @@ impl Store {
     /// Only those of the file.
     pub fn documents_of(&self, patient: PatientId) -> Result<BTreeSet<DocumentId>, StoreError> {
         self.read_unaudited("documents of", |conn| {
-            let mut list = conn.prepare_cached("SELECT id FROM document WHERE patient = ?1")?;
+            let mut list = conn.prepare_cached(&format!("SELECT id FROM document WHERE patient {FAMILY}"))?;
             let rows = list.query_map([patient], |row| row.get(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })

@@ -1,5 +1,7 @@
 //! Examination of a store: whether the file is whole, the documents are what was signed, and the indexes fit them.
 
+mod received;
+
 use crate::audit::verify::{KeyTrust, verify};
 use crate::documents::hash;
 use crate::errors::StoreError;
@@ -141,6 +143,8 @@ impl Store {
             if problems.is_empty() {
                 let altered = noting(&mut problems, "documents", altered_documents(conn));
                 problems.extend(altered.unwrap_or_default());
+                let altered = noting(&mut problems, "received statements", received::altered(conn));
+                problems.extend(altered.unwrap_or_default());
             }
             Ok(problems.into_iter().next())
         })
@@ -177,6 +181,7 @@ pub(crate) fn examine(conn: &Connection) -> Vec<String> {
                 .map(|id| format!("{what}: {id}")),
         );
     }
+    problems.extend(received::examine(conn));
     problems
 }
 

@@ -2,6 +2,7 @@
 
 use crate::errors::StoreError;
 use crate::ids::{EncounterId, PatientId};
+use crate::links::FAMILY;
 use crate::patients::{check_expected, population};
 use crate::stamp::{Moment, Stamp};
 use crate::store::Store;
@@ -118,7 +119,7 @@ impl Store {
 /// All versions of all encounters of a patient, by encounter, oldest first.
 pub(crate) fn versions(conn: &Connection, patient: PatientId) -> Result<Vec<EncounterRecord>, StoreError> {
     let mut list = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} WHERE e.patient = ?1 ORDER BY e.id, v.version"
+        "SELECT {COLUMNS} WHERE e.patient {FAMILY} ORDER BY e.id, v.version"
     ))?;
     Ok(list.query_map([patient], read)?.collect::<Result<_, _>>()?)
 }

@@ -3,6 +3,7 @@
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, EventId, ObservationId, PatientId};
 use crate::index;
+use crate::links::{self, FAMILY};
 use crate::stamp::{Civil, Population};
 use crate::store::Store;
 use jiff::civil::DateTime;
@@ -95,7 +96,7 @@ impl Store {
         self.read("current events", |conn| {
             list(
                 conn,
-                "WHERE e.patient = ?1 AND i.event IS NOT NULL ORDER BY e.id",
+                &format!("WHERE e.patient {FAMILY} AND i.event IS NOT NULL ORDER BY e.id"),
                 patient.get(),
             )
         })
@@ -131,6 +132,7 @@ pub(crate) fn insert(
     edition: &str,
     events: &[Event],
 ) -> Result<(), StoreError> {
+    let person = links::root(conn, origin.patient)?;
     let (row, observation) = match origin.source {
         OriginRow::Document { row, .. } => (Some(row), None),
         OriginRow::Observation(observation) => (None, Some(observation)),
@@ -157,7 +159,7 @@ pub(crate) fn insert(
         index::add(
             conn,
             EventId::new(conn.last_insert_rowid()),
-            origin,
+            (person, origin),
             number,
             event,
         )?;

@@ -6,9 +6,11 @@ use crate::errors::StoreError;
 use crate::events::{self, StoredEvent};
 use crate::fulltext;
 use crate::ids::PatientId;
+use crate::links::{self, FAMILY};
 use crate::observations::{self, ObservationRecord};
 use crate::patients::{self, PatientRecord};
 use crate::resources::{self, ResourceRecord};
+use crate::statements::{self, ReceivedRecord};
 use crate::store::Store;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Everything the store holds about one patient, drafts apart: what a FHIR Bundle is made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PatientExport {
-    /// All versions of the patient's own record, oldest first.
+    /// All versions of the patient's own record, oldest first; those of records linked with it follow.
     pub patient: Vec<PatientRecord>,
     /// All versions of the encounters, by encounter.
     pub encounters: Vec<EncounterRecord>,
@@ -26,6 +28,8 @@ pub struct PatientExport {
     pub resources: Vec<ResourceRecord>,
     /// All versions of what other systems stated.
     pub observations: Vec<ObservationRecord>,
+    /// All versions of what other systems sent, each with its FHIR resources and its bytes as they came.
+    pub received: Vec<(ReceivedRecord, Vec<u8>)>,
     /// All events, of earlier versions too, in the order they were stored.
     pub events: Vec<StoredEvent>,
 }
@@ -48,7 +52,7 @@ impl Store {
         self.read("export patient", |conn| {
             let versions = documents::list(
                 conn,
-                "WHERE v.patient = ?1 ORDER BY v.document, v.version",
+                &format!("WHERE v.patient {FAMILY} ORDER BY v.document, v.version"),
                 patient.get(),
             )?;
             let with_bytes = |version: DocumentVersion| {
@@ -56,7 +60,7 @@ impl Store {
                 Ok((version, bytes))
             };
             Ok(PatientExport {
-                patient: patients::history(conn, patient)?,
+                patient: histories(conn, patient)?,
                 encounters: encounters::versions(conn, patient)?,
                 documents: versions
                     .into_iter()
@@ -64,7 +68,12 @@ impl Store {
                     .collect::<Result<_, StoreError>>()?,
                 resources: resources::of_patient(conn, patient)?,
                 observations: observations::of_patient(conn, patient)?,
-                events: events::list(conn, "WHERE e.patient = ?1 ORDER BY e.id", patient.get())?,
+                received: statements::with_bytes(conn, patient)?,
+                events: events::list(
+                    conn,
+                    &format!("WHERE e.patient {FAMILY} ORDER BY e.id"),
+                    patient.get(),
+                )?,
             })
         })
     }
@@ -76,6 +85,15 @@ impl Store {
     pub fn remove_dummies(&self) -> Result<DummiesRemoved, StoreError> {
         self.write("remove dummies", remove)
     }
+}
+
+/// The versions of the record and of those that are read under it.
+fn histories(conn: &Connection, patient: PatientId) -> Result<Vec<PatientRecord>, StoreError> {
+    let mut all = Vec::new();
+    for member in links::members(conn, patient)? {
+        all.extend(patients::history(conn, member)?);
+    }
+    Ok(all)
 }
 
 fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
@@ -93,6 +111,13 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
         "access_change",
         "event_index",
         "event",
+        "statement",
+        "received_document",
+        "received_resource",
+        "received",
+        "patient_merged",
+        "patient_link",
+        "patient_identifier",
         "observation",
         "resource",
         "document_version",
@@ -104,6 +129,12 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     ] {
         conn.execute(&format!("DELETE FROM {table} WHERE patient IN {dummies}"), [])?;
     }
+    conn.execute(
+        "DELETE FROM dead_letter_replay WHERE dead_letter IN (SELECT id FROM dead_letter WHERE dummy = 1)",
+        [],
+    )?;
+    conn.execute("DELETE FROM dead_letter WHERE dummy = 1", [])?;
+    conn.execute("DELETE FROM reception WHERE dummy = 1", [])?;
     let patients = conn.execute("DELETE FROM patient WHERE dummy = 1", [])?;
     Ok(DummiesRemoved {
         patients: patients as u64,

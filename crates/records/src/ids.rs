@@ -63,6 +63,10 @@ id! {
     ObservationId
 }
 id! {
+    /// Bytes that are no statement.
+    DeadLetterId
+}
+id! {
     /// An event as stored; a new derivation of the same note gives new ones.
     EventId
 }

@@ -4,6 +4,7 @@
 use crate::errors::StoreError;
 use crate::events::{Origin, OriginRow};
 use crate::ids::{EventId, PatientId};
+use crate::links::{self, FAMILY};
 use crate::stamp::word;
 use rusqlite::{Connection, params};
 use tsumugi_clinical::{Comparator, Event, EventKind, Polarity, Quantity};
@@ -23,11 +24,12 @@ pub(crate) fn remove(conn: &Connection, column: &'static str, id: i64) -> Result
 /// number of its document; what names none settles nothing. Only an event that was stored before the one that settles
 /// it counts: after a correction or a new derivation its index may mean another event.
 pub(crate) fn resettle(conn: &Connection, patient: PatientId) -> Result<(), StoreError> {
+    let patient = links::root(conn, patient)?;
     conn.prepare_cached(
         "UPDATE event_index SET settled_by = NULL WHERE patient = ?1 AND settled_by IS NOT NULL",
     )?
     .execute([patient])?;
-    conn.prepare_cached(
+    conn.prepare_cached(&format!(
         "UPDATE event_index AS earlier SET settled_by = later.document
          FROM event e
          JOIN event_index later ON later.event = e.id AND later.role = 0
@@ -36,18 +38,18 @@ pub(crate) fn resettle(conn: &Connection, patient: PatientId) -> Result<(), Stor
                   AND NOT EXISTS (SELECT 1 FROM document_version k WHERE k.patient = e.patient AND k.key = e.settles_note)))
          JOIN event settled ON settled.document_version = v.id AND settled.number = e.settles_event
               AND settled.id < e.id
-         WHERE e.patient = ?1 AND e.settles_note IS NOT NULL
+         WHERE e.patient {FAMILY} AND e.settles_note IS NOT NULL
            AND earlier.event = settled.id AND v.document <> later.document",
-    )?
+    ))?
     .execute([patient])?;
     Ok(())
 }
 
-/// Adds the index rows of an event.
+/// Adds the index rows of an event, under the record that the person is read under.
 pub(crate) fn add(
     conn: &Connection,
     id: EventId,
-    origin: &Origin,
+    (person, origin): (PatientId, &Origin),
     number: u32,
     event: &Event,
 ) -> Result<(), StoreError> {
@@ -74,7 +76,7 @@ pub(crate) fn add(
         add.execute(params![
             id,
             role,
-            origin.patient,
+            person,
             origin.population,
             document,
             number,

@@ -2,14 +2,15 @@
 //!
 //! **What is kept.** Ground state is added to, never changed: `patient` and `encounter` with their `_version` tables,
 //! `document` and `document_version` (the received bytes with their SHA-256, and the decoded text), `resource` (FHIR JSON
-//! as signed), `observation` (what other systems state), `correction` and `settled_phrase` (what users taught),
+//! as signed), `observation` (what other systems state; with `received`, `received_resource` and `received_document` what
+//! came, with `dead_letter` what could not be read), `patient_identifier` and `patient_link` (whose it is), `correction` and `settled_phrase` (what users taught),
 //! `assertion` (the log of the medical knowledge) and `decision` (what people decided beside a note). Triggers
 //! in the database refuse to change or remove these rows, except those of dummy patients. `audit_entry`, with `audit_node`
 //! and `audit_head`, is the audit trail: FHIR AuditEvents in a Merkle tree, of which nothing is ever removed. `access_row`,
 //! `access_change` and `access_fact` are who may do what. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`.
-//! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql`.
+//! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
 //!
 //! **Versions.** Every version of a document holds the whole note as it then reads. Searches and the timeline show the
 //! newest; the earlier ones stay readable and are exported.
@@ -31,25 +32,31 @@ mod backup;
 mod doctor;
 mod documents;
 mod drafts;
+mod duplicates;
 mod encounters;
 mod errors;
 mod events;
 mod export;
 mod fold;
 mod fulltext;
+mod identity;
 mod ids;
 mod index;
+mod letters;
+mod links;
 mod memory;
 mod newest;
 mod observations;
 mod open;
 mod patients;
 mod rebuild;
+mod received;
 mod resources;
 mod schema;
 mod search;
 mod sign;
 mod stamp;
+mod statements;
 mod store;
 mod timeline;
 mod writer;
@@ -70,22 +77,31 @@ pub use backup::CopyReport;
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};
 pub use drafts::{DraftKey, DraftRevision, KEPT_REVISIONS};
+pub use duplicates::{Duplicate, DuplicateReason};
 pub use encounters::{EncounterDetails, EncounterRecord};
 pub use errors::StoreError;
 pub use events::{EventOrigin, StoredEvent};
 pub use export::{DummiesRemoved, PatientExport};
 pub use fulltext::{TextHit, TextHits, TextQuery};
-pub use ids::{AuditId, DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
+pub use identity::PatientIdentifier;
+pub use ids::{AuditId, DeadLetterId, DocumentId, EncounterId, EventId, ObservationId, PatientId, Revision};
+pub use letters::DeadLetter;
+pub use links::{LinkDecision, LinkState};
 pub use memory::{Correction, Meaning, SettledPhrase};
 pub use newest::NewestMoments;
 pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
 #[doc(hidden)]
 pub use open::Tuning;
 pub use patients::{PatientDetails, PatientFilter, PatientRecord};
+pub use received::{
+    Evidence, ItemReceipt, MAX_BATCH_ITEMS, NewDeadLetter, Receipt, ReceivedPerson, ReceivedPlace,
+    ReceivedResource, ReceivedStatement, ReceivedText, Reception, ReceptionBatch, Standing, StatementReceipt,
+};
 pub use resources::{NewResource, ResourceName, ResourceRecord};
 pub use search::{EventFilter, EventHit, EventHits, Page, PatientHits, ValueRange};
 pub use sign::{SignNote, SignReceipt, Target};
 pub use stamp::{Moment, Population, Stamp};
+pub use statements::ReceivedRecord;
 pub use store::{Audited, Store};
 pub use timeline::{TimelineEntry, TimelineItem};
 pub use writer::WriterCounts;

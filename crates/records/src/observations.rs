@@ -8,6 +8,7 @@ use crate::errors::StoreError;
 use crate::events::{self, Origin, OriginRow};
 use crate::ids::{ObservationId, PatientId};
 use crate::index;
+use crate::links::FAMILY;
 use crate::patients::population;
 use crate::stamp::{Civil, Moment, Stamp};
 use crate::store::Store;
@@ -86,13 +87,13 @@ pub(crate) fn of_patient(
     conn: &Connection,
     patient: PatientId,
 ) -> Result<Vec<ObservationRecord>, StoreError> {
-    let mut list = conn.prepare_cached(
-        "SELECT id, source, key, version, civil, author, at FROM observation WHERE patient = ?1 ORDER BY id",
-    )?;
+    let mut list = conn.prepare_cached(&format!(
+        "SELECT id, source, key, version, civil, author, at, patient FROM observation WHERE patient {FAMILY} ORDER BY id"
+    ))?;
     let rows = list.query_map([patient], |row| {
         Ok(ObservationRecord {
             id: row.get(0)?,
-            patient,
+            patient: row.get(7)?,
             source: row.get(1)?,
             key: row.get(2)?,
             version: row.get(3)?,

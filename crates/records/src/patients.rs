@@ -3,6 +3,7 @@
 use crate::errors::StoreError;
 use crate::fold::fold_name;
 use crate::ids::PatientId;
+use crate::links;
 use crate::stamp::{Population, Stamp, Word, word};
 use crate::store::Store;
 use jiff::civil::Date;
@@ -130,7 +131,7 @@ impl Store {
         self.read("patient history", |conn| history(conn, id))
     }
 
-    /// The patient with this number now.
+    /// The patient with this number now; where the record was linked, the one it is read under.
     ///
     /// # Errors
     /// Only those of the file.
@@ -141,13 +142,28 @@ impl Store {
     ) -> Result<Option<PatientId>, StoreError> {
         self.read("find patient", |conn| {
             let mut find = conn.prepare_cached("SELECT id FROM patient WHERE dummy = ?1 AND number = ?2")?;
+            let found: Option<PatientId> = find
+                .query_row(params![population, number], |row| row.get(0))
+                .optional()?;
+            found.map(|id| links::root(conn, id)).transpose()
+        })
+    }
+
+    /// The record that shows this number, whether it is read under another or not.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn own_record(&self, population: Population, number: &str) -> Result<Option<PatientId>, StoreError> {
+        self.read("own record", |conn| {
+            let mut find = conn.prepare_cached("SELECT id FROM patient WHERE dummy = ?1 AND number = ?2")?;
             Ok(find
                 .query_row(params![population, number], |row| row.get(0))
                 .optional()?)
         })
     }
 
-    /// Newest versions of the patients that `filter` lets through, in the order of their ids.
+    /// Newest versions of the patients that `filter` lets through, in the order of their ids; records that are read under
+    /// another are left out.
     ///
     /// # Errors
     /// Only those of the file.
@@ -155,7 +171,8 @@ impl Store {
         self.read("list patients", |conn| {
             let mut list = conn.prepare_cached(&format!(
                 "SELECT {COLUMNS} AND v.version = p.version
-                 WHERE p.dummy = ?1 AND p.id > ?2 AND instr(p.folded, ?3) > 0 ORDER BY p.id LIMIT ?4"
+                 WHERE p.dummy = ?1 AND p.id > ?2 AND instr(p.folded, ?3) > 0
+                   AND NOT EXISTS (SELECT 1 FROM patient_merged m WHERE m.patient = p.id) ORDER BY p.id LIMIT ?4"
             ))?;
             let after = filter.after.map_or(0, PatientId::get);
             let rows = list.query_map(
@@ -210,7 +227,8 @@ pub(crate) fn check_expected(
     Err(StoreError::conflict(format!("{what} {id}"), detail))
 }
 
-fn check_number(
+/// Refuses a number that is empty or taken.
+pub(crate) fn check_number(
     conn: &Connection,
     population: Population,
     number: &str,
@@ -236,7 +254,8 @@ fn check_number(
     }
 }
 
-fn insert_version(
+/// Adds a version to a patient's record.
+pub(crate) fn insert_version(
     conn: &Connection,
     id: PatientId,
     version: u32,
@@ -259,7 +278,8 @@ fn insert_version(
     Ok(())
 }
 
-fn folded(details: &PatientDetails) -> String {
+/// What a patient is found by.
+pub(crate) fn folded(details: &PatientDetails) -> String {
     fold_name(&format!("{}\n{}\n{}", details.number, details.name, details.kana))
 }
 

@@ -5,15 +5,20 @@ use crate::events::{self, EventOrigin, Origin, OriginRow};
 use crate::fulltext;
 use crate::ids::PatientId;
 use crate::index;
+use crate::links;
 use crate::patients::population;
 use crate::store::Store;
 use rusqlite::Connection;
 
-/// Events that count: those of the newest version of each document and of each statement of another system.
+/// Events that count: those of the newest version of each document, of the version of a received statement that counts
+/// and was not taken back, and of the newest version of what else another system stated.
 const CURRENT: &str = "WHERE e.patient = ?1 AND (
     v.version = (SELECT d.version FROM document d WHERE d.id = v.document)
-    OR o.version = (SELECT max(n.version) FROM observation n
-                    WHERE n.patient = o.patient AND n.source = o.source AND n.key = o.key)) ORDER BY e.id";
+    OR EXISTS (SELECT 1 FROM statement s JOIN received x ON x.observation = s.observation
+               WHERE s.observation = o.id AND x.standing = 'valid')
+    OR (NOT EXISTS (SELECT 1 FROM received x WHERE x.observation = o.id)
+        AND o.version = (SELECT max(n.version) FROM observation n
+                         WHERE n.patient = o.patient AND n.source = o.source AND n.key = o.key))) ORDER BY e.id";
 
 impl Store {
     /// Makes the text index and the event index again, in one transaction. Documents and events stay as they are.
@@ -53,6 +58,7 @@ fn texts(conn: &Connection) -> Result<(), StoreError> {
 
 fn events_of(conn: &Connection, patient: PatientId) -> Result<(), StoreError> {
     let population = population(conn, patient)?;
+    let person = links::root(conn, patient)?;
     for stored in events::list(conn, CURRENT, patient.get())? {
         let source = match stored.origin {
             EventOrigin::Document { document, .. } => OriginRow::Document { document, row: 0 },
@@ -64,7 +70,7 @@ fn events_of(conn: &Connection, patient: PatientId) -> Result<(), StoreError> {
             at: stored.at,
             source,
         };
-        index::add(conn, stored.id, &origin, stored.number, &stored.event)?;
+        index::add(conn, stored.id, (person, &origin), stored.number, &stored.event)?;
     }
     index::resettle(conn, patient)
 }

@@ -2,6 +2,7 @@
 
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
+use crate::links::FAMILY;
 use crate::stamp::Stamp;
 use crate::store::Store;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -81,7 +82,9 @@ impl Store {
 
 /// All versions of all resources of a patient.
 pub(crate) fn of_patient(conn: &Connection, patient: PatientId) -> Result<Vec<ResourceRecord>, StoreError> {
-    let mut list = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE r.patient = ?1 ORDER BY r.id"))?;
+    let mut list = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE r.patient {FAMILY} ORDER BY r.id"
+    ))?;
     Ok(list.query_map([patient], read)?.collect::<Result<_, _>>()?)
 }
 
@@ -104,7 +107,7 @@ pub(crate) fn insert(
 ) -> Result<Vec<ResourceName>, StoreError> {
     let mut names = Vec::with_capacity(resources.len());
     for (index, resource) in resources.iter().enumerate() {
-        check_json(resource)?;
+        check_json(&resource.kind, &resource.json)?;
         let name = resource
             .name
             .clone()
@@ -143,15 +146,15 @@ pub(crate) fn insert(
 }
 
 /// Refuses what is no JSON object of the type it is said to be.
-fn check_json(resource: &NewResource) -> Result<(), StoreError> {
+pub(crate) fn check_json(kind: &str, json: &[u8]) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Typed {
         #[serde(rename = "resourceType")]
         kind: String,
     }
-    let detail = match serde_json::from_slice::<Typed>(&resource.json) {
-        Ok(typed) if typed.kind == resource.kind => return Ok(()),
-        Ok(typed) => format!("is {}, not {}", typed.kind, resource.kind),
+    let detail = match serde_json::from_slice::<Typed>(json) {
+        Ok(typed) if typed.kind == kind => return Ok(()),
+        Ok(typed) => format!("is {}, not {kind}", typed.kind),
         Err(error) => error.to_string(),
     };
     Err(StoreError::Invalid {

@@ -12,6 +12,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -27,6 +28,8 @@ const TABLES: &[&str] = &[
     "audit_head",
     "audit_node",
     "correction",
+    "dead_letter",
+    "dead_letter_replay",
     "decision",
     "document",
     "document_fts",
@@ -39,9 +42,17 @@ const TABLES: &[&str] = &[
     "event_index",
     "observation",
     "patient",
+    "patient_identifier",
+    "patient_link",
+    "patient_merged",
     "patient_version",
+    "received",
+    "received_document",
+    "received_resource",
+    "reception",
     "resource",
     "settled_phrase",
+    "statement",
 ];
 
 /// Newest schema version this program knows.
@@ -151,6 +162,57 @@ mod tests {
         ];
         migrate(&conn, version(&conn), &mended).unwrap();
         assert_eq!(version(&conn), 3);
+    }
+
+    #[test]
+    fn a_store_of_schema_4_is_brought_up_with_what_it_holds() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s.db");
+        {
+            let conn = Connection::open(&path).unwrap();
+            migrate(&conn, 0, STEPS.get(..4).unwrap()).unwrap();
+            conn.execute_batch(
+                "INSERT INTO patient VALUES (5, '1', 0, 1, '1');
+                 INSERT INTO patient_version VALUES (5, 1, '1', 'n', 'k', 'female', NULL, 'a', '2026-11-22T10:00');
+                 INSERT INTO observation VALUES
+                     (1, 5, 'laboratory', 'k', 1, '2026-11-22T10:00:00', 'a', '2026-11-22T10:00', zeroblob(32));",
+            )
+            .unwrap();
+        }
+        let old = crate::Store::open_as_it_is(&path).unwrap();
+        let report = old.doctor().unwrap();
+        assert_eq!((report.schema, report.problems), (4, Vec::<String>::new()));
+        drop(old);
+        let store = crate::Store::open(&path).unwrap();
+        let patient = crate::PatientId::new(5);
+        assert_eq!(store.observations(patient).unwrap().len(), 1);
+        assert_eq!(store.received(patient).unwrap(), []);
+        let report = store.doctor().unwrap();
+        assert_eq!(
+            (report.schema, report.problems),
+            (newest(STEPS), Vec::<String>::new())
+        );
+        store.rebuild_indexes().unwrap();
+        drop(store);
+        // Rows of the new tables are added, never changed.
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(
+            "INSERT INTO reception VALUES (1, 0, 'hl7', 'command', 'a', '2026-11-22T10:00');
+             INSERT INTO received VALUES
+                 (1, 1, 5, '', '1', 'f', NULL, NULL, '', 'valid', 'care', 'utf-8', zeroblob(32), x'00');
+             INSERT INTO dead_letter VALUES (1, 1, 0, 'hl7', 'f', NULL, 'c', '{}', zeroblob(32), x'00');
+             INSERT INTO patient_identifier VALUES (1, 5, 0, '', '1', 'a', '2026-11-22T10:00');",
+        )
+        .unwrap();
+        for table in ["reception", "received", "dead_letter", "patient_identifier"] {
+            for change in [
+                format!("DELETE FROM {table}"),
+                format!("UPDATE {table} SET rowid = rowid + 1"),
+            ] {
+                let error = conn.execute_batch(&change).unwrap_err().to_string();
+                assert!(error.contains("append-only"), "{change}: {error}");
+            }
+        }
     }
 
     #[test]

@@ -135,7 +135,8 @@ fn check_size(content: &Content) -> Result<(), StoreError> {
     })
 }
 
-fn sign(conn: &Connection, note: &SignNote) -> Result<SignReceipt, StoreError> {
+/// Signs a note in the transaction that is open.
+pub(crate) fn sign(conn: &Connection, note: &SignNote) -> Result<SignReceipt, StoreError> {
     let (patient, earlier) = match &note.target {
         Target::New { patient, .. } => (*patient, None),
         Target::Version { document, .. } => {

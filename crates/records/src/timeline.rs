@@ -5,6 +5,7 @@ use crate::encounters::{self, EncounterRecord};
 use crate::errors::StoreError;
 use crate::events::{self, StoredEvent};
 use crate::ids::PatientId;
+use crate::links::FAMILY;
 use crate::patients::population;
 use crate::store::Store;
 use jiff::civil::DateTime;
@@ -51,12 +52,14 @@ impl Store {
             encounters.reverse();
             let documents = documents::list(
                 conn,
-                "WHERE v.patient = ?1 AND v.version = d.version ORDER BY v.document",
+                &format!("WHERE v.patient {FAMILY} AND v.version = d.version ORDER BY v.document"),
                 patient.get(),
             )?;
             let events = events::list(
                 conn,
-                "WHERE e.patient = ?1 AND i.event IS NOT NULL AND i.settled_by IS NULL ORDER BY e.id",
+                &format!(
+                    "WHERE e.patient {FAMILY} AND i.event IS NOT NULL AND i.settled_by IS NULL ORDER BY e.id"
+                ),
                 patient.get(),
             )?;
             let mut entries: Vec<TimelineEntry> = Vec::new();

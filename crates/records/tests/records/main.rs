@@ -13,6 +13,10 @@ mod files;
 #[cfg(test)]
 mod fulltext;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod patients;
+#[cfg(test)]
+mod received;
 #[cfg(test)]
 mod search;

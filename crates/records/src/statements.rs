@@ -1,0 +1,546 @@
+//! Statements of other systems and their versions: a repeated one is kept once, a newer one replaces, an older one that
+//! comes late is kept and does not win, one that was taken back leaves the index.
+
+use crate::documents::{self, Content, VersionReason, hash, hex};
+use crate::errors::StoreError;
+use crate::events::{self, Origin, OriginRow};
+use crate::identity::{self, Site};
+use crate::ids::{DocumentId, ObservationId, PatientId};
+use crate::index;
+use crate::links::FAMILY;
+use crate::patients::population;
+use crate::received::{
+    Evidence, Opened, ReceivedPlace, ReceivedStatement, ReceivedText, Standing, StatementReceipt,
+};
+use crate::resources::{NewResource, check_json};
+use crate::sign::{self, SignNote, Target};
+use crate::stamp::{Civil, Moment, Stamp, Word, word};
+use crate::store::Store;
+use jiff::civil::DateTime;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+/// One version of a statement as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceivedRecord {
+    /// The version.
+    pub observation: ObservationId,
+    /// In whose record it is.
+    pub patient: PatientId,
+    /// The system: the standard, and the issuer of the number where it is not this site.
+    pub source: String,
+    /// The source's key.
+    pub key: String,
+    /// Version, from 1, in the order they came.
+    pub version: u32,
+    /// The source's order of versions.
+    pub sequence: String,
+    /// Whether it still holds in the source.
+    pub standing: Standing,
+    /// What it is evidence of.
+    pub evidence: Evidence,
+    /// Whether it is the version that counts.
+    pub counts: bool,
+    /// When what it states was so, local civil time.
+    pub observed_at: DateTime,
+    /// Where it stood.
+    pub place: ReceivedPlace,
+    /// Issuer of the number it came under.
+    pub issuer: String,
+    /// The number it came under.
+    pub number: String,
+    /// Character set of its bytes.
+    pub charset: String,
+    /// SHA-256 of its bytes, in lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Who took it in, and when.
+    pub stamp: Stamp,
+    /// Its FHIR resources: type and JSON.
+    pub resources: Vec<(String, Vec<u8>)>,
+    /// The documents that its texts were signed as, with their versions.
+    pub documents: Vec<(DocumentId, u32)>,
+}
+
+const COLUMNS: &str =
+    "x.observation, x.patient, o.source, o.key, o.version, x.sequence, x.standing, x.evidence, s.observation IS NOT NULL,
+    o.civil, x.file, x.line, x.field, x.issuer, x.number, x.charset, x.sha256, o.author, o.at
+    FROM received x JOIN observation o ON o.id = x.observation LEFT JOIN statement s ON s.observation = x.observation";
+
+impl Store {
+    /// All versions of what other systems sent about a person, in the order they came, with their resources.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn received(&self, patient: PatientId) -> Result<Vec<ReceivedRecord>, StoreError> {
+        self.read("received", |conn| of_patient(conn, patient))
+    }
+
+    /// The bytes of a version of a statement exactly as they came, checked against their hash.
+    ///
+    /// # Errors
+    /// `NotFound`; `Damaged` when they are no longer what came.
+    pub fn received_bytes(&self, observation: ObservationId) -> Result<Vec<u8>, StoreError> {
+        self.read("received bytes", |conn| bytes(conn, observation))
+    }
+}
+
+/// All versions of all statements about a person.
+pub(crate) fn of_patient(conn: &Connection, patient: PatientId) -> Result<Vec<ReceivedRecord>, StoreError> {
+    let mut list = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE x.patient {FAMILY} ORDER BY x.observation"
+    ))?;
+    let mut records: Vec<ReceivedRecord> = list.query_map([patient], read)?.collect::<Result<_, _>>()?;
+    for record in &mut records {
+        let mut resources = conn.prepare_cached(
+            "SELECT r.kind, coalesce(r.json, x.bytes) FROM received_resource r
+             JOIN received x ON x.observation = r.observation WHERE r.observation = ?1 ORDER BY r.number",
+        )?;
+        let rows = resources.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        record.resources = rows.collect::<Result<_, _>>()?;
+        let mut documents = conn.prepare_cached(
+            "SELECT document, version FROM received_document WHERE observation = ?1 ORDER BY number",
+        )?;
+        let rows = documents.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        record.documents = rows.collect::<Result<_, _>>()?;
+    }
+    Ok(records)
+}
+
+/// The same, each with its bytes, checked.
+pub(crate) fn with_bytes(
+    conn: &Connection,
+    patient: PatientId,
+) -> Result<Vec<(ReceivedRecord, Vec<u8>)>, StoreError> {
+    let records = of_patient(conn, patient)?;
+    let pair = |record: ReceivedRecord| {
+        let bytes = bytes(conn, record.observation)?;
+        Ok((record, bytes))
+    };
+    records.into_iter().map(pair).collect()
+}
+
+fn bytes(conn: &Connection, observation: ObservationId) -> Result<Vec<u8>, StoreError> {
+    let mut find = conn.prepare_cached("SELECT bytes, sha256 FROM received WHERE observation = ?1")?;
+    let found = find
+        .query_row([observation], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (bytes, kept): (Vec<u8>, Vec<u8>) =
+        found.ok_or_else(|| StoreError::not_found("received statement", &observation))?;
+    if hash(&bytes).as_slice() == kept {
+        Ok(bytes)
+    } else {
+        Err(StoreError::damaged(format!(
+            "received statement {observation} is not what came"
+        )))
+    }
+}
+
+/// The version that counts until now.
+struct Head {
+    observation: ObservationId,
+    sequence: String,
+    digest: Vec<u8>,
+    version: u32,
+}
+
+/// Which statement a version is of.
+struct Which<'s> {
+    patient: PatientId,
+    source: String,
+    key: &'s str,
+}
+
+/// Keeps one version of a statement.
+pub(crate) fn keep(
+    conn: &Connection,
+    opened: &mut Opened<'_>,
+    statement: &ReceivedStatement,
+) -> Result<StatementReceipt, StoreError> {
+    if statement.key.is_empty() {
+        return Err(StoreError::Invalid {
+            what: "statement",
+            detail: "its key is empty; it could not be told from others".to_owned(),
+        });
+    }
+    let batch = opened.batch;
+    let site = Site {
+        population: batch.population,
+        facility: batch.facility.as_deref(),
+        stamp: &batch.stamp,
+    };
+    let patient = identity::resolve(conn, site, &statement.person)?;
+    identity::complete(conn, site, statement, patient)?;
+    let issuer = site.own(&statement.person.issuer);
+    let standard = &batch.standard;
+    let source = if issuer.is_empty() {
+        standard.clone()
+    } else {
+        format!("{standard}|{issuer}")
+    };
+    let key = Which {
+        patient,
+        source,
+        key: &statement.key,
+    };
+    let digest = digest(statement)?;
+    let head = head(conn, &key)?;
+    if let Some((observation, version)) = repeated(conn, &key, head.as_ref(), statement, &digest)? {
+        let counts = head.is_some_and(|head| head.observation == observation);
+        return Ok(StatementReceipt {
+            patient,
+            observation,
+            version,
+            repeated: true,
+            counts,
+            events: 0,
+            documents: Vec::new(),
+        });
+    }
+    let reception = opened.row(conn)?;
+    let (observation, version) = insert(conn, &key, reception, issuer, (statement, &digest), &batch.stamp)?;
+    let counts = head.as_ref().is_none_or(|head| {
+        statement.sequence.is_empty() || head.sequence.is_empty() || statement.sequence >= head.sequence
+    });
+    let mut receipt = StatementReceipt {
+        patient,
+        observation,
+        version,
+        repeated: false,
+        counts,
+        events: statement.events.len() as u64,
+        documents: Vec::new(),
+    };
+    state(conn, &key, head.as_ref(), statement, &receipt)?;
+    if counts {
+        sign_texts(conn, opened, &key, statement, &mut receipt)?;
+    }
+    Ok(receipt)
+}
+
+/// What tells a repetition from another version.
+fn digest(statement: &ReceivedStatement) -> Result<[u8; 32], StoreError> {
+    let mut parts = format!(
+        "{}\n{}\n{}\n{}\n{}\n",
+        statement.sequence,
+        word(&statement.standing)?,
+        word(&statement.evidence)?,
+        statement.observed_at.as_str(),
+        hex(&hash(&statement.bytes)),
+    );
+    for resource in &statement.resources {
+        parts.push_str(&hex(&hash(&resource.json)));
+        parts.push('\n');
+    }
+    Ok(hash(parts.as_bytes()))
+}
+
+fn head(conn: &Connection, key: &Which<'_>) -> Result<Option<Head>, StoreError> {
+    let mut find = conn.prepare_cached(
+        "SELECT s.observation, s.sequence, o.digest, o.version FROM statement s
+         JOIN observation o ON o.id = s.observation WHERE s.patient = ?1 AND s.source = ?2 AND s.key = ?3",
+    )?;
+    let found = find.query_row(params![key.patient, key.source, key.key], |row| {
+        Ok(Head {
+            observation: row.get(0)?,
+            sequence: row.get(1)?,
+            digest: row.get(2)?,
+            version: row.get(3)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// The version that says the same: the one that counts, or an earlier one of the same sequence. Without a sequence a
+/// statement that comes back after another is news.
+fn repeated(
+    conn: &Connection,
+    key: &Which<'_>,
+    head: Option<&Head>,
+    statement: &ReceivedStatement,
+    digest: &[u8; 32],
+) -> Result<Option<(ObservationId, u32)>, StoreError> {
+    let Some(head) = head else { return Ok(None) };
+    if head.digest == digest {
+        return Ok(Some((head.observation, head.version)));
+    }
+    if statement.sequence.is_empty() {
+        return Ok(None);
+    }
+    let mut find = conn.prepare_cached(
+        "SELECT id, version FROM observation WHERE patient = ?1 AND source = ?2 AND key = ?3 AND digest = ?4 LIMIT 1",
+    )?;
+    let found = find.query_row(
+        params![key.patient, key.source, key.key, digest.as_slice()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    );
+    Ok(found.optional()?)
+}
+
+fn insert(
+    conn: &Connection,
+    key: &Which<'_>,
+    reception: i64,
+    issuer: &str,
+    (statement, digest): (&ReceivedStatement, &[u8; 32]),
+    stamp: &Stamp,
+) -> Result<(ObservationId, u32), StoreError> {
+    let version: u32 = conn
+        .prepare_cached(
+            "SELECT coalesce(max(version), 0) + 1 FROM observation WHERE patient = ?1 AND source = ?2 AND key = ?3",
+        )?
+        .query_row(params![key.patient, key.source, key.key], |row| row.get(0))?;
+    let civil = statement.observed_at.civil().to_string();
+    conn.prepare_cached(
+        "INSERT INTO observation (patient, source, key, version, civil, author, at, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        key.patient,
+        key.source,
+        key.key,
+        version,
+        civil,
+        stamp.author,
+        stamp.at,
+        digest.as_slice()
+    ])?;
+    let observation = ObservationId::new(conn.last_insert_rowid());
+    conn.prepare_cached(
+        "INSERT INTO received (observation, reception, patient, issuer, number, file, line, field, sequence, standing,
+             evidence, charset, sha256, bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?
+    .execute(params![
+        observation,
+        reception,
+        key.patient,
+        issuer,
+        statement.person.number,
+        statement.place.file,
+        statement.place.line,
+        statement.place.field,
+        statement.sequence,
+        word(&statement.standing)?,
+        word(&statement.evidence)?,
+        statement.charset,
+        hash(&statement.bytes).as_slice(),
+        statement.bytes
+    ])?;
+    let mut add = conn.prepare_cached(
+        "INSERT INTO received_resource (observation, number, patient, kind, json) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (number, resource) in (0_u32..).zip(&statement.resources) {
+        check_json(&resource.kind, &resource.json)?;
+        let json = (resource.json != statement.bytes).then_some(&resource.json);
+        add.execute(params![observation, number, key.patient, resource.kind, json])?;
+    }
+    Ok((observation, version))
+}
+
+/// Stores the events, and lets those be found that count.
+fn state(
+    conn: &Connection,
+    key: &Which<'_>,
+    head: Option<&Head>,
+    statement: &ReceivedStatement,
+    receipt: &StatementReceipt,
+) -> Result<(), StoreError> {
+    let mut replaced = 0;
+    if receipt.counts {
+        if let Some(head) = head {
+            replaced = index::remove(conn, "observation", head.observation.get())?;
+        }
+        conn.prepare_cached(
+            "INSERT INTO statement (patient, source, key, observation, sequence) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (patient, source, key)
+             DO UPDATE SET observation = excluded.observation, sequence = excluded.sequence",
+        )?
+        .execute(params![
+            key.patient,
+            key.source,
+            key.key,
+            receipt.observation,
+            statement.sequence
+        ])?;
+    }
+    let origin = Origin {
+        patient: key.patient,
+        population: population(conn, key.patient)?,
+        at: statement.observed_at.civil(),
+        source: OriginRow::Observation(receipt.observation),
+    };
+    events::insert(conn, &origin, &statement.edition, &statement.events)?;
+    if !receipt.counts || statement.standing != Standing::Valid {
+        index::remove(conn, "observation", receipt.observation.get())?;
+    }
+    if replaced > 0 {
+        index::resettle(conn, key.patient)?;
+    }
+    Ok(())
+}
+
+/// Signs the texts as documents, or as next versions of those that an earlier version of the statement made. A text that
+/// was taken back, or is no longer there, becomes a version without text.
+fn sign_texts(
+    conn: &Connection,
+    opened: &mut Opened<'_>,
+    key: &Which<'_>,
+    statement: &ReceivedStatement,
+    receipt: &mut StatementReceipt,
+) -> Result<(), StoreError> {
+    let earlier = documents_of(conn, key)?;
+    let is_valid = statement.standing == Standing::Valid;
+    let texts: &[ReceivedText] = if is_valid { &statement.texts } else { &[] };
+    let most = texts.len().max(earlier.len());
+    for number in 0..most {
+        let known = earlier
+            .iter()
+            .find(|(of, _)| *of == number as u64)
+            .map(|(_, document)| *document);
+        let newest = known
+            .map(|document| documents::newest(conn, document))
+            .transpose()?;
+        let note_key = format!("{}/{}/{number}/{}", key.source, key.key, receipt.version);
+        let note = match (texts.get(number), newest) {
+            (None, None) => continue,
+            (Some(text), Some(newest)) if newest.text == text.text => {
+                link(conn, key, receipt, number, (newest.document, newest.version))?;
+                continue;
+            }
+            (None, Some(newest)) if newest.text.is_empty() => continue,
+            (None, Some(newest)) => withdrawn(&newest, note_key, &opened.batch.stamp),
+            (Some(text), newest) => note(text, newest.as_ref(), key.patient, note_key, &opened.batch.stamp),
+        };
+        let signed = sign::sign(conn, &note)?;
+        receipt.events += note.events.len() as u64;
+        receipt.documents.push((signed.document, signed.version));
+        link(conn, key, receipt, number, (signed.document, signed.version))?;
+        opened.signed.push((key.patient, signed));
+    }
+    Ok(())
+}
+
+/// The documents that versions of a statement made, by the number of the text.
+fn documents_of(conn: &Connection, key: &Which<'_>) -> Result<Vec<(u64, DocumentId)>, StoreError> {
+    let mut list = conn.prepare_cached(
+        "SELECT DISTINCT d.number, d.document FROM observation o JOIN received_document d ON d.observation = o.id
+         WHERE o.patient = ?1 AND o.source = ?2 AND o.key = ?3 ORDER BY d.number",
+    )?;
+    let rows = list.query_map(params![key.patient, key.source, key.key], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn link(
+    conn: &Connection,
+    key: &Which<'_>,
+    receipt: &StatementReceipt,
+    number: usize,
+    (document, version): (DocumentId, u32),
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO received_document (observation, number, patient, document, version) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        receipt.observation,
+        number as u64,
+        key.patient,
+        document,
+        version
+    ])?;
+    Ok(())
+}
+
+fn target(newest: &documents::DocumentVersion) -> Target {
+    Target::Version {
+        document: newest.document,
+        expected: newest.version,
+        reason: VersionReason::Correction,
+    }
+}
+
+fn note(
+    text: &ReceivedText,
+    newest: Option<&documents::DocumentVersion>,
+    patient: PatientId,
+    key: String,
+    stamp: &Stamp,
+) -> SignNote {
+    let new = || Target::New {
+        patient,
+        encounter: None,
+        kind: text.kind.clone(),
+    };
+    SignNote {
+        target: newest.map_or_else(new, target),
+        key: Some(key),
+        content: plain(&text.text),
+        signed: Stamp {
+            author: text.author.clone(),
+            at: stamp.at.clone(),
+        },
+        written_at: text.written_at.clone(),
+        edition: text.edition.clone(),
+        events: text.events.clone(),
+        resources: text.resources.clone(),
+        draft: None,
+    }
+}
+
+/// The version that says that the source took its text back.
+fn withdrawn(newest: &documents::DocumentVersion, key: String, stamp: &Stamp) -> SignNote {
+    SignNote {
+        target: target(newest),
+        key: Some(key),
+        content: plain(""),
+        signed: Stamp {
+            author: stamp.author.clone(),
+            at: stamp.at.clone(),
+        },
+        written_at: newest.written_at.clone(),
+        edition: newest.edition.clone(),
+        events: Vec::new(),
+        resources: Vec::<NewResource>::new(),
+        draft: None,
+    }
+}
+
+fn plain(text: &str) -> Content {
+    Content {
+        bytes: text.as_bytes().to_vec(),
+        media_type: "text/plain".to_owned(),
+        encoding: "utf-8".to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<ReceivedRecord> {
+    Ok(ReceivedRecord {
+        observation: row.get(0)?,
+        patient: row.get(1)?,
+        source: row.get(2)?,
+        key: row.get(3)?,
+        version: row.get(4)?,
+        sequence: row.get(5)?,
+        standing: row.get::<_, Word<Standing>>(6)?.0,
+        evidence: row.get::<_, Word<Evidence>>(7)?.0,
+        counts: row.get(8)?,
+        observed_at: row.get::<_, Civil>(9)?.0,
+        place: ReceivedPlace {
+            file: row.get(10)?,
+            line: row.get(11)?,
+            field: row.get(12)?,
+        },
+        issuer: row.get(13)?,
+        number: row.get(14)?,
+        charset: row.get(15)?,
+        sha256: hex(&row.get::<_, Vec<u8>>(16)?),
+        stamp: Stamp {
+            author: row.get(17)?,
+            at: row.get::<_, Moment>(18)?,
+        },
+        resources: Vec::new(),
+        documents: Vec::new(),
+    })
+}
