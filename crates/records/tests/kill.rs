@@ -33,9 +33,13 @@ mod tests {
 
     /// Opens what is left, and gives the one line about it.
     fn check(store: &Path, acknowledged: &str) -> Output {
+        check_with("check", store, acknowledged)
+    }
+
+    fn check_with(how: &str, store: &Path, acknowledged: &str) -> Output {
         let mut command = Command::new(HELPER);
         let mut child = command
-            .arg("check")
+            .arg(how)
             .arg(store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -95,6 +99,44 @@ mod tests {
             round += 1;
         }
         assert!(acknowledged.lines().count() > 10, "{acknowledged}");
+    }
+
+    #[test]
+    fn an_import_that_is_killed_and_run_again_loses_nothing_and_keeps_nothing_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("s.db");
+        let mut acknowledged = String::new();
+        let mut random = u64::from(std::process::id()).wrapping_add(7);
+        let mut round = 0;
+        while round < kills() || (acknowledged.lines().count() <= 10 && round < 200) {
+            let mut child = Command::new(HELPER)
+                .arg("receive")
+                .arg(&store)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let output = child.stdout.take().unwrap();
+            let reader = thread::spawn(move || lines(output));
+            thread::sleep(Duration::from_millis(50 + (random >> 33) % 300));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            acknowledged.push_str(&reader.join().unwrap());
+            let output = check_with("check-received", &store, &acknowledged);
+            assert!(
+                output.status.success(),
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            round += 1;
+        }
+        assert!(acknowledged.lines().count() > 10, "{acknowledged}");
+        // The check notices what is lost.
+        let output = check_with("check-received", &store, "999999\n");
+        assert!(!output.status.success());
     }
 
     #[test]

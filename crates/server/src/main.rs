@@ -13,6 +13,7 @@ mod encoding;
 mod fhir;
 mod heads;
 mod hooks;
+mod import;
 mod library;
 mod log;
 mod proposals;
@@ -98,6 +99,18 @@ enum Command {
     },
     /// Prints a signed link that opens a patient's note, once; shows where the secrets of other systems are.
     LaunchLink(commands::launch_link::Args),
+    /// Takes in what other systems sent: SS-MIX2, HL7, claims, DPC, medication notebooks, FHIR, devices.
+    Import(commands::import::Args),
+    /// What could not be taken in, with its reason: list, show, read again.
+    DeadLetters {
+        #[command(subcommand)]
+        what: commands::import::DeadLetters,
+    },
+    /// Records that may be one person's: list, link, part again.
+    Patients {
+        #[command(subcommand)]
+        what: commands::patients::Patients,
+    },
     /// Examines a store and says what it holds and what is wrong.
     Doctor(commands::store::Place),
     /// The dummy patients.
@@ -142,6 +155,9 @@ fn main() -> ExitCode {
         Some(Command::Policy { what }) => commands::policy::run(&what),
         Some(Command::Access { what }) => commands::access::run(&what),
         Some(Command::LaunchLink(args)) => commands::launch_link::run(&args),
+        Some(Command::Import(args)) => commands::import::run(&args),
+        Some(Command::DeadLetters { what }) => commands::import::dead_letters(&what),
+        Some(Command::Patients { what }) => commands::patients::run(&what),
         Some(Command::Doctor(place)) => commands::store::doctor(&place),
         Some(Command::Dummies {
             what: Dummies::Remove(place),

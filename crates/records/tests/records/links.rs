@@ -177,7 +177,7 @@ fn a_merge_of_one_issuer_is_done_and_one_across_issuers_is_proposed() {
     let foreign = receive(&store, of("urn:x", "99", "b")).patient;
     let mut merge = of("", "11", "m");
     merge.person.other_numbers = vec![
-        ("".to_owned(), "10".to_owned()),
+        (String::new(), "10".to_owned()),
         ("urn:x".to_owned(), "99".to_owned()),
     ];
     merge.person.replaces = merge.person.other_numbers.clone();
@@ -202,7 +202,7 @@ fn a_merge_of_one_issuer_is_done_and_one_across_issuers_is_proposed() {
     // The merge is undone, and the same message does not do it again.
     store.unlink_patient(old, "wrong merge", stamp()).unwrap();
     let mut again = of("", "11", "m2");
-    again.person.other_numbers = vec![("".to_owned(), "10".to_owned())];
+    again.person.other_numbers = vec![(String::new(), "10".to_owned())];
     again.person.replaces = again.person.other_numbers.clone();
     receive(&store, again);
     assert_eq!(store.read_under(old), Ok(old));

@@ -12,7 +12,7 @@ use tsumugi_access::{AccountView, CareTeamId, Token, UserId};
 use tsumugi_records::{AuditEntity, AuditEntry, AuditSubtype, Store};
 
 /// Under which name the command line stands in the audit trail.
-pub(super) const OPERATOR: &str = "command-line";
+pub(crate) const OPERATOR: &str = "command-line";
 
 /// What is done.
 #[derive(clap::Subcommand)]

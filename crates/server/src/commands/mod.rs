@@ -6,9 +6,11 @@ pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod diagnose;
 pub(crate) mod eval;
+pub(crate) mod import;
 pub(crate) mod knowledge;
 pub(crate) mod launch_link;
 mod line;
+pub(crate) mod patients;
 pub(crate) mod policy;
 pub(crate) mod serve;
 pub(crate) mod store;
@@ -16,6 +18,8 @@ pub(crate) mod structure;
 pub(crate) mod support;
 pub(crate) mod table;
 pub(crate) mod terms;
+
+pub(crate) use account::OPERATOR;
 
 use std::io::Write;
 

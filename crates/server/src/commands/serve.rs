@@ -3,11 +3,13 @@
 use super::remark;
 use crate::access::{Gate, Keys, Setting};
 use crate::heads::Keeper;
+use crate::import::mllp;
+use crate::import::watch::{Watched, Watchers};
 use crate::web::Tls;
 use crate::{audit, chart, seed, web};
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,10 +49,26 @@ pub(crate) struct Args {
     /// only add. Heads are signed every hour, at the start and at a clean stop, when entries were added.
     #[arg(long)]
     heads: Option<PathBuf>,
+    /// Folder that is followed, as DIR or DIR:STANDARD (ssmix2 where none is named); may be given several times.
+    #[arg(long)]
+    watch: Vec<String>,
+    /// Seconds between two looks at the folders that are followed.
+    #[arg(long, default_value_t = WATCH_EVERY, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch_every: u64,
+    /// Address on which HL7 messages are taken by MLLP; one that is not of this machine needs TLS.
+    #[arg(long)]
+    mllp: Option<String>,
+    /// IP addresses that may send by MLLP; without any, this machine alone.
+    #[arg(long, value_delimiter = ',', requires = "mllp")]
+    mllp_allow: Vec<IpAddr>,
+    /// URI (or code) of this site as issuer of patients' numbers, for what is followed or sent.
+    #[arg(long)]
+    facility: Option<String>,
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8765";
 const IDLE_LOCK: u64 = 600;
+const WATCH_EVERY: u64 = 10;
 const LOCKED_AT: u32 = 10;
 
 impl Default for Args {
@@ -65,6 +83,11 @@ impl Default for Args {
             data: None,
             dummies: false,
             heads: None,
+            watch: Vec::new(),
+            watch_every: WATCH_EVERY,
+            mllp: None,
+            mllp_allow: Vec::new(),
+            facility: None,
         }
     }
 }
@@ -77,6 +100,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     refuse_bare(address, tls.is_some())?;
+    let watched = args
+        .watch
+        .iter()
+        .map(|text| Watched::parse(text))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -86,6 +114,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .block_on(tokio::net::TcpListener::bind(address))
         .map_err(|error| taken(address, &error))?;
     let bound = listener.local_addr().context("the server's own address")?;
+    let mllp = runtime.block_on(mllp_door(args, tls.is_some()))?;
     let folder = chart::data_folder(args.data.as_deref())?;
     let store = chart::open_store(&folder).map_err(|error| explained(&folder, error))?;
     let gate = Gate::open(&store, setting(args, bound, tls.is_some()))?;
@@ -119,11 +148,36 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
     let heads = Keeper::start(Arc::clone(&app), args.heads.clone());
+    let every = Duration::from_secs(args.watch_every);
+    let watchers = Watchers::start(&app, &watched, every, args.facility.as_deref())?;
+    if let Some(door) = mllp {
+        runtime.spawn(mllp::serve(door, Arc::clone(&app), tls.clone()));
+    }
     runtime.block_on(web::serve(listener, app, tls, stop));
+    watchers.finish();
     if let Some(heads) = heads {
         heads.finish();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the door for HL7 messages, where one was asked for.
+async fn mllp_door(args: &Args, secure: bool) -> anyhow::Result<Option<mllp::Door>> {
+    let Some(address) = &args.mllp else {
+        return Ok(None);
+    };
+    let address: SocketAddr = address
+        .parse()
+        .with_context(|| format!("--mllp {address}: not an address with a port, such as 127.0.0.1:2575"))?;
+    if !address.ip().is_loopback() && !secure {
+        bail!(
+            "--mllp {address}: refused: without TLS everybody on the way could read records; give --tls-cert FILE \
+             --tls-key FILE, or use a loopback address"
+        );
+    }
+    let door = mllp::Door::open(address, args.mllp_allow.clone(), args.facility.clone()).await?;
+    remark(&format!("HL7 messages are taken by MLLP on {}", door.address()?));
+    Ok(Some(door))
 }
 
 fn setting(args: &Args, address: SocketAddr, secure: bool) -> Setting {

@@ -9,6 +9,7 @@ mod error;
 mod failures;
 mod guard;
 mod health;
+mod import;
 mod notes;
 mod page;
 mod pages;
@@ -155,7 +156,7 @@ fn doors() -> Doors {
         .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
         .get("/api/concepts", Person, api::concepts)
         .post("/api/draft", Records(&[Write]), api::draft);
-    crate::hooks::doors(administration_doors(sign_in_doors(doors)))
+    import::doors(crate::hooks::doors(administration_doors(sign_in_doors(doors))))
         .within(|router| {
             router
                 .layer(TimeoutLayer::with_status_code(

@@ -11,13 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
 
 /// Most connections at once.
 const MOST_CONNECTIONS: usize = 1024;
@@ -52,6 +53,12 @@ impl Tls {
             .with_context(|| format!("{place}: the key does not fit the certificate"))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    /// Agrees on TLS with a peer of another protocol; none when it does not come to it in time.
+    pub(crate) async fn agree(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let agreed = tokio::time::timeout(HEADER_TIMEOUT, self.0.accept(stream)).await;
+        agreed.ok()?.ok()
     }
 }
 

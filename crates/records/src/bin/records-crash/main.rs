@@ -5,6 +5,11 @@
 //! prints one JSON line: whether each is there, and everything that is there is whole, with one entry
 //! in the audit trail for each note. `--no-sync` exists to show that
 //! the tests notice when acknowledged notes are lost.
+//!
+//! `records-crash receive STORE` keeps batches of numbered statements, always from the first, as an import that is run again
+//! after an interruption does, and `records-crash check-received STORE` looks for each of them, once.
+
+mod receiving;
 
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -33,13 +38,15 @@ struct Options {
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let (Some(command), Some(path)) = (args.next(), args.next()) else {
-        return fail("usage: records-crash write|check STORE");
+        return fail("usage: records-crash write|check|receive|check-received STORE");
     };
     let outcome = match command.as_str() {
         "write" => {
             options(args).and_then(|options| write(&path, &options).map_err(|error| error.to_string()))
         }
         "check" => check(&path).map_err(|error| error.to_string()),
+        "receive" => receiving::receive(&path).map_err(|error| error.to_string()),
+        "check-received" => receiving::check(&path).map_err(|error| error.to_string()),
         other => Err(format!("unknown command {other}")),
     };
     match outcome {
