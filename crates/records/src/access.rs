@@ -150,13 +150,13 @@ impl Store {
     ) -> Result<BTreeMap<PatientId, AccessFacts>, StoreError> {
         self.read_unaudited("all access facts", |conn| {
             let mut list = conn.prepare_cached(
-                "SELECT g.patient, f.document, f.kind, f.name FROM access_fact f
-                 JOIN patient p ON p.id = f.patient
-                 LEFT JOIN patient_merged m ON m.patient = f.patient
-                 JOIN (SELECT id AS patient, id AS person FROM patient
-                       WHERE id NOT IN (SELECT patient FROM patient_merged)
-                       UNION ALL SELECT patient, survivor FROM patient_merged) g
-                   ON g.person = coalesce(m.survivor, f.patient)
+                "SELECT coalesce(m.survivor, f.patient), f.document, f.kind, f.name FROM access_fact f
+                 JOIN patient p ON p.id = f.patient LEFT JOIN patient_merged m ON m.patient = f.patient
+                 WHERE p.dummy = ?1
+                 UNION ALL
+                 SELECT g.patient, f.document, f.kind, f.name FROM access_fact f
+                 JOIN patient p ON p.id = f.patient LEFT JOIN patient_merged m ON m.patient = f.patient
+                 JOIN patient_merged g ON g.survivor = coalesce(m.survivor, f.patient)
                  WHERE p.dummy = ?1",
             )?;
             let mut rows = list.query([population])?;

@@ -58,6 +58,7 @@ mod sign;
 mod stamp;
 mod statements;
 mod store;
+mod texts;
 mod timeline;
 mod writer;
 

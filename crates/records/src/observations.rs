@@ -107,8 +107,24 @@ pub(crate) fn of_patient(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// A statement that is kept with its bytes changes with its bytes only.
+fn refuse_received(conn: &Connection, new: &NewObservation) -> Result<(), StoreError> {
+    let mut find = conn.prepare_cached(
+        "SELECT count(*) > 0 FROM statement WHERE patient = ?1 AND source = ?2 AND key = ?3",
+    )?;
+    if find.query_row(params![new.patient, new.source, new.key], |row| row.get(0))? {
+        let what = format!("statement {} of {}", new.key, new.source);
+        return Err(StoreError::conflict(
+            what,
+            "is kept as it came; receive it instead",
+        ));
+    }
+    Ok(())
+}
+
 fn record(conn: &Connection, new: &NewObservation) -> Result<ObservationReceipt, StoreError> {
     let population = population(conn, new.patient)?;
+    refuse_received(conn, new)?;
     let civil = new.observed_at.civil().to_string();
     let events = new
         .events

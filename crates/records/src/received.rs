@@ -178,6 +178,8 @@ pub struct ReceptionBatch {
     pub facility: Option<String>,
     /// Who takes it in, and when.
     pub stamp: Stamp,
+    /// The dead letter that is read again, where it is one: what cannot be kept stays that letter.
+    pub replay_of: Option<DeadLetterId>,
     /// What the audit trail says of who took it in; an entry for each patient and one for the batch are made from it.
     pub entry: Option<AuditEntry>,
     /// The items, in the order of the source.
@@ -319,8 +321,10 @@ fn alone(
             conn.execute_batch("ROLLBACK TO statement; RELEASE statement")?;
             opened.signed.truncate(signed);
             opened.row = had_row;
-            let letter = refused(statement, &error);
-            let (id, _) = letters::insert(conn, opened, &letter)?;
+            let id = match opened.batch.replay_of {
+                Some(letter) => letter,
+                None => letters::insert(conn, opened, &refused(statement, &error))?.0,
+            };
             Ok(ItemReceipt::Refused(id, error.to_string()))
         }
         Err(error) => Err(error),

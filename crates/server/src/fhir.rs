@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use tsumugi_clinical::{ConceptId, Model, Note, StructuredNote};
 use tsumugi_coding::Coder;
 use tsumugi_exchange::fhir::{self, Source};
-use tsumugi_records::{NewResource, PatientExport, PatientRecord, Population};
+use tsumugi_records::{NewResource, PatientExport, PatientRecord, Population, Standing};
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::{Vocabulary, embedded_files};
 
@@ -97,7 +97,8 @@ fn new_resource(resource: &Value) -> Option<NewResource> {
     })
 }
 
-/// Everything of one patient as a bundle: the resources signed with the newest version of every document.
+/// Everything of one patient as a bundle: the resources signed with the newest version of every document, and those that
+/// other systems sent.
 pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
     let mut bundles = Vec::new();
     for (document, _) in export.documents.iter().filter(|(document, _)| document.is_newest) {
@@ -116,5 +117,72 @@ pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
         let id = format!("document-{}", document.document.get());
         bundles.push(json!({"resourceType": "Bundle", "id": id, "type": "collection", "entry": entries}));
     }
+    bundles.extend(received_bundle(export)?);
     Ok(fhir::patient_bundle(bundles))
+}
+
+/// What other systems sent and what counts of it, about the patient of this store; none where nothing came.
+fn received_bundle(export: &PatientExport) -> anyhow::Result<Option<Value>> {
+    let counting = export
+        .received
+        .iter()
+        .map(|(record, _)| record)
+        .filter(|record| record.counts && record.standing == Standing::Valid);
+    let first = export.patient.first().map(|record| record.id);
+    let newest = export.patient.iter().rfind(|record| Some(record.id) == first);
+    let Some((url, patient)) = newest.and_then(patient_entry) else {
+        return Ok(None);
+    };
+    let mut entries = Vec::new();
+    for record in counting {
+        for (number, (kind, json)) in record.resources.iter().enumerate() {
+            // The person stands in the bundle once, as this store knows one.
+            if kind == "Patient" {
+                continue;
+            }
+            let mut resource: Value = serde_json::from_slice(json)?;
+            let id = format!("received-{}-{number}", record.observation);
+            if let Some(fields) = resource.as_object_mut() {
+                fields.entry("id").or_insert_with(|| json!(id));
+                fields.insert(subject_field(kind).to_owned(), json!({"reference": url}));
+            }
+            entries.push(json!({"fullUrl": format!("urn:tsumugi:{id}"), "resource": resource}));
+        }
+    }
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    entries.insert(0, json!({"fullUrl": url, "resource": patient}));
+    Ok(Some(
+        json!({"resourceType": "Bundle", "id": "received", "type": "collection", "entry": entries}),
+    ))
+}
+
+/// The element that names the person: R4 calls it `patient` in some types, `subject` in the others.
+fn subject_field(kind: &str) -> &'static str {
+    match kind {
+        "AllergyIntolerance" | "Claim" | "Coverage" | "Device" | "Immunization" | "NutritionOrder" => {
+            "patient"
+        }
+        _ => "subject",
+    }
+}
+
+/// The patient as signed notes show one.
+fn patient_entry(record: &PatientRecord) -> Option<(String, Value)> {
+    let note = Note {
+        patient: Some(crate::chart::engine_patient(record)),
+        ..Note::default()
+    };
+    let mut source = Source::new(&note, "");
+    source.dummy = record.population == Population::Dummy;
+    let bundle = fhir::bundle(&MODEL, &source, &StructuredNote::default());
+    let entries = bundle.get("entry")?.as_array()?;
+    let entry = entries.iter().find(|entry| {
+        entry
+            .pointer("/resource/resourceType")
+            .is_some_and(|kind| kind == "Patient")
+    })?;
+    let url = entry.get("fullUrl")?.as_str()?.to_owned();
+    Some((url, entry.get("resource")?.clone()))
 }

@@ -10,6 +10,7 @@
 //! | `files` | walking the folders that were named |
 //! | `letters` | dead letters, and reading them again |
 //! | `report` | what is told at the end |
+//! | `site` | the site as issuer of patients' numbers |
 //! | `watch` | folders that are looked through again and again |
 //! | `mllp` | HL7 messages over a connection, with their acknowledgements |
 
@@ -19,6 +20,7 @@ pub(crate) mod letters;
 pub(crate) mod mllp;
 pub(crate) mod readers;
 pub(crate) mod report;
+pub(crate) mod site;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod watch;
@@ -27,7 +29,7 @@ use crate::advice::Advice;
 use crate::audit;
 use crate::chart;
 use crate::log::{self, Cause};
-use readers::{Read, Stating};
+use readers::{Origin, Read, Stating};
 use report::Report;
 use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +37,8 @@ use tsumugi_clinical::StructuredNote;
 use tsumugi_coding::Coder;
 use tsumugi_exchange::incoming::{Handed, Incoming, Place, Problem, Severity, Standard};
 use tsumugi_records::{
-    AuditSubtype, ItemReceipt, NewDeadLetter, Population, Receipt, Reception, ReceptionBatch, Stamp, Store,
+    AuditSubtype, DeadLetterId, ItemReceipt, NewDeadLetter, Population, Receipt, Reception, ReceptionBatch,
+    Stamp, Store,
 };
 
 /// Statements of one transaction.
@@ -58,8 +61,10 @@ pub(crate) struct Setting {
     pub(crate) author: String,
     /// Network address it came from.
     pub(crate) address: Option<String>,
-    /// Whether bytes that are no statement are kept as dead letters; a replay has them already.
-    pub(crate) keeps_dead: bool,
+    /// Number of the patient, for sources that do not say whose they are.
+    pub(crate) patient: Option<String>,
+    /// The dead letter that is read again; what is no statement stays that letter.
+    pub(crate) replay_of: Option<DeadLetterId>,
 }
 
 /// What is needed of the program.
@@ -114,7 +119,11 @@ impl<'e> Importer<'e> {
     /// When the store fails; what was acknowledged before is kept. A source that cannot be read is told in the report.
     pub(crate) fn read(&mut self, read: &Read, file: &str, input: &mut dyn BufRead) -> anyhow::Result<()> {
         self.report.files += 1;
-        let outcome = read(file, input, &mut |handed| self.take(handed));
+        let origin = Origin {
+            file: file.to_owned(),
+            patient: self.setting.patient.clone(),
+        };
+        let outcome = read(&origin, input, &mut |handed| self.take(handed));
         if let Err(error) = outcome {
             self.cannot_read(file, &error);
         }
@@ -178,6 +187,7 @@ impl<'e> Importer<'e> {
             standard: readers::word(setting.standard).to_owned(),
             way: setting.way.to_owned(),
             facility: setting.facility.clone(),
+            replay_of: setting.replay_of,
             stamp: self.stamp(),
             entry: Some(entry),
             items,
@@ -267,7 +277,7 @@ impl<'e> Importer<'e> {
             bytes,
         };
         self.report.tell(problem);
-        if !self.setting.keeps_dead {
+        if self.setting.replay_of.is_some() {
             self.report.rejected += 1;
             return Ok(());
         }

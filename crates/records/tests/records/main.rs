@@ -20,3 +20,5 @@ mod patients;
 mod received;
 #[cfg(test)]
 mod search;
+#[cfg(test)]
+mod speed;

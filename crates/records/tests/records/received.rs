@@ -53,6 +53,7 @@ pub(crate) fn batch(statements: Vec<ReceivedStatement>) -> ReceptionBatch {
         standard: "hl7".to_owned(),
         way: "command".to_owned(),
         facility: None,
+        replay_of: None,
         stamp: stamp(),
         entry: None,
         items: statements

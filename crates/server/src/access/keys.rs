@@ -46,6 +46,12 @@ impl Keys {
         }
     }
 
+    /// The token of the hospital's system, for tests.
+    #[cfg(test)]
+    pub(crate) fn services_token(&self) -> &str {
+        &self.services
+    }
+
     /// Where the secrets are.
     pub(crate) fn files(folder: &Path) -> [PathBuf; 2] {
         [folder.join(LAUNCH), folder.join(SERVICES)]

@@ -7,6 +7,7 @@ use crate::advice::Advice;
 use crate::import::files::{Found, walk};
 use crate::import::readers::{self, STANDARDS};
 use crate::import::report::Report;
+use crate::import::site;
 use crate::import::{Engine, Importer, Setting};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,9 +41,13 @@ pub(crate) struct Args {
     /// How the report is printed.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     report: String,
-    /// URI (or code) of this site as issuer of patients' numbers; numbers of other issuers are then of other sites.
+    /// URI (or code) of this site as issuer of patients' numbers; it is kept, and numbers of other issuers are then of
+    /// other sites.
     #[arg(long)]
     facility: Option<String>,
+    /// Number of the patient, for sources that do not say whose they are: a device, a medication notebook.
+    #[arg(long)]
+    patient: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -64,11 +69,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let setting = Setting {
         standard,
         population: population(args.dummy),
-        facility: args.facility.clone(),
+        facility: site::facility(&store, args.facility.as_deref(), OPERATOR)?,
         way: "command",
         author: OPERATOR.to_owned(),
         address: None,
-        keeps_dead: true,
+        patient: args.patient.clone(),
+        replay_of: None,
     };
     let stop = stopped()?;
     let mut importer = Importer::new(engine, setting, Some(&stop));
@@ -199,9 +205,9 @@ pub(crate) enum DeadLetters {
     Replay {
         /// Their numbers; none means all that are not in yet.
         ids: Vec<i64>,
-        /// URI (or code) of this site as issuer of patients' numbers.
+        /// Number of the patient, for sources that do not say whose they are.
         #[arg(long)]
-        facility: Option<String>,
+        patient: Option<String>,
         #[command(flatten)]
         place: Place,
     },
@@ -214,12 +220,12 @@ pub(crate) fn dead_letters(what: &DeadLetters) -> anyhow::Result<ExitCode> {
         DeadLetters::Show { id, bytes, place } => {
             crate::import::letters::show(&place.open_reading()?, *id, *bytes)
         }
-        DeadLetters::Replay { ids, facility, place } => {
+        DeadLetters::Replay { ids, patient, place } => {
             if ids.iter().any(|id| *id < 1) {
                 bail!("a dead letter has a number from 1; `tsumugi dead-letters list` shows them");
             }
             let store = place.open_existing()?;
-            let replayed = crate::import::letters::replay(&store, ids, facility.as_deref())?;
+            let replayed = crate::import::letters::replay(&store, ids, patient.as_deref())?;
             let code = if replayed.rejected == 0 { 0 } else { SOME_BAD };
             say(&serde_json::to_string(&replayed)?)?;
             Ok(ExitCode::from(code))

@@ -3,8 +3,8 @@
 use super::remark;
 use crate::access::{Gate, Keys, Setting};
 use crate::heads::Keeper;
-use crate::import::mllp;
 use crate::import::watch::{Watched, Watchers};
+use crate::import::{mllp, site};
 use crate::web::Tls;
 use crate::{audit, chart, seed, web};
 use anyhow::{Context as _, bail};
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     /// IP addresses that may send by MLLP; without any, this machine alone.
     #[arg(long, value_delimiter = ',', requires = "mllp")]
     mllp_allow: Vec<IpAddr>,
-    /// URI (or code) of this site as issuer of patients' numbers, for what is followed or sent.
+    /// URI (or code) of this site as issuer of patients' numbers; it is kept.
     #[arg(long)]
     facility: Option<String>,
 }
@@ -117,6 +117,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mllp = runtime.block_on(mllp_door(args, tls.is_some()))?;
     let folder = chart::data_folder(args.data.as_deref())?;
     let store = chart::open_store(&folder).map_err(|error| explained(&folder, error))?;
+    let facility = site::facility(&store, args.facility.as_deref(), "server")?;
     let gate = Gate::open(&store, setting(args, bound, tls.is_some()))?;
     refuse_unknown(bound, &gate)?;
     let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
@@ -149,9 +150,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
     let heads = Keeper::start(Arc::clone(&app), args.heads.clone());
     let every = Duration::from_secs(args.watch_every);
-    let watchers = Watchers::start(&app, &watched, every, args.facility.as_deref())?;
+    let watchers = Watchers::start(&app, &watched, every, facility.as_deref())?;
     if let Some(door) = mllp {
-        runtime.spawn(mllp::serve(door, Arc::clone(&app), tls.clone()));
+        runtime.spawn(mllp::serve(door.of_site(facility), Arc::clone(&app), tls.clone()));
     }
     runtime.block_on(web::serve(listener, app, tls, stop));
     watchers.finish();
@@ -175,7 +176,7 @@ async fn mllp_door(args: &Args, secure: bool) -> anyhow::Result<Option<mllp::Doo
              --tls-key FILE, or use a loopback address"
         );
     }
-    let door = mllp::Door::open(address, args.mllp_allow.clone(), args.facility.clone()).await?;
+    let door = mllp::Door::open(address, args.mllp_allow.clone()).await?;
     remark(&format!("HL7 messages are taken by MLLP on {}", door.address()?));
     Ok(Some(door))
 }

@@ -1,7 +1,7 @@
 //! Dead letters: listing them, showing one, reading them again.
 
 use super::readers::{self, Read};
-use super::{Engine, Importer, Setting};
+use super::{Engine, Importer, Setting, site};
 use crate::advice::Advice;
 use crate::commands::{OPERATOR, say};
 use crate::{audit, chart};
@@ -96,7 +96,7 @@ fn line(letter: &DeadLetter) -> Value {
 ///
 /// # Errors
 /// When the store fails, or a letter is not there.
-pub(crate) fn replay(store: &Store, ids: &[i64], facility: Option<&str>) -> anyhow::Result<Replayed> {
+pub(crate) fn replay(store: &Store, ids: &[i64], patient: Option<&str>) -> anyhow::Result<Replayed> {
     let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
     let advice = Advice::open(Arc::clone(&coder), store)?;
     let stating = readers::stating();
@@ -113,9 +113,10 @@ pub(crate) fn replay(store: &Store, ids: &[i64], facility: Option<&str>) -> anyh
             Ok(())
         })?;
     }
+    let facility = site::facility(store, None, OPERATOR)?;
     let mut replayed = Replayed::default();
     for id in wanted {
-        again(engine, id, facility, &mut replayed)?;
+        again(engine, id, (facility.as_deref(), patient), &mut replayed)?;
     }
     Ok(replayed)
 }
@@ -123,7 +124,7 @@ pub(crate) fn replay(store: &Store, ids: &[i64], facility: Option<&str>) -> anyh
 fn again(
     engine: Engine<'_>,
     id: DeadLetterId,
-    facility: Option<&str>,
+    (facility, patient): (Option<&str>, Option<&str>),
     replayed: &mut Replayed,
 ) -> anyhow::Result<()> {
     let (letter, bytes) = engine.store.dead_letter(id)?;
@@ -136,7 +137,8 @@ fn again(
         way: "replay",
         author: OPERATOR.to_owned(),
         address: None,
-        keeps_dead: false,
+        patient: patient.map(str::to_owned),
+        replay_of: Some(id),
     };
     let mut importer = Importer::new(engine, setting, None);
     importer.read(&read, &letter.place.file, &mut bytes.as_slice())?;

@@ -49,11 +49,7 @@ impl Door {
     ///
     /// # Errors
     /// When it is taken, or this program has no reader of HL7.
-    pub(crate) async fn open(
-        address: SocketAddr,
-        allowed: Vec<IpAddr>,
-        facility: Option<String>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn open(address: SocketAddr, allowed: Vec<IpAddr>) -> anyhow::Result<Self> {
         drop(readers::wanted(Standard::Hl7)?);
         let listener = TcpListener::bind(address)
             .await
@@ -61,8 +57,13 @@ impl Door {
         Ok(Self {
             listener,
             allowed,
-            facility,
+            facility: None,
         })
+    }
+
+    /// Says how the site is called as issuer of its own numbers.
+    pub(crate) fn of_site(self, facility: Option<String>) -> Self {
+        Self { facility, ..self }
     }
 
     /// The address that is listened on.
@@ -164,7 +165,8 @@ fn take(app: &App, facility: Option<String>, peer: SocketAddr, message: &[u8]) -
         way: "mllp",
         author: "mllp".to_owned(),
         address: Some(peer.ip().to_string()),
-        keeps_dead: true,
+        patient: None,
+        replay_of: None,
     };
     let taken = readers::wanted(Standard::Hl7).and_then(|read| kept(engine, setting, &read, message));
     match taken {

@@ -5,8 +5,17 @@ use tsumugi_clinical::Event;
 use tsumugi_coding::Coder;
 use tsumugi_exchange::incoming::{Incoming, Problem, Sink, Standard};
 
-/// A parser: the name of the source, its bytes, and who takes what is read.
-pub(crate) type Read = Box<dyn Fn(&str, &mut dyn BufRead, &mut Sink<'_>) -> io::Result<()> + Send + Sync>;
+/// What is known of a source beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Origin {
+    /// Its name: the file relative to what was named, or the peer.
+    pub(crate) file: String,
+    /// Number of the patient, for sources that do not say whose they are (a device, a medication notebook).
+    pub(crate) patient: Option<String>,
+}
+
+/// A parser: where the bytes come from, the bytes, and who takes what is read.
+pub(crate) type Read = Box<dyn Fn(&Origin, &mut dyn BufRead, &mut Sink<'_>) -> io::Result<()> + Send + Sync>;
 
 /// Makes events of a statement's resources; what has no concept is told, and is in the resources all the same.
 pub(crate) type Stating = dyn Fn(&Coder, &Incoming) -> (Vec<Event>, Vec<Problem>) + Send + Sync;

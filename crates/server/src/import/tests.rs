@@ -1,10 +1,10 @@
 //! A small reader for the tests, and an import from files to the store.
 //!
-//! A line is a JSON object: `patient` (number), `key`, `sequence`, `name`, `birth`, `standing`, `text`, `author`, and
+//! A line is a JSON object: `patient` (number), `other` (another number), `key`, `sequence`, `name`, `birth`, `standing`, `text`, `author`, and
 //! `resource`. What is no such line is dead.
 
 use super::files::Found;
-use super::readers::{Read, Stating};
+use super::readers::{Origin, Read, Stating};
 use super::{Engine, Importer, Setting, report::Report};
 use crate::advice::Advice;
 use serde_json::Value;
@@ -21,10 +21,10 @@ use tsumugi_records::{AuditSubtype, Population, Store};
 
 /// Reads the lines described above.
 pub(crate) fn reader() -> Read {
-    Box::new(|file, input, sink| read(file, input, sink))
+    Box::new(|origin, input, sink| read(origin, input, sink))
 }
 
-fn read(file: &str, input: &mut dyn BufRead, sink: &mut Sink<'_>) -> std::io::Result<()> {
+fn read(origin: &Origin, input: &mut dyn BufRead, sink: &mut Sink<'_>) -> std::io::Result<()> {
     let (mut line, mut number) = (Vec::new(), 0);
     loop {
         line.clear();
@@ -36,11 +36,12 @@ fn read(file: &str, input: &mut dyn BufRead, sink: &mut Sink<'_>) -> std::io::Re
             line = rest;
         }
         let place = Place {
-            file: file.to_owned(),
+            file: origin.file.clone(),
             line: Some(number),
             field: None,
         };
-        if !sink(handed(&line, place)) {
+        let patient = origin.patient.as_deref().unwrap_or_default();
+        if !sink(handed(&line, place, patient)) {
             return Ok(());
         }
     }
@@ -52,7 +53,7 @@ fn split(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((line[..end].to_vec(), line[end + 1..].to_vec()))
 }
 
-fn handed(line: &[u8], place: Place) -> Handed {
+fn handed(line: &[u8], place: Place, patient: &str) -> Handed {
     let value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(error) => {
@@ -84,10 +85,14 @@ fn handed(line: &[u8], place: Place) -> Handed {
         standard: Standard::Fhir,
         place,
         person: Person {
-            number: word("patient").unwrap_or_default(),
+            number: word("patient").unwrap_or_else(|| patient.to_owned()),
             name: word("name"),
             sex: Some(Sex::Female),
             birth_date: word("birth").map(|date| date.parse().unwrap()),
+            other_numbers: word("other")
+                .map(|number| (String::new(), number))
+                .into_iter()
+                .collect(),
             ..Person::default()
         },
         key: word("key").unwrap_or_default(),
@@ -169,7 +174,8 @@ fn setting(population: Population) -> Setting {
         way: "command",
         author: "test".to_owned(),
         address: None,
-        keeps_dead: true,
+        patient: None,
+        replay_of: None,
     }
 }
 
@@ -214,6 +220,23 @@ fn an_imported_value_and_a_note_state_one_fact() {
         ("dr. b", "report")
     );
     assert_eq!(site.store.doctor().unwrap().problems, [""; 0]);
+    // The export has the one patient, and what came points to him.
+    let export = site.store.export_patient(patient).unwrap();
+    let bundle = crate::fhir::patient_bundle(&export).unwrap();
+    let entries = bundle["entry"].as_array().unwrap();
+    let of_kind = |kind: &str| {
+        let is_kind = |entry: &&Value| entry["resource"]["resourceType"] == kind;
+        entries.iter().filter(is_kind).collect::<Vec<_>>()
+    };
+    let patients = of_kind("Patient");
+    assert_eq!(patients.len(), 1);
+    let came = of_kind("Observation")
+        .into_iter()
+        .find(|entry| entry["resource"]["id"].as_str().unwrap().starts_with("received-"));
+    assert_eq!(
+        came.unwrap()["resource"]["subject"]["reference"],
+        patients[0]["fullUrl"]
+    );
 }
 
 #[test]
@@ -303,4 +326,58 @@ fn the_trail_tells_of_each_patient_of_an_import() {
         assert_eq!(told, [(AuditSubtype::Create, "test")]);
     }
     assert_eq!(site.store.audit_size(), Ok(3));
+}
+
+#[test]
+fn a_dead_letter_is_read_again_and_then_in() {
+    let site = Site::new();
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "a.ndjson", "no json\n{\"key\":\"a\"}\n");
+    let report = site.import(root.path(), Population::Real, None);
+    assert_eq!((report.accepted, report.rejected), (0, 2));
+    let codes: Vec<_> = report
+        .diagnostics
+        .iter()
+        .map(|one| (one.code, one.place.line))
+        .collect();
+    assert_eq!(codes, [("not-json", Some(1)), ("not-kept", Some(2))]);
+    let letters = |all| site.store.dead_letters(None, all, 10).unwrap();
+    assert_eq!(letters(true).len(), 2);
+    // Nobody is named: read again alone it is dead again, and no second letter comes of it.
+    let replayed = super::letters::replay(&site.store, &[], None).unwrap();
+    assert_eq!(
+        (replayed.letters, replayed.accepted, replayed.rejected),
+        (2, 0, 2)
+    );
+    assert_eq!(letters(true).len(), 2);
+    let replayed = super::letters::replay(&site.store, &[], Some("5")).unwrap();
+    assert_eq!(
+        (replayed.letters, replayed.accepted, replayed.rejected),
+        (2, 1, 1)
+    );
+    assert!(replayed.reasons[0].1.contains("not-json"), "{replayed:?}");
+    assert_eq!((letters(false).len(), letters(true).len()), (1, 2));
+    let patient = site.store.find_patient(Population::Real, "5").unwrap().unwrap();
+    let received = site.store.received(patient).unwrap();
+    assert_eq!((received.len(), received[0].place.file.as_str()), (1, "a.ndjson"));
+    assert!(super::letters::replay(&site.store, &[99], None).is_err());
+    assert_eq!(site.store.doctor().unwrap().problems, [""; 0]);
+}
+
+#[test]
+fn a_merge_is_what_a_patient_resource_says() {
+    let site = Site::new();
+    let root = tempfile::tempdir().unwrap();
+    let person = |number: &str, name: &str| observation(number, name, "BT", "39.2");
+    write(root.path(), "1.ndjson", &person("10", "a"));
+    site.import(root.path(), Population::Real, None);
+    let merge = "{\"patient\":\"11\",\"key\":\"m\",\"other\":\"10\",\"resource\":{\"resourceType\":\"Patient\",\"link\":\
+                 [{\"type\":\"replaces\",\"other\":{\"identifier\":{\"value\":\"10\"}}}]}}\n";
+    write(root.path(), "2.ndjson", merge);
+    site.import(root.path(), Population::Real, None);
+    let old = site.store.own_record(Population::Real, "10").unwrap().unwrap();
+    let new = site.store.own_record(Population::Real, "11").unwrap().unwrap();
+    assert_eq!(site.store.read_under(old), Ok(new));
+    assert_eq!(site.store.find_patient(Population::Real, "10"), Ok(Some(new)));
+    assert!(!site.store.current_events(new).unwrap().is_empty());
 }

@@ -120,7 +120,8 @@ impl Watchers {
                 way: "watch",
                 author: "watch".to_owned(),
                 address: None,
-                keeps_dead: true,
+                patient: None,
+                replay_of: None,
             };
             let thread = std::thread::Builder::new()
                 .name("import-watch".to_owned())
@@ -245,7 +246,8 @@ mod tests {
             way: "watch",
             author: "watch".to_owned(),
             address: None,
-            keeps_dead: true,
+            patient: None,
+            replay_of: None,
         };
         let (read, stop) = (readers::wanted(Standard::Fhir).unwrap(), AtomicBool::new(false));
         let root = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //! the command line prints; when it comes, everything that was accepted is durable.
 
 use crate::import::readers;
-use crate::import::{Engine, Importer, Setting};
+use crate::import::{Engine, Importer, Setting, site};
 use crate::log::{self, Cause};
 use crate::web::doors::{Ask, Doors};
 use crate::web::state::App;
@@ -30,8 +30,8 @@ pub(super) fn doors(doors: Doors) -> Doors {
 struct Asked {
     /// Name of the source, for places in the report.
     file: Option<String>,
-    /// Issuer of this site's own numbers.
-    facility: Option<String>,
+    /// Number of the patient, for sources that do not say whose they are.
+    patient: Option<String>,
     /// Takes the persons in as dummies.
     #[serde(default)]
     dummy: bool,
@@ -78,6 +78,10 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
         advice: &app.advice,
         stating: &*stating,
     };
+    let facility = match site::facility(&app.store, None, "service") {
+        Ok(facility) => facility,
+        Err(error) => return failed(&error),
+    };
     let population = if asked.dummy {
         Population::Dummy
     } else {
@@ -86,11 +90,12 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
     let setting = Setting {
         standard,
         population,
-        facility: asked.facility,
+        facility,
         way: "http",
         author: "service".to_owned(),
         address,
-        keeps_dead: true,
+        patient: asked.patient,
+        replay_of: None,
     };
     let mut importer = Importer::new(engine, setting, None);
     let file = asked.file.unwrap_or_else(|| "body".to_owned());
@@ -98,13 +103,18 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
     match read.and_then(|()| importer.finish()) {
         Ok(report) if report.rejected == 0 => axum::Json(report).into_response(),
         Ok(report) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(report)).into_response(),
-        Err(error) => {
-            log::error(
-                "what was sent could not be taken in",
-                &[("cause", &Cause::of(&error))],
-            );
-            let words = "the store could not take it in; nothing of the last batch is kept: send it again\n";
-            (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
-        }
+        Err(error) => failed(&error),
     }
 }
+
+fn failed(error: &anyhow::Error) -> Response {
+    log::error(
+        "what was sent could not be taken in",
+        &[("cause", &Cause::of(error))],
+    );
+    let words = "the store could not take it in; nothing of the last batch is kept: send it again\n";
+    (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+}
+
+#[cfg(test)]
+mod tests;

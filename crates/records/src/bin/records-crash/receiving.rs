@@ -37,6 +37,7 @@ pub(crate) fn receive(path: &str) -> Result<bool, StoreError> {
             standard: "hl7".to_owned(),
             way: "command".to_owned(),
             facility: None,
+            replay_of: None,
             stamp: stamp()?,
             entry: Some(entry),
             items,

@@ -82,7 +82,7 @@ fn a_message_is_durable_when_it_is_acknowledged_and_kept_once() {
     let coder = Arc::new(tsumugi_coding::Coder::embedded().unwrap());
     let app = crate::web::app_for_tests(Store::open_in_memory().unwrap(), coder, address);
     runtime.block_on(async {
-        let door = Door::open(address, Vec::new(), None).await.unwrap();
+        let door = Door::open(address, Vec::new()).await.unwrap();
         let bound = door.address().unwrap();
         tokio::spawn(serve(door, Arc::clone(&app), None));
         let mut stream = TcpStream::connect(bound).await.unwrap();
@@ -116,7 +116,7 @@ fn only_allowed_peers_are_heard() {
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let open = |allowed: &[&str]| {
             let allowed = allowed.iter().map(|one| one.parse().unwrap()).collect();
-            Door::open(address, allowed, None)
+            Door::open(address, allowed)
         };
         let own = open(&[]).await.unwrap();
         let named = open(&["192.168.1.9"]).await.unwrap();

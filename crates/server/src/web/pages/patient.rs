@@ -52,6 +52,8 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let ui = desk.ui();
     let app = &desk.app;
     let today = clock::today();
+    // A record that was linked is read under the other.
+    let id = app.store.read_under(id)?;
     let record = app.store.patient(id)?;
     let standing = desk.may(Action::Read, &record)?;
     // The entry is durable before anything of the record leaves.

@@ -417,7 +417,11 @@ fn hit_row(desk: &Desk, hit: &EventHit) -> Result<Markup, WebError> {
                 @if words.is_empty() { (ui.t("search.open-note")) }
             } }
         }
-        EventOrigin::Observation { source, .. } => html! { span.words { (ui.of("source", source)) } },
+        EventOrigin::Observation { source, .. } => {
+            // The issuer of the number stands behind the standard, where it is not this site.
+            let (system, issuer) = source.split_once('|').unwrap_or((source, ""));
+            html! { span.words { (ui.of("source", system)) @if !issuer.is_empty() { " " (issuer) } } }
+        }
     };
     Ok(html! {
         li.absent[hit.polarity == Polarity::Absent] {
