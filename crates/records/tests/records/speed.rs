@@ -29,11 +29,7 @@ const TABLES: [&str; 12] = [
 /// batches: `cargo nextest run --release -p tsumugi-records --run-ignored only -E 'test(speed)' --no-capture`.
 #[test]
 #[ignore = "a measurement"]
-#[expect(
-    clippy::print_stdout,
-    clippy::cast_precision_loss,
-    reason = "a measurement is printed"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a measurement is printed")]
 fn statements_against_bare_rows() {
     let directory = tempfile::tempdir().unwrap();
     let (kept, bare) = (directory.path().join("kept.db"), directory.path().join("bare.db"));
