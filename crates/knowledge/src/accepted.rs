@@ -110,9 +110,12 @@ impl Concepts {
     /// Reads the first column of the tables below `terminology/`. A disease is what those below `terminology/diseases/` hold,
     /// and what the tables of findings treat as one (hyperkalaemia).
     pub fn new(sources: &[Source<'_>]) -> Self {
-        let mut ids = BTreeMap::new();
+        let mut ids: BTreeMap<Arc<str>, bool> = BTreeMap::new();
         for (id, is_disease) in sources.iter().flat_map(first_cells) {
-            *ids.entry(Arc::from(id)).or_default() |= is_disease;
+            match ids.get_mut(id) {
+                Some(known) => *known |= is_disease,
+                None => drop(ids.insert(Arc::<str>::from(id), is_disease)),
+            }
         }
         Self(Arc::new(ids))
     }
@@ -348,6 +351,7 @@ mod tests {
             assert!(share(wrong).is_err(), "{wrong}");
         }
     }
+
     #[test]
     fn a_disease_is_one_that_the_tables_hold_as_one() {
         let source = |path, text| Source { path, text };
