@@ -155,7 +155,9 @@ pub fn decode(bytes: &[u8], charset: Charset) -> Decoded {
         Charset::Cp932 => run(bytes, SHIFT_JIS, 0, (1, 1), &mut decoded),
         Charset::EucJp => run(bytes, EUC_JP, 0, (1, 1), &mut decoded),
     }
-    if decoded.text.contains(is_private) {
+    // JIS and EUC-JP have no private area.
+    let may_be_private = matches!(charset, Charset::Cp932 | Charset::Utf8) && !decoded.text.is_ascii();
+    if may_be_private && decoded.text.contains(is_private) {
         decoded.own_count = decoded.text.chars().filter(|letter| is_private(*letter)).count();
         decoded.text = decoded
             .text
@@ -169,14 +171,21 @@ pub fn decode(bytes: &[u8], charset: Charset) -> Decoded {
 
 /// Whether a sequence designates a double-byte or kana set.
 fn has_escapes(bytes: &[u8]) -> bool {
-    bytes.windows(3).any(|three| {
-        matches!(
-            three,
-            [0x1B, b'$', b'@' | b'B' | b'('] | [0x1B, b'(' | b')', b'I' | b'J']
-        )
-    }) || bytes
-        .windows(7)
-        .any(|seven| matches!(seven, [b'\\', b'M', b'2', b'4', _, _, b'\\']))
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| matches!(*byte, 0x1B | b'\\')) {
+        rest = rest.get(at..).unwrap_or_default();
+        let is_designation = matches!(
+            rest,
+            [0x1B, b'$', b'@' | b'B' | b'(', ..]
+                | [0x1B, b'(' | b')', b'I' | b'J', ..]
+                | [b'\\', b'M', b'2', b'4', _, _, b'\\', ..]
+        );
+        if is_designation {
+            return true;
+        }
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 fn strangeness(decoded: &Decoded) -> usize {

@@ -20,12 +20,7 @@ pub(crate) fn allergy(segment: &Segment<'_>, making: &mut Making<'_>) {
         return;
     }
     let category = TABLES.code("allergy-category", &segment.text(2, 1)).unwrap_or("");
-    let severity = TABLES.code("allergy-severity", &segment.text(4, 1)).unwrap_or("");
-    let reactions: Vec<Json> = segment
-        .repetitions(5)
-        .map(|reaction| object([("text", reaction.whole().trim().to_owned().into())]))
-        .take(20)
-        .collect();
+    let (reaction, said) = reaction(segment, category);
     let action = if is_iam { segment.text(6, 1) } else { String::new() };
     let is_deleted = TABLES.code("problem-action", &action) == Some("deleted");
     let onset = making.past(segment, if is_iam { 11 } else { 6 }, 1);
@@ -44,12 +39,6 @@ pub(crate) fn allergy(segment: &Segment<'_>, making: &mut Making<'_>) {
         "E" => ("", "entered-in-error"),
         "C" => ("active", "confirmed"),
         _ => ("active", ""),
-    };
-    let reaction = if reactions.is_empty() && severity.is_empty() {
-        Json::Null
-    } else {
-        // FHIR wants a manifestation; where only a severity is told, the allergen's name stands for it nowhere.
-        object([("manifestation", reactions.into()), ("severity", severity.into())])
     };
     let body = object([
         ("clinicalStatus", fixed(CLINICAL, clinical)),
@@ -77,17 +66,32 @@ pub(crate) fn allergy(segment: &Segment<'_>, making: &mut Making<'_>) {
             },
         ),
         ("recordedDate", recorded.map(|time| time.fhir).into()),
-        ("note", object([("text", words(segment, category).into())]).one()),
+        ("note", object([("text", said.into())]).one()),
         ("reaction", reaction.one()),
     ]);
     making.resource("AllergyIntolerance", &body);
 }
 
-/// The kind of allergy as the source names it, where FHIR has no category for it.
-fn words(segment: &Segment<'_>, category: &str) -> String {
+/// The reactions, and what FHIR has no place for in words: a kind of allergy without a category, a severity of no reaction.
+fn reaction(segment: &Segment<'_>, category: &str) -> (Json, String) {
+    let severity = TABLES.code("allergy-severity", &segment.text(4, 1)).unwrap_or("");
+    let reactions: Vec<Json> = segment
+        .repetitions(5)
+        .map(|reaction| object([("text", reaction.whole().trim().to_owned().into())]))
+        .take(20)
+        .collect();
+    let mut said = Vec::new();
     if category.is_empty() {
-        name(segment, 2)
-    } else {
-        String::new()
+        said.push(name(segment, 2));
     }
+    if reactions.is_empty() {
+        said.push(name(segment, 4));
+    }
+    said.retain(|text| !text.is_empty());
+    let reaction = if reactions.is_empty() {
+        Json::Null
+    } else {
+        object([("manifestation", reactions.into()), ("severity", severity.into())])
+    };
+    (reaction, said.join(" "))
 }

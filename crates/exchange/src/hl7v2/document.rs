@@ -124,9 +124,9 @@ pub(crate) fn text(heading: &Heading, parts: &[&Segment<'_>], making: &mut Makin
         .iter()
         .any(|part| part.field_raw(3) != parts.first().map_or("", |first| first.field_raw(3)));
     let mut all = String::new();
-    for part in parts {
+    for (index, part) in parts.iter().enumerate() {
         let Some(body) = body(part, making) else { continue };
-        if !all.is_empty() && !all.ends_with('\n') {
+        if index > 0 {
             all.push('\n');
         }
         let name = super::coded::name(part, 3);

@@ -127,7 +127,7 @@ impl Framer {
             }
             State::Dropping => self.state = State::Ended,
             // A mark outside a frame is noise itself.
-            State::Outside | State::Ended => self.held.push(END),
+            State::Outside | State::Ended => self.take(&[END], frames),
         }
     }
 
@@ -192,6 +192,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_framed_comes_back_over_any_cut(
             messages in prop::collection::vec(prop::collection::vec(0x20_u8..=0xFF, 0..40), 0..6),

@@ -6,6 +6,9 @@ use crate::incoming::{Place, Problem, Resource, Severity, Text};
 use crate::json::Json;
 use jiff::civil::{Date, DateTime};
 
+/// Most bytes of resources of one statement: what a message repeats for each of its parts (a comment, a usage) would else
+/// grow with the square of its length.
+const MOST_BYTES: usize = 32_000_000;
 /// Most problems that one message tells.
 const MOST_PROBLEMS: usize = 50;
 
@@ -30,6 +33,10 @@ pub(crate) struct Making<'m> {
     pub(crate) civil: Option<DateTime>,
     /// Problems that leave the statement in.
     pub(crate) problems: Vec<Problem>,
+    /// Bytes of the resources so far.
+    size: usize,
+    /// Whether no more resources are taken.
+    is_full: bool,
 }
 
 impl<'m> Making<'m> {
@@ -45,6 +52,8 @@ impl<'m> Making<'m> {
             texts: Vec::new(),
             civil: None,
             problems: Vec::new(),
+            size: 0,
+            is_full: false,
         }
     }
 
@@ -54,11 +63,22 @@ impl<'m> Making<'m> {
             let mut all = Vec::with_capacity(fields.len() + 1);
             all.push(("resourceType", kind.into()));
             all.extend(fields.iter().cloned());
-            self.resources.push(Resource {
-                kind: kind.to_owned(),
-                json: Json::Object(all).bytes(),
-            });
+            let json = Json::Object(all).bytes();
+            self.size = self.size.saturating_add(json.len());
+            if self.size > MOST_BYTES {
+                self.is_full = true;
+                let message = "the resources of this statement pass 32 MB; the rest is kept in the bytes only, split it in the source";
+                self.problem_at(Severity::Warning, "many-resources", None, None, message);
+                return;
+            }
+            let kind = kind.to_owned();
+            self.resources.push(Resource { kind, json });
         }
+    }
+
+    /// Whether no more resources are taken: what would only be thrown away need not be made.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Tells a problem of a field.

@@ -37,6 +37,8 @@ enum Mode {
 /// Walks the segments of one patient.
 struct Walk<'s, 't> {
     mode: Mode,
+    /// Whether a specimen stands before what is examined of it (OUL, OML).
+    is_specimen_first: bool,
     is_outpatient: bool,
     around: Around<'s, 't>,
     drugs: Group<'s, 't>,
@@ -62,6 +64,7 @@ pub(crate) fn map(code: &str, segments: &[&Segment<'_>], making: &mut Making<'_>
         .any(|segment| segment.name == "PV1" && segment.text(2, 1) == "O");
     let mut walk = Walk {
         mode,
+        is_specimen_first: matches!(code, "OUL" | "OML"),
         is_outpatient,
         around: Around::default(),
         drugs: Group::default(),
@@ -75,6 +78,9 @@ pub(crate) fn map(code: &str, segments: &[&Segment<'_>], making: &mut Making<'_>
         walk.begin_request(segments);
     }
     for (at, segment) in segments.iter().enumerate() {
+        if making.is_full() {
+            return;
+        }
         let behind = segments.get(at + 1..).unwrap_or_default();
         walk.segment(segment, behind, making);
     }
@@ -84,18 +90,19 @@ pub(crate) fn map(code: &str, segments: &[&Segment<'_>], making: &mut Making<'_>
 impl<'s, 't> Walk<'s, 't> {
     fn segment(&mut self, segment: &'s Segment<'t>, behind: &[&'s Segment<'t>], making: &mut Making<'_>) {
         match segment.name {
+            // In OUL the order stands behind its request.
+            "ORC" if self.is_specimen_first && self.mode == Mode::Results => {
+                self.around.order = Some(segment);
+            }
             "ORC" => {
                 self.end_order(making);
                 self.around.order = Some(segment);
-                if self.mode == Mode::Results {
-                    self.around.request = None;
-                }
+                self.around.request = None;
             }
             "OBR" => self.request(segment, behind, making),
-            "SPM" => {
-                // In ORU the specimen stands behind its results and was found with the request.
-                self.around.specimen = Some(segment);
-            }
+            "SPM" if self.is_specimen_first => self.around.specimen = Some(segment),
+            // Else the specimen stands behind its results and was found with the request.
+            "SPM" => {}
             "OBX" => self.result(segment, behind, making),
             "NTE" => self.note(segment, making),
             "RXE" | "RXO" | "RXA" | "RXC" | "RXR" | "TQ1" => {
@@ -123,6 +130,9 @@ impl<'s, 't> Walk<'s, 't> {
     fn request(&mut self, obr: &'s Segment<'t>, behind: &[&'s Segment<'t>], making: &mut Making<'_>) {
         self.end_narrative(making);
         self.around.request = Some(obr);
+        if self.is_specimen_first && self.mode == Mode::Results {
+            self.around.order = None;
+        }
         match self.mode {
             Mode::Ordered => {
                 let has_items = behind
@@ -156,7 +166,7 @@ impl<'s, 't> Walk<'s, 't> {
             }
         }
         self.is_report = results > 0 && results == narrative;
-        if specimen.is_some() && self.around.specimen.is_none() {
+        if !self.is_specimen_first {
             self.around.specimen = specimen;
         }
     }
@@ -211,10 +221,6 @@ impl<'s, 't> Walk<'s, 't> {
         let diets = std::mem::take(&mut self.diets);
         if !diets.is_empty() {
             diet(self.around.order, &diets, making);
-        }
-        // OML: the specimen stands before its orders and holds until the next one.
-        if self.mode != Mode::Ordered {
-            self.around.specimen = self.around.specimen.filter(|_| self.mode == Mode::Results);
         }
         self.around.order = None;
     }

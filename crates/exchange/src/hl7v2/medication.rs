@@ -57,12 +57,21 @@ impl<'s, 't> Group<'s, 't> {
             .into_iter()
             .filter(|drug| drug.name == "RXE" || !has_encoded)
         {
+            if making.is_full() {
+                return;
+            }
             self.request(drug, making);
         }
         for component in &self.components {
+            if making.is_full() {
+                return;
+            }
             self.component(component, making);
         }
         for given in self.drugs.iter().filter(|drug| drug.name == "RXA") {
+            if making.is_full() {
+                return;
+            }
             if making.is_dispense && is_outpatient {
                 self.dispense(given, making);
             } else {

@@ -102,7 +102,9 @@ pub(crate) fn done(around: Around<'_, '_>, making: &mut Making<'_>) {
 
 /// Adds the NutritionOrder of a group of diet segments (ODS, ODT).
 pub(crate) fn diet(order: Option<&Segment<'_>>, diets: &[&Segment<'_>], making: &mut Making<'_>) {
-    let kinds: Vec<Json> = diets.iter().map(|diet| field(diet, 3)).collect();
+    // ODT-3 is words, where ODS-3 is the diet.
+    let coded = diets.iter().filter(|diet| diet.name == "ODS");
+    let kinds: Vec<Json> = coded.map(|diet| field(diet, 3)).collect();
     let words: Vec<String> = diets
         .iter()
         .map(|diet| diet.text(if diet.name == "ODT" { 3 } else { 4 }, 1))

@@ -31,7 +31,10 @@ pub(crate) fn disease(prb: &Segment<'_>, modifiers: &[&Segment<'_>], making: &mu
     }
     let is_deleted = meant == Some("deleted");
     let onset = making.past(prb, 16, 1).or_else(|| making.past(prb, 7, 1));
-    let ended = making.past(prb, 9, 1);
+    // An end that is still to come is a plan.
+    let ended = making
+        .past(prb, 9, 1)
+        .filter(|ended| making.sent.is_none_or(|sent| ended.civil <= sent));
     let recorded = making.past(prb, 2, 1);
     making.happened(onset.as_ref().or(recorded.as_ref()));
     let is_suspected = is_suspected(prb, &written, modifiers);

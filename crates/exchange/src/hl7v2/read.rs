@@ -18,7 +18,9 @@ use std::fmt::Write as _;
 const LONGEST_KEY: usize = 200;
 
 /// Longest front of a message that is repeated for each of its patients, in bytes.
-const LONGEST_REPEATED: usize = 20_000;
+const LONGEST_REPEATED: usize = 4_000;
+/// Most numbers that a merge may take over.
+const MOST_MERGED: usize = 100;
 
 /// Where bytes come from.
 #[derive(Debug, Clone, Copy)]
@@ -79,9 +81,7 @@ fn message_length(bytes: &[u8]) -> usize {
         has_header |= is_header || starts_here;
         if !has_header && !is_envelope(rest) {
             // Something else stands in front: it is a piece of its own, up to the first message.
-            if at == 0 {
-                return next_header(bytes);
-            }
+            return if at == 0 { next_header(bytes) } else { at };
         }
         match rest.iter().position(|byte| matches!(*byte, b'\r' | b'\n')) {
             Some(end) => at += end + 1,
@@ -221,6 +221,11 @@ fn statement(origin: Origin<'_>, bytes: &[u8], line: u32, index: usize, sink: &m
         }
     };
     tell_odd(&message, &mut general);
+    let is_ended = decoded.text.ends_with(['\r', '\n', '\u{1C}']);
+    if let Some(last) = message.segments.last().filter(|_| !is_ended) {
+        let text = "the last segment is not ended by CR; if the file was cut, send it again";
+        general.problem_at(Severity::Information, "not-ended", Some(last.line), None, text);
+    }
     let Some(header) = message.header() else {
         return true;
     };
@@ -241,18 +246,18 @@ fn statement(origin: Origin<'_>, bytes: &[u8], line: u32, index: usize, sink: &m
         front: message.segments.get(..header_end).unwrap_or_default(),
         charset: charset.name(),
         index,
+        is_ended,
     };
     let starts = groups
         .iter()
         .filter_map(|group| message.segments.get(group.start));
-    let pieces = pieces(bytes, starts.map(|pid| pid.line.saturating_sub(line)));
-    for (number, (group, piece)) in groups.into_iter().zip(pieces).enumerate() {
+    let offsets = offsets(bytes, starts.map(|pid| pid.line.saturating_sub(line)));
+    for (number, group) in groups.into_iter().enumerate() {
+        let piece = piece(bytes, &offsets, number);
         let segments = message.segments.get(group).unwrap_or_default();
-        let mut making = Making {
-            problems: std::mem::take(&mut general.problems),
-            sent: general.sent,
-            ..Making::new(origin.file)
-        };
+        let mut making = Making::new(origin.file);
+        making.problems = std::mem::take(&mut general.problems);
+        making.sent = general.sent;
         let handed = match context.incoming(segments, number, &mut making) {
             Ok(incoming) => Handed::Statement(Box::new(Incoming {
                 bytes: piece,
@@ -268,9 +273,8 @@ fn statement(origin: Origin<'_>, bytes: &[u8], line: u32, index: usize, sink: &m
     true
 }
 
-/// The bytes of each patient's part, the header in front so that it can be read again; `starts` are the lines, from 0,
-/// where the parts begin. A message of one patient stays whole.
-fn pieces(bytes: &[u8], starts: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
+/// Where the parts of the patients begin in the bytes; `starts` are their lines, from 0.
+fn offsets(bytes: &[u8], starts: impl Iterator<Item = u32>) -> Vec<usize> {
     let mut offsets = Vec::new();
     let (mut at, mut line) = (0, 0);
     for start in starts {
@@ -285,27 +289,20 @@ fn pieces(bytes: &[u8], starts: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
         }
         offsets.push(at);
     }
-    if offsets.len() < 2 {
-        return vec![bytes.to_vec()];
-    }
-    let front = offsets
-        .first()
-        .and_then(|first| bytes.get(..*first))
-        .unwrap_or_default();
-    // A header as long as a message would be copied as often as there are patients.
-    let repeated = if front.len() <= LONGEST_REPEATED {
-        front
-    } else {
-        &[]
+    offsets
+}
+
+/// The bytes of one patient's part, the header in front so that it can be read again. A message of one patient stays whole.
+fn piece(bytes: &[u8], offsets: &[usize], number: usize) -> Vec<u8> {
+    let (Some(first), Some(start), false) = (offsets.first(), offsets.get(number), offsets.len() < 2) else {
+        return bytes.to_vec();
     };
-    let ends = offsets.iter().skip(1).copied().chain([bytes.len()]);
-    let parts = offsets.iter().zip(ends).enumerate();
-    parts
-        .map(|(number, (start, end))| {
-            let front = if number == 0 { front } else { repeated };
-            [front, bytes.get(*start..end).unwrap_or_default()].concat()
-        })
-        .collect()
+    let front = bytes.get(..*first).unwrap_or_default();
+    // A header as long as a message would be copied as often as there are patients.
+    let is_repeated = number == 0 || front.len() <= LONGEST_REPEATED;
+    let end = offsets.get(number + 1).copied().unwrap_or(bytes.len());
+    let own = bytes.get(*start..end).unwrap_or_default();
+    [if is_repeated { front } else { &[] }, own].concat()
 }
 
 fn tell_odd(message: &Message<'_>, making: &mut Making<'_>) {
@@ -355,6 +352,8 @@ struct Context<'c, 't> {
     front: &'c [Segment<'t>],
     charset: &'static str,
     index: usize,
+    /// Whether the last segment is ended by CR or LF.
+    is_ended: bool,
 }
 
 impl Context<'_, '_> {
@@ -385,6 +384,7 @@ impl Context<'_, '_> {
             .filter(|segment| segment.name == "MRG")
             .flat_map(merged)
             .filter(|other| *other != (whose.issuer.clone(), whose.number.clone()))
+            .take(MOST_MERGED)
             .collect();
         let is_merge = row.is_some_and(|row| row.kind == "merge");
         if is_merge && replaced.is_empty() {
@@ -433,6 +433,11 @@ impl Context<'_, '_> {
         whose: &mut Person,
         making: &mut Making<'_>,
     ) -> Result<(), Problem> {
+        // A file that was cut may end inside the number.
+        if !self.is_ended && pid.field_raw(4).is_empty() && pid.raw.ends_with(pid.field_raw(3)) {
+            let text = "the message ends at the patient's number, which may be cut; send it again";
+            return Err(self.refused(pid, "wrong-patient-number", text));
+        }
         if whose.number.contains(char::REPLACEMENT_CHARACTER) {
             return Err(self.refused(
                 pid,

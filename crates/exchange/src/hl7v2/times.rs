@@ -27,6 +27,7 @@ pub(crate) fn when(written: &str) -> Result<Option<When>, WrongTime> {
         None => (written, None),
     };
     let digits = digits.split('.').next().unwrap_or("");
+    let ahead = zone.map(minutes_ahead).transpose()?;
     if digits.bytes().all(|digit| digit == b'0') && zone.is_none() {
         return Ok(None);
     }
@@ -77,7 +78,7 @@ pub(crate) fn when(written: &str) -> Result<Option<When>, WrongTime> {
         0,
     )
     .map_err(|_| WrongTime)?;
-    let civil = in_japan(civil, zone)?;
+    let civil = in_japan(civil, ahead)?;
     Ok(Some(When {
         civil,
         fhir: moment(civil),
@@ -94,19 +95,22 @@ pub(crate) fn written(civil: DateTime) -> String {
     civil.strftime("%Y%m%d%H%M%S").to_string()
 }
 
-fn in_japan(civil: DateTime, zone: Option<&str>) -> Result<DateTime, WrongTime> {
-    let Some(zone) = zone else {
-        return Ok(civil);
-    };
+/// The civil time of Japan of one that is so many minutes ahead of UTC.
+fn in_japan(civil: DateTime, ahead: Option<i64>) -> Result<DateTime, WrongTime> {
+    let behind_japan = ahead.map_or(0, |ahead| JAPAN_MINUTES - ahead);
+    civil.checked_add(behind_japan.minutes()).map_err(|_| WrongTime)
+}
+
+/// Minutes of `+HHMM`.
+fn minutes_ahead(zone: &str) -> Result<i64, WrongTime> {
     let part = |from: usize, to: usize| -> Option<i64> { zone.get(from..to)?.parse().ok() };
-    let (Some(hours), Some(minutes)) = (part(1, 3), part(3, 5)) else {
-        return Err(WrongTime);
-    };
-    let ahead = hours * 60 + minutes;
-    let ahead = if zone.starts_with('-') { -ahead } else { ahead };
-    civil
-        .checked_add((JAPAN_MINUTES - ahead).minutes())
-        .map_err(|_| WrongTime)
+    match (part(1, 3), part(3, 5)) {
+        (Some(hours @ 0..=14), Some(minutes @ 0..=59)) if zone.len() == 5 => {
+            let ahead = hours * 60 + minutes;
+            Ok(if zone.starts_with('-') { -ahead } else { ahead })
+        }
+        _ => Err(WrongTime),
+    }
 }
 
 #[cfg(test)]

@@ -105,13 +105,12 @@ pub(crate) fn range(written: &str) -> (Option<String>, Option<String>) {
 /// A word with the ending that says a disease is only suspected; the disease without it.
 pub(crate) fn suspected(name: &str) -> Option<&str> {
     let name = name.trim();
-    TABLES
-        .words(Role::Suspected)
-        .iter()
+    let forms = TABLES.words(Role::Suspected).iter();
+    forms
         .filter_map(|(form, _)| name.strip_suffix(form))
-        .filter(|rest| !rest.trim().is_empty())
         .min_by_key(|rest| rest.len())
         .map(str::trim)
+        .filter(|rest| !rest.is_empty())
 }
 
 fn words(written: &str) -> Value {

@@ -7,6 +7,10 @@ use roxmltree::{Document, Node, NodeType, ParsingOptions};
 
 /// Deepest nesting that is read.
 const DEEPEST: usize = 200;
+/// Most attributes of an element: they are compared with each other.
+const MOST_ATTRIBUTES: usize = 500;
+/// Most declarations of namespaces.
+const MOST_NAMESPACES: usize = 1_000;
 /// Most nodes.
 const MOST_NODES: u32 = 2_000_000;
 
@@ -42,8 +46,8 @@ pub(crate) struct Cda {
 /// # Errors
 /// Why it is no CDA document: a line where one is known, and words.
 pub(crate) fn cda(xml: &str) -> Result<Cda, (Option<u32>, String)> {
-    if is_deeper(xml) {
-        return Err((None, format!("elements are nested deeper than {DEEPEST}")));
+    if let Some(why) = excess(xml) {
+        return Err((None, why));
     }
     let options = ParsingOptions {
         allow_dtd: false,
@@ -135,12 +139,18 @@ fn one_line(node: Node<'_, '_>) -> String {
 /// Titles and texts of all sections, in their order.
 fn sections(body: Node<'_, '_>) -> String {
     let mut out = String::new();
-    for node in body.descendants() {
+    // A text inside a text was read with the outer one.
+    let mut read_to = 0;
+    for node in body.descendants().filter(Node::is_element) {
+        if node.range().start < read_to {
+            continue;
+        }
         let is_of_section = node
             .parent()
             .is_some_and(|parent| parent.has_tag_name_of("section"));
         if is_of_section && (node.has_tag_name_of("title") || node.has_tag_name_of("text")) {
             let text = narrative(node);
+            read_to = node.range().end;
             if !text.is_empty() {
                 out.push_str(&text);
                 out.push('\n');
@@ -195,11 +205,17 @@ fn attached(text: Node<'_, '_>, read: &mut Cda) {
     };
 }
 
-/// Whether elements nest too deep: the parser's stack is not ours to spend.
-fn is_deeper(xml: &str) -> bool {
-    let (mut depth, mut rest) = (0_usize, xml);
-    while let Some((_, behind)) = rest.split_once('<') {
-        let (tag, after) = behind.split_once('>').unwrap_or((behind, ""));
+/// What a document has too much of, before the parser spends its stack and time on it: depth, attributes of an element,
+/// namespaces.
+fn excess(xml: &str) -> Option<String> {
+    if xml.matches("xmlns").nth(MOST_NAMESPACES).is_some() {
+        return Some(format!(
+            "there are more than {MOST_NAMESPACES} declarations of namespaces"
+        ));
+    }
+    let mut depth = 0_usize;
+    for piece in xml.split('<').skip(1) {
+        let tag = piece.split('>').next().unwrap_or(piece);
         match tag.as_bytes().first() {
             Some(b'/') => depth = depth.saturating_sub(1),
             Some(b'!' | b'?') => {}
@@ -207,9 +223,14 @@ fn is_deeper(xml: &str) -> bool {
             _ => depth += 1,
         }
         if depth > DEEPEST {
-            return true;
+            return Some(format!("elements are nested deeper than {DEEPEST}"));
         }
-        rest = after;
+        // A > may stand in a value: all up to the next element is looked at.
+        if piece.matches("=\"").nth(MOST_ATTRIBUTES).is_some()
+            || piece.matches("='").nth(MOST_ATTRIBUTES).is_some()
+        {
+            return Some(format!("an element has more than {MOST_ATTRIBUTES} attributes"));
+        }
     }
-    false
+    None
 }

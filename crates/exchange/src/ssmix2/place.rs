@@ -83,11 +83,8 @@ impl Filed {
             [code, display, "LN"] if !code.is_empty() => Some(loinc_code(code, display)),
             _ => None,
         });
-        by_code.or_else(|| {
-            parts
-                .iter()
-                .find_map(|part| Some(loinc_code(TABLES.document(part)?, "")))
-        })
+        let mut names = self.kind.split(['^', '_']);
+        by_code.or_else(|| names.find_map(|name| Some(loinc_code(TABLES.document(name)?, ""))))
     }
 
     /// The name that the folder gives to the kind.

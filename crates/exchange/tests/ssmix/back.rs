@@ -36,8 +36,8 @@ fn document(text: &str) -> Document {
     }
 }
 
-fn only(handed: Vec<Handed>) -> Incoming {
-    let [Handed::Statement(incoming)] = handed.as_slice() else {
+fn only(handed: &[Handed]) -> Incoming {
+    let [Handed::Statement(incoming)] = handed else {
         panic!("one statement without problems is wanted: {handed:?}");
     };
     (**incoming).clone()
@@ -46,8 +46,8 @@ fn only(handed: Vec<Handed>) -> Incoming {
 fn check(text: &str, charset: &str) {
     let sent = document(text);
     let written = write_document(&sent, "01").unwrap();
-    let of_storage = only(read_ssmix2(&written.path, &written.bytes));
-    let of_message = only(read_hl7("peer", &mdm_t02(&sent)));
+    let of_storage = only(&read_ssmix2(&written.path, &written.bytes));
+    let of_message = only(&read_hl7("peer", &mdm_t02(&sent)));
     for incoming in [&of_storage, &of_message] {
         assert_eq!(incoming.person, sent.person);
         assert_eq!(incoming.charset, charset, "{text}");
@@ -101,7 +101,7 @@ fn a_replacement_names_what_it_replaces() {
     let mut later = document("x");
     later.replaces = Some("N-16".to_owned());
     let bytes = mdm_t02(&later);
-    let incoming = only(read_hl7("peer", &bytes));
+    let incoming = only(&read_hl7("peer", &bytes));
     let reference = incoming
         .resources
         .iter()

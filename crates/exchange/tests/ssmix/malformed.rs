@@ -125,3 +125,87 @@ fn a_segment_of_ten_megabytes_is_refused_and_the_neighbour_is_in() {
         ]
     );
 }
+
+#[test]
+fn hostile_inputs_end_in_time() {
+    const SIZE: usize = 500_000;
+    let header = "MSH|^~\\&|A|B|C|D|20260401||ORU^R01|1|P|2.5\rPID|1||77^^^H\r";
+    let message = |unit: &str| format!("{header}{}", unit.repeat(SIZE / unit.len()));
+    let result = |unit: &str| message(&format!("OBX|1|ST|A^B||{}", unit.repeat(SIZE / unit.len())));
+    let document = |unit: &str| unit.repeat(SIZE / unit.len());
+    let orders = format!(
+        "{header}ORC|NW|1\r{}TQ1|1||{}\r",
+        "RXE||1^A|1\r".repeat(SIZE / 20),
+        "x".repeat(SIZE / 2)
+    );
+    let merges = format!(
+        "{}{}",
+        header.replace("ORU^R01", "ADT^A40"),
+        "MRG|1~2~3\r".repeat(SIZE / 10)
+    );
+    let patients = format!("{header}{}", "PID|1||7\r".repeat(SIZE / 20));
+    let started = std::time::Instant::now();
+    for text in [
+        result("\\"),
+        result("~"),
+        result("^"),
+        result("&"),
+        result("\\X4"),
+        result("|"),
+        result("<"),
+        result("9"),
+        message("A\r"),
+        message("OBX|1|TX|A||b\nc\n"),
+        message("OBX\r"),
+        message("NTE|1||x\r"),
+        message("\r"),
+        message("OBR|1\r"),
+        orders,
+        merges,
+        patients,
+    ] {
+        assert!(!read_hl7("hostile", text.as_bytes()).is_empty());
+    }
+    let path = "999/990/9999901/20260401/K/9999901_20260401_K_1_20260401103000123_01_1/main";
+    let start = "<?xml version=\"1.0\"?><ClinicalDocument>";
+    for text in [
+        document("<html><a<a<a"),
+        document("<html>&&&"),
+        document("<html><script>"),
+        document("<html></"),
+        format!("{start}{}", document("<a b=\"c\">")),
+        format!(
+            "{start}<a {}/>",
+            (0..SIZE / 12).fold(String::new(), |all, at| all + &format!("a{at}=\"\" "))
+        ),
+        format!("{start}{}", document("<a xmlns:b=\"c\"/>")),
+        format!("{start}{}", document("<a/>")),
+    ] {
+        assert!(!read_ssmix2(path, text.as_bytes()).is_empty());
+    }
+    let took = started.elapsed().as_secs();
+    assert!(
+        took < 40,
+        "{took} s: something grows with the square of the length"
+    );
+}
+
+#[test]
+fn what_a_message_repeats_does_not_grow_without_bound() {
+    let comment = "x".repeat(1_000_000);
+    let drugs = "RXE||1^A|1\r".repeat(1_000);
+    let text = format!(
+        "MSH|^~\\&|A|B|C|D|20260401||RDE^O11|1|P|2.5\rPID|1||77\rORC|NW|1\r{drugs}NTE|1||{comment}\r"
+    );
+    let handed = read_hl7("repeated", text.as_bytes());
+    let [Handed::Statement(incoming), Handed::Problem(problem)] = handed.as_slice() else {
+        panic!("a statement and a problem are wanted");
+    };
+    assert_eq!(problem.code, "many-resources");
+    let size: usize = incoming
+        .resources
+        .iter()
+        .map(|resource| resource.json.len())
+        .sum();
+    assert!(size <= 32_000_000 && incoming.bytes == text.as_bytes(), "{size}");
+}
