@@ -90,26 +90,28 @@ impl<'s, 't> Group<'s, 't> {
             }
             return;
         }
+        // With components, a local code names the kind of mixture (a drip), no drug.
+        let system = drug.text(code_at, 3);
+        if !self.components.is_empty() && (system.is_empty() || system.starts_with("99")) {
+            return;
+        }
         let dose = amount(drug, dose_at, &unit(drug, unit_at), making);
         let (total, of_total) = if drug.name == "RXE" { (10, 11) } else { (11, 12) };
         let total = amount(drug, total, &unit(drug, of_total), making);
-        // RXE-7: instructions of the pharmacy; RXE-22/23: rate.
-        let rate = if drug.name == "RXE" {
-            amount(drug, 23, &unit(drug, 24), making)
-        } else {
-            Json::Null
-        };
-        let dosage = self.dosage(dose, rate, drug, making);
+        let dosage = self.dosage(dose, rate(drug, making), drug, making);
         self.ordered(code, dosage, total, making);
     }
 
     fn component(&self, component: &Segment<'_>, making: &mut Making<'_>) {
         let code = field(component, 2);
         if code.is_empty() {
+            let message = "the component has no code and no name; it is kept in the bytes only";
+            making.problem(Severity::Warning, "no-drug", (component, 2), message);
             return;
         }
         let dose = amount(component, 3, &unit(component, 4), making);
-        let dosage = self.dosage(dose, Json::Null, component, making);
+        let rate = self.drugs.first().map_or(Json::Null, |drug| rate(drug, making));
+        let dosage = self.dosage(dose, rate, component, making);
         self.ordered(code, dosage, Json::Null, making);
     }
 
@@ -310,6 +312,15 @@ fn given_status(given: &Segment<'_>, making: &mut Making<'_>) -> &'static str {
         making.problem(Severity::Warning, "unknown-code", (given, 20), message);
         "unknown"
     })
+}
+
+/// How fast a mixture runs (RXE-23 with its unit).
+fn rate(drug: &Segment<'_>, making: &mut Making<'_>) -> Json {
+    if drug.name == "RXE" {
+        amount(drug, 23, &unit(drug, 24), making)
+    } else {
+        Json::Null
+    }
 }
 
 /// An amount; one that is no number is told and left out.

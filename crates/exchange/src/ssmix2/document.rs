@@ -34,6 +34,7 @@ pub(super) fn read(path: &str, filed: &Filed, bytes: &[u8], sink: &mut Sink<'_>)
     if is_binary(bytes) {
         let text = "this is no text (PDF, picture, archive); it is kept in the bytes only";
         making.problem_at(Severity::Warning, "kept-binary", None, None, text);
+        add(filed, None, "", &mut making);
         let incoming = incoming(path, filed, bytes, "binary", &mut making);
         return hand(incoming, making, sink);
     }
