@@ -11,6 +11,7 @@ mod coded;
 mod document;
 mod escape;
 mod framing;
+mod identity;
 mod making;
 mod mapping;
 mod medication;
