@@ -18,6 +18,7 @@ mod medication;
 mod observation;
 mod order;
 mod person;
+mod pieces;
 mod problem;
 mod read;
 mod syntax;

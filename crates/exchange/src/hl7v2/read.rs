@@ -4,6 +4,7 @@ use super::identity::{is_cancelled, numbers, shortened};
 use super::making::Making;
 use super::mapping::map;
 use super::person::{merged, patient, person};
+use super::pieces::{offsets, piece};
 use super::syntax::{Message, Segment};
 use super::tables::{EventRow, TABLES};
 use super::visit::encounter;
@@ -13,8 +14,6 @@ use crate::incoming::{
 };
 use crate::ssmix2::Filed;
 
-/// Longest front of a message that is repeated for each of its patients, in bytes.
-const LONGEST_REPEATED: usize = 4_000;
 /// Most numbers that a merge may take over.
 const MOST_MERGED: usize = 100;
 
@@ -267,38 +266,6 @@ fn statement(origin: Origin<'_>, bytes: &[u8], line: u32, index: usize, sink: &m
         }
     }
     true
-}
-
-/// Where the parts of the patients begin in the bytes; `starts` are their lines, from 0.
-fn offsets(bytes: &[u8], starts: impl Iterator<Item = u32>) -> Vec<usize> {
-    let mut offsets = Vec::new();
-    let (mut at, mut line) = (0, 0);
-    for start in starts {
-        while line < start {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let Some(end) = rest.iter().position(|byte| matches!(*byte, b'\r' | b'\n')) else {
-                break;
-            };
-            let is_pair = rest.get(end..).is_some_and(|rest| rest.starts_with(b"\r\n"));
-            at += end + 1 + usize::from(is_pair);
-            line += 1;
-        }
-        offsets.push(at);
-    }
-    offsets
-}
-
-/// The bytes of one patient's part, the header in front so that it can be read again. A message of one patient stays whole.
-fn piece(bytes: &[u8], offsets: &[usize], number: usize) -> Vec<u8> {
-    let (Some(first), Some(start), false) = (offsets.first(), offsets.get(number), offsets.len() < 2) else {
-        return bytes.to_vec();
-    };
-    let front = bytes.get(..*first).unwrap_or_default();
-    // A header as long as a message would be copied as often as there are patients.
-    let is_repeated = number == 0 || front.len() <= LONGEST_REPEATED;
-    let end = offsets.get(number + 1).copied().unwrap_or(bytes.len());
-    let own = bytes.get(*start..end).unwrap_or_default();
-    [if is_repeated { front } else { &[] }, own].concat()
 }
 
 fn tell_odd(message: &Message<'_>, making: &mut Making<'_>) {
