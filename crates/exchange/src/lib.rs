@@ -6,6 +6,11 @@
     reason = "names of standards and Japanese terms are no code"
 )]
 
+pub mod charset;
 pub mod fhir;
+pub mod hl7v2;
 pub mod incoming;
+mod json;
+mod markup;
 pub mod medtxt;
+pub mod ssmix2;
