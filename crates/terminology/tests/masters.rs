@@ -1,6 +1,11 @@
 //! Masters of a site: each kind from a small file of the true layout, what it gives to the vocabulary, and what is
 //! refused. The files were written for these tests; numbers and most names in them are invented.
 #![expect(clippy::non_ascii_literal, reason = "names are Japanese")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests stand outside test functions"
+)]
 
 use std::io::BufReader;
 use std::path::PathBuf;
