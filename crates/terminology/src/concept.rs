@@ -75,7 +75,6 @@ pub mod system {
             HOT13 => "HOT13",
             HOT9 => "HOT9",
             HOT7 => "HOT7",
-            SNOMED => "SNOMED CT",
             other => other,
         }
     }
