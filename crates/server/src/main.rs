@@ -15,6 +15,7 @@ mod heads;
 mod hooks;
 mod library;
 mod log;
+mod masters;
 mod proposals;
 mod seed;
 mod timekeeping;
@@ -62,7 +63,7 @@ enum Command {
         #[command(subcommand)]
         what: commands::support::Support,
     },
-    /// The terminology: find, look at and count concepts.
+    /// The terminology: find, look at and count concepts; the masters of the site.
     Terms {
         #[command(subcommand)]
         what: commands::terms::Terms,

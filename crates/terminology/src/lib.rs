@@ -5,6 +5,8 @@
 
 mod concept;
 mod embedded;
+pub mod import;
+pub mod masters;
 mod names;
 mod search;
 mod units;
@@ -15,6 +17,7 @@ pub use concept::{Concept, ReferenceInterval, kind_word, system};
 pub use embedded::{
     DataFile, edition, embedded_files, embedded_tagger, engine_files, knowledge_edition, sources_of,
 };
+pub use masters::{Codes, Maps, Master, MasterKind, Masters};
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
 pub use units::Units;
