@@ -17,7 +17,7 @@ mod value;
 
 pub use entity::{CorpusCertainty, Entity, Relation, RelationType, SectionKind, State, Tag, TimexType};
 pub use event::{
-    Because, Certainty, Dosage, Event, EventKind, Experiencer, Laterality, Measured, Modifier, ModifierKind,
+    Because, Certainty, Dosage, Event, EventKind, Evidence, Experiencer, Laterality, Measured, Modifier, ModifierKind,
     Phase, Polarity, Question, SiteRef, StructuredNote, Supersedes,
 };
 pub use ids::{Code, ConceptId, FactKey};

@@ -5,6 +5,7 @@ use crate::derive::Derivations;
 use crate::entities::entities;
 use crate::equivalents::Equivalents;
 use crate::fact::fact_key;
+use crate::imported::Imports;
 use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
@@ -50,6 +51,7 @@ pub struct Coder {
     pub(crate) refinement: Refinement,
     pub(crate) stagings: Stagings,
     pub(crate) staged: Refinements,
+    pub(crate) imports: Imports,
     persons: Persons,
     edition: String,
 }
@@ -108,6 +110,7 @@ impl Coder {
         let persons = Persons::new(sources, &mut mistakes);
         let stagings = Stagings::new(&reader, &vocabulary, &mut mistakes);
         let staged = Refinements::new(sources, &vocabulary, &mut mistakes);
+        let imports = Imports::new(sources, &vocabulary, &mut mistakes);
         match mistakes.first() {
             Some(first) => Err(CoderError::Rules {
                 count: mistakes.len(),
@@ -121,6 +124,7 @@ impl Coder {
                 refinement,
                 stagings,
                 staged,
+                imports,
                 persons,
                 edition: String::new(),
             }),
@@ -217,6 +221,7 @@ impl Coder {
             time: None,
             measured: None,
             item: None,
+            evidence: None,
             because: vec![Because::Entity { entity }],
             supersedes: None,
         };

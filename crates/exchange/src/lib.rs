@@ -7,5 +7,6 @@
 )]
 
 pub mod fhir;
+pub mod fhir_in;
 pub mod incoming;
 pub mod medtxt;

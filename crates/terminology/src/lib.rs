@@ -7,6 +7,7 @@ mod concept;
 mod embedded;
 mod names;
 mod search;
+mod systems;
 mod units;
 mod vocabulary;
 mod worded;
@@ -17,5 +18,6 @@ pub use embedded::{
 };
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
+pub use systems::{Systems, canonical};
 pub use units::Units;
 pub use vocabulary::{Vocabulary, VocabularyError};

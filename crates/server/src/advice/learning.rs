@@ -188,6 +188,7 @@ fn case_of(
 
 fn is_diagnosis(note: &StructuredNote, event: &Event) -> bool {
     let is_current = event.kind == EventKind::Condition
+        && !event.is_claimed_state()
         && event.polarity == Polarity::Present
         && event.certainty == Certainty::Asserted
         && event.experiencer == Experiencer::Patient
