@@ -126,7 +126,10 @@ impl<'a> Import<'a> {
             "Observation" => self.observation(resource),
             "Condition" => self.condition(resource),
             "AllergyIntolerance" => self.allergy(resource),
-            "MedicationRequest" | "MedicationDispense" | "MedicationAdministration" | "MedicationStatement" => {
+            "MedicationRequest"
+            | "MedicationDispense"
+            | "MedicationAdministration"
+            | "MedicationStatement" => {
                 self.medication(resource);
             }
             "Procedure" => self.procedure(resource),
@@ -137,9 +140,9 @@ impl<'a> Import<'a> {
             "Consent" => self.consent(resource),
             "Claim" | "ExplanationOfBenefit" => self.claim(resource),
             // Of these nothing is said of the state of the patient; their texts are read as notes.
-            "Encounter" | "Patient" | "Composition" | "DocumentReference" | "DiagnosticReport" | "Medication"
-            | "Organization" | "Practitioner" | "PractitionerRole" | "Location" | "Device" | "Specimen"
-            | "Provenance" | "Coverage" | "Bundle" => {}
+            "Encounter" | "Patient" | "Composition" | "DocumentReference" | "DiagnosticReport"
+            | "Medication" | "Organization" | "Practitioner" | "PractitionerRole" | "Location" | "Device"
+            | "Specimen" | "Provenance" | "Coverage" | "Bundle" => {}
             kind => self.remark("kind", kind.to_owned()),
         }
     }
@@ -184,7 +187,10 @@ impl<'a> Import<'a> {
         self.coder.equivalents.apply(&self.coder.vocabulary, &mut event);
         event.fact = fact_key(&event);
         let is_known = self.out.events.iter().any(|known| {
-            known.fact == event.fact && known.value == event.value && known.time == event.time && known.dosage == event.dosage
+            known.fact == event.fact
+                && known.value == event.value
+                && known.time == event.time
+                && known.dosage == event.dosage
         });
         if !is_known {
             self.out.events.push(event);

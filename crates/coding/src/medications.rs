@@ -236,5 +236,7 @@ pub(crate) fn same_dose(one: &Dosage, other: &Dosage) -> bool {
         })
     };
     let times = one.times_per_day.zip(other.times_per_day);
-    agree(&one.strength, &other.strength) && agree(&one.amount, &other.amount) && times.is_none_or(|(a, b)| a == b)
+    agree(&one.strength, &other.strength)
+        && agree(&one.amount, &other.amount)
+        && times.is_none_or(|(a, b)| a == b)
 }

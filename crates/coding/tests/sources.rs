@@ -1,10 +1,11 @@
 //! One fact from every source: what a note says, and what a device, a laboratory, a form or a pharmacy sends.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use tsumugi_clinical::{Event, Evidence, Interpretation, Note, Patient, Phase, Polarity};
-use tsumugi_coding::{Coder, ImportContext, Imported, NoCodes, Record};
+use tsumugi_clinical::{ConceptId, Event, Evidence, Interpretation, Note, Patient, Phase, Polarity};
+use tsumugi_coding::{Coder, Codes, ImportContext, Imported, NoCodes, Record};
 
 #[expect(clippy::expect_used, reason = "without an engine there is nothing to test")]
 static CODER: LazyLock<Coder> =
@@ -37,7 +38,10 @@ fn with_value(mut element: Value, written: &str) -> Value {
         None => (written.trim_end(), None),
     };
     let (number, unit) = written.trim().split_once(' ').unwrap_or((written.trim(), ""));
-    let number = number.parse::<serde_json::Number>().ok().filter(|_| !unit.trim().starts_with('+'));
+    let number = number
+        .parse::<serde_json::Number>()
+        .ok()
+        .filter(|_| !unit.trim().starts_with('+'));
     if let Some(number) = number {
         element["valueQuantity"] = json!({ "value": number, "unit": unit });
     } else {
@@ -115,16 +119,17 @@ fn condition(system: &str, form: &str) -> Value {
 }
 
 fn resource(source: &str, form: &str) -> Value {
-    let named = |kind: &str, field: &str, status: &str| {
-        json!({ "resourceType": kind, "status": status, field: { "text": form } })
-    };
+    let named = |kind: &str, field: &str, status: &str| json!({ "resourceType": kind, "status": status, field: { "text": form } });
     match source {
         "loinc" => observation(LOINC, form),
         "jlac10" => observation(JLAC10, form),
         "obx" => {
             let (name, value) = form.split_once(" = ").unwrap();
             let code = json!({ "coding": [{ "system": "urn:local:lab", "code": "0815" }], "text": name });
-            with_value(json!({ "resourceType": "Observation", "status": "final", "code": code }), value)
+            with_value(
+                json!({ "resourceType": "Observation", "status": "final", "code": code }),
+                value,
+            )
         }
         "device" => {
             let mut resource = observation(LOINC, form);
@@ -162,7 +167,11 @@ fn resource(source: &str, form: &str) -> Value {
         "order" => named("ServiceRequest", "code", "active"),
         "family" => {
             let (who, what) = form.split_once(' ').unwrap();
-            let relationship = if who.is_ascii() { json!({ "coding": [{ "code": who }] }) } else { json!({ "text": who }) };
+            let relationship = if who.is_ascii() {
+                json!({ "coding": [{ "code": who }] })
+            } else {
+                json!({ "text": who })
+            };
             json!({
                 "resourceType": "FamilyMemberHistory",
                 "status": "completed",
@@ -170,7 +179,9 @@ fn resource(source: &str, form: &str) -> Value {
                 "condition": [{ "code": { "text": what } }],
             })
         }
-        "consent" => json!({ "resourceType": "Consent", "status": "active", "provision": { "code": [{ "text": form }] } }),
+        "consent" => {
+            json!({ "resourceType": "Consent", "status": "active", "provision": { "code": [{ "text": form }] } })
+        }
         "json" => serde_json::from_str(form).unwrap(),
         other => panic!("no source {other}"),
     }
@@ -197,13 +208,18 @@ fn every_source_states_the_same_fact() {
     let mut cases: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
     for (line, row) in table.lines().enumerate().skip(1) {
         let cells: Vec<&str> = row.split('\t').collect();
-        let [case, source, form, fact] = cells[..] else { panic!("line {}: {row}", line + 1) };
+        let [case, source, form, fact] = cells[..] else {
+            panic!("line {}: {row}", line + 1)
+        };
         let got = facts(source, form);
         let known = cases.entry(case).or_default();
         known.0 += 1;
         known.1 |= source == "note";
         if fact.is_empty() || !got.iter().any(|own| own == fact) {
-            wrong.push(format!("{case} ¦ {source} ¦ {form} ¦ wanted {fact} ¦ got {}", got.join(" ")));
+            wrong.push(format!(
+                "{case} ¦ {source} ¦ {form} ¦ wanted {fact} ¦ got {}",
+                got.join(" ")
+            ));
         }
     }
     assert!(cases.len() >= 60, "{} facts", cases.len());
@@ -211,4 +227,355 @@ fn every_source_states_the_same_fact() {
         assert!(sources >= 2 && has_note, "{case} needs a note and another source");
     }
     assert!(wrong.is_empty(), "{} forms\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn read(resource: &str) -> Imported {
+    import(&serde_json::from_str(resource).unwrap())
+}
+
+fn told(imported: &Imported) -> (Vec<String>, Vec<String>) {
+    let events = imported
+        .events
+        .iter()
+        .map(|event| event.fact.to_string())
+        .collect();
+    (events, imported.remarks.iter().map(ToString::to_string).collect())
+}
+
+/// What is stated by resources that the table has no column for: status, absence, words without a concept.
+#[test]
+fn status_and_absence_are_kept() {
+    let cases = [
+        (
+            r#"{"resourceType":"Observation","status":"entered-in-error","code":{"text":"体温"},"valueQuantity":{"value":39}}"#,
+            "",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"体温"},"dataAbsentReason":{"text":"拒否"}}"#,
+            "",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"urn:x","code":"77"}],"text":"院内独自項目"},"valueQuantity":{"value":3}}"#,
+            "",
+            "uncoded: urn:x|77 院内独自項目",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"カリウム"},"valueQuantity":{"value":4.0,"unit":"furlong"}}"#,
+            "test.potassium=uninterpreted;present;asserted;patient;current",
+            "unit: furlong test.potassium",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"CRP"},"interpretation":[{"coding":[{"code":"H"}]}]}"#,
+            "elevated-crp;present;asserted;patient;current",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"ALT"},"valueQuantity":{"value":45,"unit":"U/L"},"referenceRange":[{"low":{"value":5},"high":{"value":50}}]}"#,
+            "test.alt=normal;present;asserted;patient;current",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Condition","verificationStatus":{"coding":[{"code":"entered-in-error"}]},"code":{"text":"肺炎"}}"#,
+            "",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Condition","verificationStatus":{"coding":[{"code":"provisional"}]},"code":{"text":"肺炎"}}"#,
+            "pneumonia;present;suspected;patient;current",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Condition","code":{"text":"未知病Zqx"}}"#,
+            "",
+            "uncoded: 未知病Zqx",
+        ),
+        (
+            r#"{"resourceType":"MedicationRequest","status":"active","intent":"plan","medicationCodeableConcept":{"text":"メトグルコ"}}"#,
+            "drug.metformin;present;asserted;patient;planned",
+            "",
+        ),
+        (
+            r#"{"resourceType":"MedicationStatement","status":"not-taken","medicationCodeableConcept":{"text":"メトグルコ"}}"#,
+            "drug.metformin;absent;asserted;patient;current",
+            "",
+        ),
+        (
+            r##"{"resourceType":"MedicationRequest","status":"active","contained":[{"resourceType":"Medication","id":"m","code":{"text":"アムロジピン錠5mg"}}],"medicationReference":{"reference":"#m"}}"##,
+            "drug.amlodipine;present;asserted;patient;current",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Procedure","status":"not-done","code":{"text":"虫垂切除術"}}"#,
+            "proc.appendectomy;absent;asserted;patient;current",
+            "",
+        ),
+        (
+            r#"{"resourceType":"ServiceRequest","status":"revoked","code":{"text":"腹部CT"}}"#,
+            "",
+            "",
+        ),
+        (r#"{"resourceType":"Encounter","status":"finished"}"#, "", ""),
+        (r#"{"resourceType":"Task","status":"draft"}"#, "", "kind: Task"),
+        (
+            r#"{"resourceType":"Consent","status":"inactive","provision":{"code":[{"text":"DNAR"}]}}"#,
+            "",
+            "",
+        ),
+        (
+            r#"{"resourceType":"Observation","status":"final","code":{"text":"SpO2"},"valueSampledData":{"origin":{"value":0,"unit":"%"},"dimensions":1,"data":"98 97 84 98 97"}}"#,
+            "test.spo2=low;present;asserted;patient;current hypoxemia;present;asserted;patient;current",
+            "",
+        ),
+        (r#"[1,2,3]"#, "", "kind: "),
+    ];
+    for (resource, facts, remarks) in cases {
+        let (got, said) = told(&read(resource));
+        assert_eq!(
+            (got.join(" "), said.join(" ")),
+            (facts.to_owned(), remarks.to_owned()),
+            "{resource}"
+        );
+    }
+}
+
+#[test]
+fn values_are_in_the_usual_unit_and_times_in_japan() {
+    let imported = read(
+        r#"{"resourceType":"Observation","status":"final","effectiveDateTime":"2026-11-21T23:30:00Z",
+            "code":{"coding":[{"system":"urn:oid:2.16.840.1.113883.6.1","code":"6690-2"}]},
+            "valueQuantity":{"value":15600,"unit":"/uL","system":"http://unitsofmeasure.org","code":"/uL"}}"#,
+    );
+    let event = &imported.events[0];
+    let value = event.value.as_ref().unwrap();
+    assert_eq!(
+        (value.number.as_deref(), value.unit.as_deref()),
+        (Some("15.600"), Some("10*3/uL"))
+    );
+    assert_eq!(value.interpretation, Some(Interpretation::High));
+    assert_eq!(
+        event.measured.as_ref().map(|measured| measured.concept.as_str()),
+        Some("test.wbc")
+    );
+    let from = event.time.as_ref().and_then(|time| time.from).unwrap();
+    assert_eq!(from.to_string(), "2026-11-22T08:30:00");
+}
+
+#[test]
+fn a_prescription_keeps_strength_times_and_days() {
+    let imported = read(
+        r#"{"resourceType":"MedicationDispense","status":"completed","whenHandedOver":"2026-11-01",
+            "medicationCodeableConcept":{"coding":[{"system":"http://capstandard.jp/iyaku.info/CodeSystem/YJ-code","code":"2171022F1029","display":"アムロジピン錠5mg「トーワ」"}]},
+            "daysSupply":{"value":14,"unit":"日"},
+            "dosageInstruction":[{"text":"1日1回 朝食後","timing":{"repeat":{"frequency":1,"period":1,"periodUnit":"d"}},
+              "doseAndRate":[{"doseQuantity":{"value":1,"unit":"錠"}}]}]}"#,
+    );
+    let event = &imported.events[0];
+    let dosage = event.dosage.as_deref().unwrap();
+    let strength = dosage.strength.as_ref().unwrap();
+    assert_eq!(
+        (strength.number.as_deref(), strength.unit.as_deref()),
+        (Some("5"), Some("mg"))
+    );
+    assert_eq!((dosage.times_per_day, dosage.days), (Some(1), Some(14)));
+    assert_eq!(dosage.text, "1日1回 朝食後");
+    let time = event.time.as_ref().unwrap();
+    assert_eq!(time.to.unwrap().date().to_string(), "2026-11-14");
+}
+
+fn gad_positive() -> Vec<Event> {
+    import(&observation(JLAC10, "5G340000002302101 抗GAD抗体 = 12.5 U/mL")).events
+}
+
+fn note(id: &str, text: &str) -> Note {
+    Note {
+        id: id.to_owned(),
+        text: text.to_owned(),
+        date: "2026-11-22".parse().ok(),
+        ..Note::default()
+    }
+}
+
+#[test]
+fn an_imported_positive_gad_settles_the_diabetes_of_a_note() {
+    let mut record = Record::default();
+    record.learn_events("lab", "2026-11-20".parse().ok(), gad_positive());
+    let structured = CODER.structure_in(&mut record, &note("n", "糖尿病で通院中。"));
+    let diabetes = structured
+        .events
+        .iter()
+        .find(|event| event.concept.as_str().contains("diabetes"))
+        .unwrap();
+    assert_eq!(
+        diabetes.fact.as_str(),
+        "type-1-diabetes;present;asserted;patient;current"
+    );
+    assert!(structured.questions.is_empty(), "what is settled is not asked");
+    // Without it, the type stays open.
+    let open = CODER.structure(&note("n", "糖尿病で通院中。"));
+    assert!(
+        open.events
+            .iter()
+            .any(|event| event.concept.as_str() == "diabetes-mellitus")
+    );
+}
+
+#[test]
+fn an_imported_result_settles_an_earlier_note_too() {
+    let mut record = Record::default();
+    CODER.structure_in(&mut record, &note("first", "糖尿病で通院中。"));
+    record.learn_events("lab", "2026-11-22".parse().ok(), gad_positive());
+    let later = CODER.structure_in(&mut record, &note("second", "特に変わりなし。"));
+    let settled = later
+        .events
+        .iter()
+        .find(|event| event.supersedes.is_some())
+        .unwrap();
+    assert_eq!(settled.concept.as_str(), "type-1-diabetes");
+    assert_eq!(
+        settled.supersedes.as_ref().map(|earlier| earlier.id.as_str()),
+        Some("first")
+    );
+}
+
+#[test]
+fn a_disease_of_a_claim_is_no_diagnosis() {
+    let patient = Patient::default();
+    let claim = ImportContext {
+        evidence: Some(Evidence::Claim),
+        ..context(&patient)
+    };
+    let imported = CODER.import(&claim, &condition(ICD10, "E10 1型糖尿病"));
+    let event = &imported.events[0];
+    assert!(event.is_claimed_state());
+    assert_eq!(
+        event.fact.as_str(),
+        "type-1-diabetes;present;asserted;patient;current"
+    );
+    let json = serde_json::to_value(event).unwrap();
+    assert_eq!(json["evidence"], "claim");
+    let care = serde_json::to_value(&gad_positive()[0]).unwrap();
+    assert!(care.get("evidence").is_none(), "what is of care carries none");
+    // It neither settles the type nor counts as stated.
+    let mut record = Record::default();
+    record.learn_events("claim", None, imported.events);
+    let structured = CODER.structure_in(&mut record, &note("n", "糖尿病で通院中。"));
+    let diabetes = structured
+        .events
+        .iter()
+        .find(|event| event.concept.as_str().contains("diabetes"))
+        .unwrap();
+    assert_eq!(diabetes.concept.as_str(), "diabetes-mellitus");
+    assert_eq!(
+        (diabetes.polarity, diabetes.phase),
+        (Polarity::Present, Phase::Current)
+    );
+}
+
+/// What a site's masters map is found before the words, and after the codes we hold.
+#[test]
+fn a_master_maps_what_our_tables_do_not_hold() {
+    #[derive(Debug)]
+    struct Master;
+    impl Codes for Master {
+        fn concept(&self, system: &str, code: &str) -> Option<ConceptId> {
+            (system == YJ && code == "9999999X0000").then(|| ConceptId::new("drug.warfarin"))
+        }
+    }
+    let patient = Patient::default();
+    let with = ImportContext {
+        codes: &Master,
+        ..context(&patient)
+    };
+    let resource = drug("MedicationDispense", "completed", "9999999X0000 院内製剤");
+    let alias = serde_json::to_string(&resource)
+        .unwrap()
+        .replace(YJ, "urn:oid:1.2.392.100495.20.2.73");
+    for resource in [resource.clone(), serde_json::from_str(&alias).unwrap()] {
+        let imported = CODER.import(&with, &resource);
+        assert_eq!(imported.events[0].concept.as_str(), "drug.warfarin");
+    }
+    let (events, remarks) = told(&import(&resource));
+    assert_eq!((events.len(), remarks.len()), (0, 1));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let words = prop_oneof![
+        Just("Observation".to_owned()),
+        Just("体温".to_owned()),
+        Just("5/3".to_owned()),
+        Just("2026-13".to_owned()),
+        Just("1e999".to_owned()),
+        ".{0,12}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        words.prop_map(Value::from),
+    ];
+    let keys = prop_oneof![
+        Just("code"),
+        Just("coding"),
+        Just("text"),
+        Just("valueQuantity"),
+        Just("valueString"),
+        Just("value"),
+        Just("unit"),
+        Just("component"),
+        Just("item"),
+        Just("answer"),
+        Just("linkId"),
+        Just("effectiveDateTime"),
+        Just("referenceRange"),
+        Just("low"),
+        Just("dosageInstruction"),
+        Just("timing"),
+        Just("repeat"),
+        Just("daysSupply"),
+        Just("condition"),
+        Just("medicationCodeableConcept"),
+        Just("medicationReference"),
+        Just("reference"),
+        Just("contained"),
+        Just("valueSampledData"),
+        Just("origin"),
+        Just("data"),
+        Just("status"),
+        Just("system"),
+        Just("display"),
+        Just("bodySite"),
+        Just("provision"),
+    ];
+    leaf.prop_recursive(5, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((keys.clone(), inner), 0..6).prop_map(|members| Value::Object(
+                members
+                    .into_iter()
+                    .map(|(key, value)| (key.to_owned(), value))
+                    .collect()
+            )),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn any_resource_is_read_without_an_error(kind in 0usize..14, mut resource in any_json()) {
+        const KINDS: [&str; 14] = [
+            "Observation", "Condition", "AllergyIntolerance", "MedicationRequest", "MedicationDispense", "MedicationStatement",
+            "MedicationAdministration", "Procedure", "Immunization", "FamilyMemberHistory", "ServiceRequest",
+            "QuestionnaireResponse", "Consent", "Claim",
+        ];
+        if let Some(object) = resource.as_object_mut() {
+            object.insert("resourceType".to_owned(), Value::from(KINDS[kind]));
+        }
+        for event in import(&resource).events {
+            prop_assert!(!event.fact.as_str().is_empty() && !event.concept.as_str().is_empty());
+        }
+    }
 }

@@ -72,7 +72,14 @@ pub fn read(input: &mut dyn Read, file: &str, form: Form, limits: Limits, sink: 
     };
     if let Some(error) = cutter.failed.take().filter(|_| goes_on) {
         let message = format!("the source could not be read to its end ({error}); read it again");
-        window.dead("stream-broken", message, cutter.line, String::new(), Vec::new(), sink);
+        window.dead(
+            "stream-broken",
+            message,
+            cutter.line,
+            String::new(),
+            Vec::new(),
+            sink,
+        );
     }
 }
 
@@ -96,7 +103,14 @@ fn json(cutter: &mut Cutter<'_>, window: &mut Window, sink: &mut Sink<'_>) -> bo
     }
     if is_empty {
         let message = "the file is empty; export it again".to_owned();
-        return window.dead("empty-file", message, cutter.line, String::new(), Vec::new(), sink);
+        return window.dead(
+            "empty-file",
+            message,
+            cutter.line,
+            String::new(),
+            Vec::new(),
+            sink,
+        );
     }
     window.close(sink)
 }
@@ -275,7 +289,11 @@ fn entries(
         match cutter.peek() {
             None => {
                 let message = "the list ends in the middle: the file is cut off; export it again".to_owned();
-                let field = if is_bundle { format!("{path}.entry") } else { path.to_owned() };
+                let field = if is_bundle {
+                    format!("{path}.entry")
+                } else {
+                    path.to_owned()
+                };
                 return window.dead("truncated", message, cutter.line, field, Vec::new(), sink)
                     && window.flush(sink);
             }
@@ -287,7 +305,11 @@ fn entries(
                 cutter.take();
             }
             Some(_) => {
-                let field = if is_bundle { format!("{path}.entry[{index}]") } else { format!("{path}[{index}]") };
+                let field = if is_bundle {
+                    format!("{path}.entry[{index}]")
+                } else {
+                    format!("{path}[{index}]")
+                };
                 let line = cutter.line;
                 let mut cut = cutter.value(window.limits.resource);
                 if !cut.whole && cut.bytes.len() >= window.limits.resource {
@@ -315,7 +337,10 @@ fn over_limit(
     loop {
         let bytes = std::mem::take(&mut cut.bytes);
         let is_last = cut.whole || bytes.is_empty();
-        let message = format!("the resource is longer than {} bytes; split it", window.limits.resource);
+        let message = format!(
+            "the resource is longer than {} bytes; split it",
+            window.limits.resource
+        );
         if !bytes.is_empty() && !window.dead("too-long", message, line, field.to_owned(), bytes, sink) {
             return false;
         }
@@ -338,9 +363,15 @@ fn broken(
     let mut piece = frame;
     while !piece.is_empty() {
         let (code, message) = if cutter.peek().is_some() {
-            ("too-long", "the object is longer than what is read at once; split it")
+            (
+                "too-long",
+                "the object is longer than what is read at once; split it",
+            )
         } else {
-            ("malformed-json", "the object is broken or cut off; export it again")
+            (
+                "malformed-json",
+                "the object is broken or cut off; export it again",
+            )
         };
         if !window.dead(code, message.to_owned(), line, path.to_owned(), piece, sink) {
             return false;
@@ -350,7 +381,14 @@ fn broken(
     true
 }
 
-pub(crate) fn problem(file: &str, severity: Severity, code: &'static str, message: String, line: u32, field: String) -> Problem {
+pub(crate) fn problem(
+    file: &str,
+    severity: Severity,
+    code: &'static str,
+    message: String,
+    line: u32,
+    field: String,
+) -> Problem {
     Problem {
         place: Place {
             file: file.to_owned(),

@@ -55,7 +55,10 @@ mod tests {
     fn an_alias_and_its_system_are_one() {
         let jlac = crate::system::JLAC10;
         assert_eq!(canonical("urn:oid:1.2.392.200119.4.504"), jlac);
-        assert_eq!(canonical("http://jpfhir.jp/fhir/core/CodeSystem/JP_ObservationLabResultCode_CS"), jlac);
+        assert_eq!(
+            canonical("http://jpfhir.jp/fhir/core/CodeSystem/JP_ObservationLabResultCode_CS"),
+            jlac
+        );
         assert_eq!(canonical(jlac), jlac);
         assert_eq!(canonical("http://hl7.org/fhir/sid/icd-10"), crate::system::ICD10);
         assert_eq!(canonical("urn:local:x"), "urn:local:x");

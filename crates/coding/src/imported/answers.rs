@@ -64,14 +64,21 @@ impl Import<'_> {
 
     /// The wishes that a Consent holds; those of an inactive or refused one count no more.
     pub(super) fn consent(&mut self, resource: &Value) {
-        if matches!(text(resource, "status"), Some("inactive" | "rejected" | "draft" | "proposed")) {
+        if matches!(
+            text(resource, "status"),
+            Some("inactive" | "rejected" | "draft" | "proposed")
+        ) {
             return;
         }
         let time = times::of(resource, &["dateTime"]);
         let provision = at(resource, "provision");
         let provisions: Vec<&Value> = provision
             .into_iter()
-            .chain(provision.into_iter().flat_map(|provision| list(provision, "provision")))
+            .chain(
+                provision
+                    .into_iter()
+                    .flat_map(|provision| list(provision, "provision")),
+            )
             .collect();
         let coded = provisions
             .iter()
@@ -83,11 +90,16 @@ impl Import<'_> {
         let before = self.out.events.len();
         for concept in &coded {
             for event in self.wishes(concept) {
-                self.push(Event { time: time.clone(), ..event });
+                self.push(Event {
+                    time: time.clone(),
+                    ..event
+                });
             }
         }
         if self.out.events.len() == before {
-            let first = coded.first().map_or_else(|| "Consent".to_owned(), |concept| label(concept));
+            let first = coded
+                .first()
+                .map_or_else(|| "Consent".to_owned(), |concept| label(concept));
             self.remark("uncoded", first);
         }
     }
@@ -96,9 +108,15 @@ impl Import<'_> {
         let found = self.find(concept, &[TermKind::Circumstance]);
         let events: Vec<Event> = match found.and_then(|found| self.event_of(found)) {
             Some(event) => vec![event],
-            None => words(concept).into_iter().flat_map(|word| self.read(word, false)).collect(),
+            None => words(concept)
+                .into_iter()
+                .flat_map(|word| self.read(word, false))
+                .collect(),
         };
-        events.into_iter().filter(|event| event.kind == EventKind::Preference).collect()
+        events
+            .into_iter()
+            .filter(|event| event.kind == EventKind::Preference)
+            .collect()
     }
 }
 
@@ -113,6 +131,7 @@ fn asked(item: &Value) -> Value {
             codings.push(serde_json::json!({ "system": of, "code": code }));
         }
     }
-    let question = text(item, "text").map(|text| text.trim_end_matches([':', '?', '\u{FF1A}', '\u{FF1F}']).trim());
+    let question =
+        text(item, "text").map(|text| text.trim_end_matches([':', '?', '\u{FF1A}', '\u{FF1F}']).trim());
     serde_json::json!({ "coding": codings, "text": question })
 }

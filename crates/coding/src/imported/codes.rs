@@ -34,7 +34,9 @@ impl CodeIndex {
             for row in Table::parse(*source, mistakes).rows() {
                 match vocabulary.key(row.get("concept")) {
                     Some(key) => {
-                        index.stated.insert((row.get("system").into(), row.get("code").into()), key);
+                        index
+                            .stated
+                            .insert((row.get("system").into(), row.get("code").into()), key);
                     }
                     None => {
                         let message = format!("no concept {}", row.get("concept"));

@@ -2,8 +2,8 @@
 
 use super::Import;
 use super::look::{label, list, text, words};
-use crate::coder::read_context;
 use crate::code::code;
+use crate::coder::read_context;
 use crate::entities::entities;
 use serde_json::Value;
 use tsumugi_clinical::{Because, Certainty, Event, EventKind, Experiencer, Note, Polarity};
@@ -27,19 +27,38 @@ impl Import<'_> {
         let said = words.first().copied().unwrap_or("").to_owned();
         let named = words.iter().find_map(|word| self.named(word, kinds));
         if let Some(key) = self.by_code(concept, kinds, named) {
-            let read = if named.is_some() { None } else { self.read_below(key, &words) };
-            return Some(Found { key, words: said, read });
+            let read = if named.is_some() {
+                None
+            } else {
+                self.read_below(key, &words)
+            };
+            return Some(Found {
+                key,
+                words: said,
+                read,
+            });
         }
         if let Some(key) = named {
-            return Some(Found { key, words: said, read: None });
+            return Some(Found {
+                key,
+                words: said,
+                read: None,
+            });
         }
         if kinds.first() == Some(&TermKind::Test) {
             return None;
         }
         words.iter().find_map(|word| {
-            let event = self.read(word, false).into_iter().find(|event| self.is_of(event, kinds))?;
+            let event = self
+                .read(word, false)
+                .into_iter()
+                .find(|event| self.is_of(event, kinds))?;
             let key = self.coder.vocabulary.key(event.concept.as_str())?;
-            Some(Found { key, words: said.clone(), read: Some(event) })
+            Some(Found {
+                key,
+                words: said.clone(),
+                read: Some(event),
+            })
         })
     }
 
@@ -84,7 +103,11 @@ impl Import<'_> {
     /// that is broader than all others; words that name something below the code's concept make it narrower.
     fn by_code(&self, concept: &Value, kinds: &[TermKind], named: Option<u32>) -> Option<u32> {
         let vocabulary = &self.coder.vocabulary;
-        let is_wanted = |key: &u32| vocabulary.get(*key).is_some_and(|concept| kinds.contains(&concept.kind));
+        let is_wanted = |key: &u32| {
+            vocabulary
+                .get(*key)
+                .is_some_and(|concept| kinds.contains(&concept.kind))
+        };
         list(concept, "coding").find_map(|coding| {
             let code = text(coding, "code")?;
             let system = text(coding, "system").unwrap_or("");
@@ -95,7 +118,11 @@ impl Import<'_> {
             if held.is_empty() && stated.is_none() {
                 let system = tsumugi_terminology::canonical(system);
                 let mapped = self.context.codes.concept(system, code);
-                held.extend(mapped.and_then(|id| vocabulary.key(id.as_str())).filter(is_wanted));
+                held.extend(
+                    mapped
+                        .and_then(|id| vocabulary.key(id.as_str()))
+                        .filter(is_wanted),
+                );
             }
             let narrower = named.filter(|named| {
                 let mut broader = held.iter().chain(&stated);
@@ -146,7 +173,9 @@ impl Import<'_> {
         let (_, _, index) = entities(words, &reading);
         let (mut events, _) = code(self.coder, &note, &reading, &index);
         for event in &mut events {
-            event.because.retain(|reason| matches!(reason, Because::Rule { .. }));
+            event
+                .because
+                .retain(|reason| matches!(reason, Because::Rule { .. }));
             if let Some(measured) = &mut event.measured {
                 measured.entities.clear();
             }
@@ -168,7 +197,9 @@ impl Import<'_> {
             return event;
         }
         let vocabulary = &self.coder.vocabulary;
-        let Some(key) = vocabulary.key(event.concept.as_str()) else { return event };
+        let Some(key) = vocabulary.key(event.concept.as_str()) else {
+            return event;
+        };
         let phrase = words(site).into_iter().find_map(|place| {
             let phrase = format!("{place}{}", event.name);
             self.read(&phrase, false).into_iter().find(|read| {
@@ -193,7 +224,11 @@ impl Import<'_> {
     pub(super) fn is_state(event: &Event) -> bool {
         matches!(
             event.kind,
-            EventKind::Condition | EventKind::Finding | EventKind::Lifestyle | EventKind::Preference | EventKind::Procedure
+            EventKind::Condition
+                | EventKind::Finding
+                | EventKind::Lifestyle
+                | EventKind::Preference
+                | EventKind::Procedure
         )
     }
 }

@@ -30,7 +30,15 @@ impl Import<'_> {
         if matches!(text(resource, "status"), Some("cancelled")) {
             return;
         }
-        let time = times::of(resource, &["effectiveDateTime", "effectiveInstant", "effectivePeriod", "issued"]);
+        let time = times::of(
+            resource,
+            &[
+                "effectiveDateTime",
+                "effectiveInstant",
+                "effectivePeriod",
+                "issued",
+            ],
+        );
         let has_parts = list(resource, "component").next().is_some();
         if value_of(resource, "value").is_some() || !has_parts {
             self.observed(resource, time.as_ref(), resource);
@@ -58,7 +66,9 @@ impl Import<'_> {
         }
         let site = at(element, "bodySite").or_else(|| at(whole, "bodySite"));
         for index in before..self.out.events.len() {
-            let Some(event) = self.out.events.get(index).cloned() else { continue };
+            let Some(event) = self.out.events.get(index).cloned() else {
+                continue;
+            };
             let event = match site {
                 Some(site) if event.measured.is_none() && Self::is_state(&event) => self.at_site(event, site),
                 _ => event,
@@ -77,11 +87,16 @@ impl Import<'_> {
     /// A value of a test; also the answer to a question about it.
     pub(super) fn test(&mut self, key: u32, said: &str, value: Option<(&str, &Value)>, element: &Value) {
         let coder = self.coder;
-        let Some(concept) = coder.vocabulary.get(key) else { return };
+        let Some(concept) = coder.vocabulary.get(key) else {
+            return;
+        };
         let Some((kind, value)) = value else {
             match values::flag(element) {
                 Some(interpretation) => {
-                    let value = Quantity { interpretation: Some(interpretation), ..Quantity::default() };
+                    let value = Quantity {
+                        interpretation: Some(interpretation),
+                        ..Quantity::default()
+                    };
                     self.push_value(key, said, value, element);
                 }
                 None => self.remark("no-value", concept.id.to_string()),
@@ -92,7 +107,10 @@ impl Import<'_> {
             self.samples(key, said, value, element);
             return;
         }
-        let pair = value.as_str().filter(|_| concept.id.as_str() == BLOOD_PRESSURE).and_then(|both| both.split_once('/'));
+        let pair = value
+            .as_str()
+            .filter(|_| concept.id.as_str() == BLOOD_PRESSURE)
+            .and_then(|both| both.split_once('/'));
         if let Some((upper, lower)) = pair {
             for (id, number) in [(SYSTOLIC, upper), (DIASTOLIC, lower)] {
                 if let (Some(key), Some(value)) = (coder.vocabulary.key(id), self.worded(number)) {
@@ -109,7 +127,9 @@ impl Import<'_> {
 
     fn push_value(&mut self, key: u32, said: &str, value: Quantity, element: &Value) {
         let coder = self.coder;
-        let (Some(concept), Some(event)) = (coder.vocabulary.get(key), self.event(key, said)) else { return };
+        let (Some(concept), Some(event)) = (coder.vocabulary.get(key), self.event(key, said)) else {
+            return;
+        };
         let event = self.measured(event, concept, value, element);
         self.push(event);
     }
@@ -144,7 +164,9 @@ impl Import<'_> {
                 ..Quantity::default()
             };
             let coder = self.coder;
-            let (Some(concept), Some(event)) = (coder.vocabulary.get(key), self.event(key, said)) else { return };
+            let (Some(concept), Some(event)) = (coder.vocabulary.get(key), self.event(key, said)) else {
+                return;
+            };
             let event = self.measured(event, concept, quantity, element);
             let is_new = event.measured.is_some()
                 && event.polarity == Polarity::Present
@@ -157,7 +179,9 @@ impl Import<'_> {
 
     /// A finding, disease or circumstance that is observed: there, not there, or with its value.
     pub(super) fn state(&mut self, found: Found, value: Option<(&str, &Value)>, element: &Value) {
-        let Some(mut event) = self.event_of(found) else { return };
+        let Some(mut event) = self.event_of(found) else {
+            return;
+        };
         if values::flag(element) == Some(Interpretation::Negative) {
             event.polarity = Polarity::Absent;
         }
@@ -170,11 +194,17 @@ impl Import<'_> {
                 event.value = Some(value);
                 self.push(event);
             }
-            Some(Quantity { interpretation: Some(Interpretation::Negative), .. }) => {
+            Some(Quantity {
+                interpretation: Some(Interpretation::Negative),
+                ..
+            }) => {
                 event.polarity = Polarity::Absent;
                 self.push(event);
             }
-            Some(Quantity { interpretation: Some(_), .. }) => self.push(event),
+            Some(Quantity {
+                interpretation: Some(_),
+                ..
+            }) => self.push(event),
             // The code is a question, and the answer names what is so.
             _ => {
                 if !self.answer_states(value) {
@@ -193,7 +223,11 @@ impl Import<'_> {
             "String" => serde_json::json!({ "text": value }),
             _ => return false,
         };
-        let by_name = if kind == "String" { None } else { self.find(&concept, &STATES) };
+        let by_name = if kind == "String" {
+            None
+        } else {
+            self.find(&concept, &STATES)
+        };
         let events: Vec<Event> = match by_name.and_then(|found| self.event_of(found)) {
             Some(event) => vec![event],
             None => words(&concept)
@@ -212,7 +246,9 @@ impl Import<'_> {
 
 /// How an answer is called in a remark.
 pub(super) fn answer_label(value: Option<(&str, &Value)>) -> String {
-    let Some((kind, value)) = value else { return String::new() };
+    let Some((kind, value)) = value else {
+        return String::new();
+    };
     match kind {
         "CodeableConcept" => label(value),
         "Coding" => label(&serde_json::json!({ "coding": [value] })),

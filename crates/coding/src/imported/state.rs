@@ -37,7 +37,10 @@ impl Import<'_> {
             return;
         }
         if let Some(site) = list(resource, "bodySite").next() {
-            events = events.into_iter().map(|event| self.at_site(event, site)).collect();
+            events = events
+                .into_iter()
+                .map(|event| self.at_site(event, site))
+                .collect();
         }
         let time = condition_time(resource);
         for mut event in events {
@@ -45,8 +48,9 @@ impl Import<'_> {
             let status = code_of(resource, "clinicalStatus");
             let has_ended = value_of(resource, "abatement").is_some();
             event.resolved |= status == Some("resolved") || (has_ended && status != Some("active"));
-            let is_history = list(resource, "category")
-                .any(|category| list(category, "coding").any(|coding| text(coding, "code") == Some(PAST_HISTORY)));
+            let is_history = list(resource, "category").any(|category| {
+                list(category, "coding").any(|coding| text(coding, "code") == Some(PAST_HISTORY))
+            });
             let is_over = matches!(status, Some("resolved" | "remission" | "inactive"));
             if is_over || is_history || event.resolved {
                 event.phase = Phase::Past;
@@ -63,7 +67,10 @@ impl Import<'_> {
             events.retain(Self::is_state);
             events
         });
-        states.into_iter().find(|events| !events.is_empty()).unwrap_or_default()
+        states
+            .into_iter()
+            .find(|events| !events.is_empty())
+            .unwrap_or_default()
     }
 
     pub(super) fn allergy(&mut self, resource: &Value) {
@@ -71,7 +78,10 @@ impl Import<'_> {
         let code = at(resource, "code").unwrap_or(&none);
         let substances = list(resource, "reaction").filter_map(|reaction| at(reaction, "substance"));
         let codes: Vec<&Value> = std::iter::once(code).chain(substances).collect();
-        let events = codes.iter().map(|code| self.allergens(code)).find(|events| !events.is_empty());
+        let events = codes
+            .iter()
+            .map(|code| self.allergens(code))
+            .find(|events| !events.is_empty());
         let Some(events) = events else {
             self.remark("uncoded", label(code));
             return;
@@ -90,15 +100,23 @@ impl Import<'_> {
     }
 
     fn allergens(&self, code: &Value) -> Vec<Event> {
-        if let Some(mut event) = self.find(code, &ALLERGENS).and_then(|found| self.event(found.key, &found.words)) {
+        if let Some(mut event) = self
+            .find(code, &ALLERGENS)
+            .and_then(|found| self.event(found.key, &found.words))
+        {
             event.kind = EventKind::Allergy;
             return vec![event];
         }
-        if let Some(event) = self.find(code, &NAMED_ALLERGIES).and_then(|found| self.event_of(found)) {
+        if let Some(event) = self
+            .find(code, &NAMED_ALLERGIES)
+            .and_then(|found| self.event_of(found))
+        {
             return vec![event];
         }
         let read = words(code).into_iter().map(|word| self.read(word, true));
-        read.into_iter().find(|events| !events.is_empty()).unwrap_or_default()
+        read.into_iter()
+            .find(|events| !events.is_empty())
+            .unwrap_or_default()
     }
 
     pub(super) fn family(&mut self, resource: &Value) {
@@ -107,7 +125,10 @@ impl Import<'_> {
         let relative = self.relative(relationship);
         for condition in list(resource, "condition") {
             let code = at(condition, "code").unwrap_or(&none);
-            let Some(event) = self.find_or_remark(code, &STATES).and_then(|found| self.event_of(found)) else {
+            let Some(event) = self
+                .find_or_remark(code, &STATES)
+                .and_then(|found| self.event_of(found))
+            else {
                 continue;
             };
             self.push(Event {
@@ -129,12 +150,20 @@ impl Import<'_> {
     /// The diseases of a claim.
     pub(super) fn claim(&mut self, resource: &Value) {
         for diagnosis in list(resource, "diagnosis") {
-            let Some(code) = at(diagnosis, "diagnosisCodeableConcept") else { continue };
-            let Some(event) = self.find_or_remark(code, &STATES).and_then(|found| self.event_of(found)) else {
+            let Some(code) = at(diagnosis, "diagnosisCodeableConcept") else {
+                continue;
+            };
+            let Some(event) = self
+                .find_or_remark(code, &STATES)
+                .and_then(|found| self.event_of(found))
+            else {
                 continue;
             };
             let time = times::of(resource, &["billablePeriod", "created"]);
-            self.push(Event { time: event.time.clone().or(time), ..event });
+            self.push(Event {
+                time: event.time.clone().or(time),
+                ..event
+            });
         }
     }
 

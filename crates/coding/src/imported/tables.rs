@@ -33,18 +33,24 @@ impl Imports {
             match source.path {
                 "coding/source_units.tsv" => {
                     for row in Table::parse(*source, mistakes).rows() {
-                        imports.units.insert(row.get("form").into(), row.get("ucum").into());
+                        imports
+                            .units
+                            .insert(row.get("form").into(), row.get("ucum").into());
                     }
                 }
                 "coding/source_scales.tsv" => imports.read_scales(*source, vocabulary, mistakes),
                 "coding/answers.tsv" => {
                     for row in Table::parse(*source, mistakes).rows() {
-                        imports.answers.insert(row.get("form").into(), row.get("answer").into());
+                        imports
+                            .answers
+                            .insert(row.get("form").into(), row.get("answer").into());
                     }
                 }
                 "coding/roles.tsv" => {
                     for row in Table::parse(*source, mistakes).rows() {
-                        imports.roles.insert(row.get("form").into(), row.get("relative").into());
+                        imports
+                            .roles
+                            .insert(row.get("form").into(), row.get("relative").into());
                     }
                 }
                 _ => {}
@@ -61,13 +67,21 @@ impl Imports {
                 mistakes.push(Mistake::new(source.path, row.line, message));
             }
             let offset = row.get("offset");
-            let offset = if offset.is_empty() { Ok(0.0) } else { offset.parse() };
+            let offset = if offset.is_empty() {
+                Ok(0.0)
+            } else {
+                offset.parse()
+            };
             match (row.get("factor").parse(), offset) {
                 (Ok(factor), Ok(offset)) => {
                     let place = (row.get("test").into(), row.get("unit").into());
                     self.scales.insert(place, Scale { factor, offset });
                 }
-                _ => mistakes.push(Mistake::new(source.path, row.line, "factor or offset is no decimal")),
+                _ => mistakes.push(Mistake::new(
+                    source.path,
+                    row.line,
+                    "factor or offset is no decimal",
+                )),
             }
         }
     }

@@ -4,7 +4,9 @@ use super::look::{at, decimal, list, text, value_of, words};
 use super::times;
 use super::{Import, look};
 use serde_json::Value;
-use tsumugi_clinical::{Certainty, ClinicalTime, Dosage, Event, EventKind, Phase, Polarity, Quantity, TimeFrame};
+use tsumugi_clinical::{
+    Certainty, ClinicalTime, Dosage, Event, EventKind, Phase, Polarity, Quantity, TimeFrame,
+};
 use tsumugi_tables::TermKind;
 
 const DRUGS: [TermKind; 2] = [TermKind::Drug, TermKind::DrugClass];
@@ -68,7 +70,10 @@ impl Import<'_> {
         let found = self.find(code, &DRUGS);
         let by_code = found.and_then(|found| self.event(found.key, &found.words));
         match (by_code, read) {
-            (Some(event), Some(read)) => Some(Event { dosage: read.dosage, ..event }),
+            (Some(event), Some(read)) => Some(Event {
+                dosage: read.dosage,
+                ..event
+            }),
             (event, read) => event.or(read),
         }
     }
@@ -81,9 +86,16 @@ impl Import<'_> {
             Some("eye") if !id.ends_with("-eye") => format!("{id}-eye"),
             _ => return event,
         };
-        let other = self.coder.vocabulary.key(&other).and_then(|key| self.event(key, ""));
+        let other = self
+            .coder
+            .vocabulary
+            .key(&other)
+            .and_then(|key| self.event(key, ""));
         match other {
-            Some(other) => Event { dosage: event.dosage.clone(), ..other },
+            Some(other) => Event {
+                dosage: event.dosage.clone(),
+                ..other
+            },
             None => event,
         }
     }
@@ -92,7 +104,9 @@ impl Import<'_> {
     fn dosage(&self, resource: &Value, code: &Value, named: Option<Box<Dosage>>) -> Dosage {
         let mut dosage = named.map(|named| *named).unwrap_or_default();
         let route = dosage.route.take();
-        let instruction = list(resource, "dosageInstruction").chain(list(resource, "dosage")).next();
+        let instruction = list(resource, "dosageInstruction")
+            .chain(list(resource, "dosage"))
+            .next();
         if let Some(instruction) = instruction {
             self.worded_dosage(instruction, code, &mut dosage);
             self.fields(instruction, &mut dosage);
@@ -106,13 +120,21 @@ impl Import<'_> {
     fn worded_dosage(&self, instruction: &Value, code: &Value, dosage: &mut Dosage) {
         let timing = at(instruction, "timing").and_then(|timing| at(timing, "code"));
         let mut said: Vec<&str> = text(instruction, "text").into_iter().collect();
-        said.extend(timing.into_iter().flat_map(words).filter(|words| !said.contains(words)).collect::<Vec<_>>());
+        said.extend(
+            timing
+                .into_iter()
+                .flat_map(words)
+                .filter(|words| !said.contains(words))
+                .collect::<Vec<_>>(),
+        );
         if said.is_empty() {
             return;
         }
         let written = said.join(" ");
         let name = words(code).first().copied().unwrap_or("");
-        let drug = self.drug(&serde_json::json!({ "text": name })).map_or_else(|| name.to_owned(), |event| event.name.to_string());
+        let drug = self
+            .drug(&serde_json::json!({ "text": name }))
+            .map_or_else(|| name.to_owned(), |event| event.name.to_string());
         let read = self
             .read(&format!("{drug} {written}"), false)
             .into_iter()
@@ -135,7 +157,10 @@ impl Import<'_> {
             let range = at(rate, "doseRange")?;
             self.any("Range", range)
         });
-        let amount = amount.map(|amount| Quantity { unit: amount.unit.map(|unit| self.unit(&unit)), ..amount });
+        let amount = amount.map(|amount| Quantity {
+            unit: amount.unit.map(|unit| self.unit(&unit)),
+            ..amount
+        });
         match amount {
             Some(amount) if dosage.strength.is_none() && is_mass(&amount) => dosage.strength = Some(amount),
             Some(amount) => dosage.amount = Some(amount),
@@ -158,7 +183,10 @@ impl Import<'_> {
     pub(super) fn procedure(&mut self, resource: &Value) {
         let none = Value::Null;
         let code = at(resource, "code").unwrap_or(&none);
-        let Some(mut event) = self.find_or_remark(code, &ACTS).and_then(|found| self.event_of(found)) else {
+        let Some(mut event) = self
+            .find_or_remark(code, &ACTS)
+            .and_then(|found| self.event_of(found))
+        else {
             return;
         };
         if let Some(site) = list(resource, "bodySite").next() {
@@ -178,13 +206,20 @@ impl Import<'_> {
     pub(super) fn immunization(&mut self, resource: &Value) {
         let none = Value::Null;
         let code = at(resource, "vaccineCode").unwrap_or(&none);
-        let Some(event) = self.find_or_remark(code, &DRUGS).and_then(|found| self.event_of(found)) else {
+        let Some(event) = self
+            .find_or_remark(code, &DRUGS)
+            .and_then(|found| self.event_of(found))
+        else {
             return;
         };
         let is_given = text(resource, "status") != Some("not-done");
         self.push(Event {
             kind: EventKind::Immunization,
-            polarity: if is_given { Polarity::Present } else { Polarity::Absent },
+            polarity: if is_given {
+                Polarity::Present
+            } else {
+                Polarity::Absent
+            },
             phase: Phase::Current,
             time: times::of(resource, &["occurrenceDateTime", "recorded"]),
             ..event
@@ -199,7 +234,9 @@ impl Import<'_> {
         }
         let none = Value::Null;
         let code = at(resource, "code").unwrap_or(&none);
-        let found = self.find(code, &[TermKind::Test]).or_else(|| self.find(code, &ACTS));
+        let found = self
+            .find(code, &[TermKind::Test])
+            .or_else(|| self.find(code, &ACTS));
         let Some(event) = found.and_then(|found| self.event_of(found)) else {
             self.remark("uncoded", look::label(code));
             return;
@@ -211,12 +248,19 @@ impl Import<'_> {
         };
         self.push(Event {
             kind,
-            polarity: if is_denied { Polarity::Absent } else { Polarity::Present },
+            polarity: if is_denied {
+                Polarity::Absent
+            } else {
+                Polarity::Present
+            },
             phase: match status {
                 Some("completed") => Phase::Current,
                 _ => Phase::Planned,
             },
-            time: times::of(resource, &["occurrenceDateTime", "occurrencePeriod", "authoredOn"]),
+            time: times::of(
+                resource,
+                &["occurrenceDateTime", "occurrencePeriod", "authoredOn"],
+            ),
             ..event
         });
     }
@@ -240,7 +284,11 @@ fn standing(resource: &Value) -> (Phase, Polarity, Certainty) {
     } else {
         Polarity::Present
     };
-    let certainty = if status == "unknown" { Certainty::Suspected } else { Certainty::Asserted };
+    let certainty = if status == "unknown" {
+        Certainty::Suspected
+    } else {
+        Certainty::Asserted
+    };
     (phase, polarity, certainty)
 }
 
@@ -281,7 +329,9 @@ fn medication_time(resource: &Value, dosage: Option<&Dosage>) -> Option<Clinical
 fn days(resource: &Value, instruction: Option<&Value>) -> Option<u32> {
     let of = |duration: &Value| {
         let number: f64 = decimal(at(duration, "value")?)?.parse().ok()?;
-        let unit = text(duration, "code").or_else(|| text(duration, "unit")).unwrap_or("d");
+        let unit = text(duration, "code")
+            .or_else(|| text(duration, "unit"))
+            .unwrap_or("d");
         let days = match unit {
             "wk" => number * 7.0,
             "mo" => number * 30.0,
@@ -292,12 +342,26 @@ fn days(resource: &Value, instruction: Option<&Value>) -> Option<u32> {
     let repeat = instruction
         .and_then(|instruction| at(instruction, "timing"))
         .and_then(|timing| at(timing, "repeat"));
-    let usage = instruction.into_iter().flat_map(|instruction| list(instruction, "extension"));
+    let usage = instruction
+        .into_iter()
+        .flat_map(|instruction| list(instruction, "extension"));
     at(resource, "daysSupply")
         .and_then(of)
-        .or_else(|| at(resource, "dispenseRequest").and_then(|request| at(request, "expectedSupplyDuration")).and_then(of))
-        .or_else(|| repeat.and_then(|repeat| at(repeat, "boundsDuration")).and_then(of))
-        .or_else(|| usage.filter_map(|extension| at(extension, "valueDuration")).find_map(of))
+        .or_else(|| {
+            at(resource, "dispenseRequest")
+                .and_then(|request| at(request, "expectedSupplyDuration"))
+                .and_then(of)
+        })
+        .or_else(|| {
+            repeat
+                .and_then(|repeat| at(repeat, "boundsDuration"))
+                .and_then(of)
+        })
+        .or_else(|| {
+            usage
+                .filter_map(|extension| at(extension, "valueDuration"))
+                .find_map(of)
+        })
 }
 
 fn times_per_day(repeat: &Value) -> Option<u32> {
@@ -312,7 +376,10 @@ fn times_per_day(repeat: &Value) -> Option<u32> {
 
 /// Whether an amount is of the ingredient and not of units of the drug.
 fn is_mass(amount: &Quantity) -> bool {
-    matches!(amount.unit.as_deref(), Some("mg" | "g" | "ug" | "mL" | "[IU]" | "U"))
+    matches!(
+        amount.unit.as_deref(),
+        Some("mg" | "g" | "ug" | "mL" | "[IU]" | "U")
+    )
 }
 
 /// The word of our tables for a route (HL7 table 0162, and as it is written).

@@ -14,12 +14,16 @@ impl Import<'_> {
     /// A FHIR Quantity.
     pub(super) fn quantity(&self, value: &Value) -> Option<Quantity> {
         let number = at(value, "value").and_then(decimal)?;
-        let is_ucum = text(value, "system").is_some_and(|system| tsumugi_terminology::canonical(system) == UCUM);
+        let is_ucum =
+            text(value, "system").is_some_and(|system| tsumugi_terminology::canonical(system) == UCUM);
         let code = text(value, "code").filter(|_| is_ucum);
         Some(Quantity {
             number: Some(number),
             comparator: text(value, "comparator").and_then(comparator),
-            unit: code.or_else(|| text(value, "unit")).or_else(|| text(value, "code")).map(|unit| self.unit(unit)),
+            unit: code
+                .or_else(|| text(value, "unit"))
+                .or_else(|| text(value, "code"))
+                .map(|unit| self.unit(unit)),
             ..Quantity::default()
         })
     }
@@ -53,7 +57,11 @@ impl Import<'_> {
         }
         // Laboratories write the degree apart (` 1 +`, `+ 1`).
         let together: String = written.chars().filter(|c| !c.is_whitespace()).collect();
-        let read = self.coder.reader.value(written).or_else(|| self.coder.reader.value(&together));
+        let read = self
+            .coder
+            .reader
+            .value(written)
+            .or_else(|| self.coder.reader.value(&together));
         Some(read.unwrap_or(words))
     }
 
@@ -71,21 +79,43 @@ impl Import<'_> {
             } else {
                 qualitative("-", Interpretation::Negative)
             }),
-            "CodeableConcept" => self.coded(value, list(value, "coding").filter_map(|coding| text(coding, "code"))),
-            "Coding" => self.coded(&serde_json::json!({ "coding": [value] }), text(value, "code").into_iter()),
+            "CodeableConcept" => self.coded(
+                value,
+                list(value, "coding").filter_map(|coding| text(coding, "code")),
+            ),
+            "Coding" => self.coded(
+                &serde_json::json!({ "coding": [value] }),
+                text(value, "code").into_iter(),
+            ),
             "Range" => {
                 let end = |key| at(value, key).and_then(|end| self.quantity(end));
                 match (end("low"), end("high")) {
-                    (Some(low), Some(high)) => Some(Quantity { high: high.number, ..low }),
-                    (Some(low), None) => Some(Quantity { comparator: Some(Comparator::AtLeast), ..low }),
-                    (None, Some(high)) => Some(Quantity { comparator: Some(Comparator::AtMost), ..high }),
+                    (Some(low), Some(high)) => Some(Quantity {
+                        high: high.number,
+                        ..low
+                    }),
+                    (Some(low), None) => Some(Quantity {
+                        comparator: Some(Comparator::AtLeast),
+                        ..low
+                    }),
+                    (None, Some(high)) => Some(Quantity {
+                        comparator: Some(Comparator::AtMost),
+                        ..high
+                    }),
                     (None, None) => None,
                 }
             }
             "Ratio" => {
-                let part = |key| at(value, key).and_then(|part| at(part, "value")).and_then(decimal);
+                let part = |key| {
+                    at(value, key)
+                        .and_then(|part| at(part, "value"))
+                        .and_then(decimal)
+                };
                 let text = format!("{}:{}", part("numerator")?, part("denominator")?);
-                Some(Quantity { text: Some(text), ..Quantity::default() })
+                Some(Quantity {
+                    text: Some(text),
+                    ..Quantity::default()
+                })
             }
             _ => None,
         }
@@ -129,7 +159,13 @@ impl Import<'_> {
     }
 
     /// Judges and derives as the text engine does; `event` is of the test.
-    pub(super) fn measured(&mut self, mut event: Event, concept: &Concept, value: Quantity, element: &Value) -> Event {
+    pub(super) fn measured(
+        &mut self,
+        mut event: Event,
+        concept: &Concept,
+        value: Quantity,
+        element: &Value,
+    ) -> Event {
         let mut value = self.usual(concept, value);
         value.interpretation = flag(element)
             .or(value.interpretation)
@@ -147,7 +183,8 @@ impl Import<'_> {
         let number = value.as_f64().filter(|_| value.comparator.is_none())?;
         let range = list(element, "referenceRange").find(|range| {
             let kind = code_of(range, "type");
-            kind.is_none_or(|kind| kind == "normal") && (at(range, "low").is_some() || at(range, "high").is_some())
+            kind.is_none_or(|kind| kind == "normal")
+                && (at(range, "low").is_some() || at(range, "high").is_some())
         })?;
         let mut limit = |key: &str| {
             let mut limit = self.quantity(at(range, key)?)?;
@@ -179,7 +216,9 @@ fn qualitative(text: &str, interpretation: Interpretation) -> Quantity {
 /// The flag of the source (HL7 v3 ObservationInterpretation, v2 table 0078).
 pub(super) fn flag(element: &Value) -> Option<Interpretation> {
     list(element, "interpretation").find_map(|concept| {
-        let code = list(concept, "coding").find_map(|coding| text(coding, "code")).or_else(|| text(concept, "text"))?;
+        let code = list(concept, "coding")
+            .find_map(|coding| text(coding, "code"))
+            .or_else(|| text(concept, "text"))?;
         Some(match code {
             "H" | "HH" | "HU" | ">" | "HX" => Interpretation::High,
             "L" | "LL" | "LU" | "<" | "LX" => Interpretation::Low,
@@ -272,13 +311,20 @@ mod tests {
             ("1e3", 0.1, "100"),
         ];
         for (number, factor, wanted) in cases {
-            assert_eq!(times(number, factor, 0.0).as_deref(), Some(wanted), "{number} x {factor}");
+            assert_eq!(
+                times(number, factor, 0.0).as_deref(),
+                Some(wanted),
+                "{number} x {factor}"
+            );
         }
     }
 
     #[test]
     fn other_factors_are_rounded_to_four_digits() {
-        assert_eq!(times("102.56", 0.555_555_6, -17.777_777_8).as_deref(), Some("39.2"));
+        assert_eq!(
+            times("102.56", 0.555_555_6, -17.777_777_8).as_deref(),
+            Some("39.2")
+        );
         assert_eq!(times("5.5", 18.016, 0.0).as_deref(), Some("99.09"));
         assert_eq!(times("88.42", 1.0 / 88.42, 0.0).as_deref(), Some("1"));
         assert_eq!(times("x", 2.0, 0.0), None);

@@ -25,7 +25,10 @@ const LOOKED_BACK: usize = 16;
 pub(super) fn join(told: &[&Told]) -> Vec<Supply> {
     let mut supplies: Vec<Supply> = Vec::new();
     for (index, one) in told.iter().enumerate() {
-        let Some(date) = one.date.filter(|_| !one.is_stop() && one.phase != tsumugi_clinical::Phase::Planned) else {
+        let Some(date) = one
+            .date
+            .filter(|_| !one.is_stop() && one.phase != tsumugi_clinical::Phase::Planned)
+        else {
             continue;
         };
         let recent = supplies.len().saturating_sub(LOOKED_BACK);
@@ -54,12 +57,17 @@ pub(super) fn join(told: &[&Told]) -> Vec<Supply> {
 fn is_same(supply: &Supply, one: &Told, date: Date) -> bool {
     let after = days_between(supply.from, date);
     let agrees = same_dose(&supply.dosage, &one.dosage)
-        && supply.days.zip(one.days).is_none_or(|(known, told)| known == told);
-    let is_one_place = supply.institution == one.institution || supply.institution.is_empty() || one.institution.is_empty();
+        && supply
+            .days
+            .zip(one.days)
+            .is_none_or(|(known, told)| known == told);
+    let is_one_place =
+        supply.institution == one.institution || supply.institution.is_empty() || one.institution.is_empty();
     match (supply.how, one.how) {
-        (How::Prescribed, How::Dispensed) => agrees && !supply.is_dispensed && (0..=PRESCRIPTION_VALID).contains(&after),
-        // A pharmacy tells it twice (its own record, the booklet of the patient).
-        (How::Prescribed, How::Prescribed) | (How::Dispensed | How::Prescribed, How::Dispensed) => {
+        // What was handed out is told again on its day (the pharmacy's own record, the booklet of the patient).
+        (How::Prescribed, How::Dispensed) if supply.is_dispensed => agrees && after == 0,
+        (How::Prescribed, How::Dispensed) => agrees && (0..=PRESCRIPTION_VALID).contains(&after),
+        (How::Prescribed, How::Prescribed) | (How::Dispensed, How::Dispensed) => {
             agrees && after == 0 && is_one_place
         }
         // A booklet's entry and a later import of the prescription behind it.

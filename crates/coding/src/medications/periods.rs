@@ -1,7 +1,9 @@
 //! Supplies in time: carried over, changed, stopped, doubled, with gaps.
 
 use super::join::{Supply, days_between, join, later};
-use super::{CARRIED_OVER, GAP_FROM, How, Line, NOTED_HOLDS, Overlap, Period, RouteGroup, SourceOf, Told, same_dose};
+use super::{
+    CARRIED_OVER, GAP_FROM, How, Line, NOTED_HOLDS, Overlap, Period, RouteGroup, SourceOf, Told, same_dose,
+};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +12,31 @@ use tsumugi_clinical::{ConceptId, Phase};
 /// The line of one ingredient and way of giving.
 pub(super) fn line(route: RouteGroup, mut told: Vec<&Told>, today: Date) -> Line {
     told.sort_by(|a, b| {
-        let key = |one: &Told| (one.date, one.how, Arc::clone(&one.institution), Arc::clone(&one.origin));
+        let key = |one: &Told| {
+            (
+                one.date,
+                one.how,
+                Arc::clone(&one.institution),
+                Arc::clone(&one.origin),
+            )
+        };
         key(a).cmp(&key(b))
     });
-    let mut stops: Vec<Date> = told.iter().filter(|one| one.is_stop()).filter_map(|one| one.date).collect();
+    let mut stops: Vec<Date> = told
+        .iter()
+        .filter(|one| one.is_stop())
+        .filter_map(|one| one.date)
+        .collect();
     stops.sort_unstable();
     let supplies = join(&told);
     let as_needed = supplies.iter().any(|supply| supply.dosage.as_needed);
     let mut line = Line {
-        drug: told.first().map_or_else(|| ConceptId::new(""), |one| one.drug.clone()),
-        name: told.first().map_or_else(|| Arc::from(""), |one| Arc::clone(&one.name)),
+        drug: told
+            .first()
+            .map_or_else(|| ConceptId::new(""), |one| one.drug.clone()),
+        name: told
+            .first()
+            .map_or_else(|| Arc::from(""), |one| Arc::clone(&one.name)),
         route,
         current: false,
         dosage: tsumugi_clinical::Dosage::default(),
@@ -37,7 +54,9 @@ pub(super) fn line(route: RouteGroup, mut told: Vec<&Told>, today: Date) -> Line
         overlaps: Vec::new(),
         changes: Vec::new(),
         stopped: stops.last().copied(),
-        planned: told.iter().any(|one| one.phase == Phase::Planned && !one.is_stop()),
+        planned: told
+            .iter()
+            .any(|one| one.phase == Phase::Planned && !one.is_stop()),
         undated: told.iter().any(|one| one.date.is_none()),
     };
     lay_out(&mut line, supplies, &stops, as_needed);
@@ -45,7 +64,11 @@ pub(super) fn line(route: RouteGroup, mut told: Vec<&Told>, today: Date) -> Line
         line.gaps = gaps(&line.periods, &stops);
     }
     line.current = line.periods.iter().any(|period| covers(period, &stops, today));
-    let of_now = line.periods.iter().rev().find(|period| covers(period, &stops, today));
+    let of_now = line
+        .periods
+        .iter()
+        .rev()
+        .find(|period| covers(period, &stops, today));
     if let Some(period) = of_now.or_else(|| line.periods.last()) {
         line.dosage = period.dosage.clone();
     }
@@ -69,7 +92,9 @@ fn lay_out(line: &mut Line, supplies: Vec<Supply>, stops: &[Date], as_needed: bo
             if let Some(before) = own.get(&period.institution).copied() {
                 follow(line, before, &mut period, stops);
             }
-            let other = latest.iter().find(|other| other.institution != period.institution);
+            let other = latest
+                .iter()
+                .find(|other| other.institution != period.institution);
             if let Some(other) = other.and_then(|other| line.periods.get(other.place)) {
                 line.overlaps.extend(overlap(other, &period));
             }
@@ -81,7 +106,10 @@ fn lay_out(line: &mut Line, supplies: Vec<Supply>, stops: &[Date], as_needed: bo
             own.insert(Arc::clone(&period.institution), place);
             let ends = |place: usize, line: &Line| line.periods.get(place).and_then(|period| period.to);
             latest.retain(|other| other.institution != period.institution);
-            latest.push(Latest { institution: Arc::clone(&period.institution), place });
+            latest.push(Latest {
+                institution: Arc::clone(&period.institution),
+                place,
+            });
             line.periods.push(period);
             latest.sort_by_key(|other| std::cmp::Reverse(ends(other.place, line).unwrap_or(Date::MAX)));
             latest.truncate(2);
@@ -93,7 +121,9 @@ fn lay_out(line: &mut Line, supplies: Vec<Supply>, stops: &[Date], as_needed: bo
 
 /// A note in which the drug is taken otherwise than before tells a change; an open note ends where a supply begins.
 fn note_taken(line: &mut Line, period: &Period) {
-    let Some(before) = line.periods.last_mut() else { return };
+    let Some(before) = line.periods.last_mut() else {
+        return;
+    };
     let is_open = before.to.is_none_or(|to| to >= period.from);
     if is_open && before.from < period.from && !same_dose(&before.dosage, &period.dosage) {
         before.to = Some(later(period.from, -1));
@@ -127,7 +157,9 @@ fn until_stopped(mut period: Period, stops: &[Date]) -> Period {
 
 /// How a supply follows the one before of the same institution: carried over, changed, or much too early.
 fn follow(line: &mut Line, before: usize, period: &mut Period, stops: &[Date]) {
-    let Some(earlier) = line.periods.get_mut(before) else { return };
+    let Some(earlier) = line.periods.get_mut(before) else {
+        return;
+    };
     let is_running = earlier.to.is_none_or(|to| to >= period.from);
     if !same_dose(&earlier.dosage, &period.dosage) {
         // What is taken another way is changed, whether the former supply has run out or not.
@@ -146,7 +178,11 @@ fn follow(line: &mut Line, before: usize, period: &mut Period, stops: &[Date]) {
     let early = days_between(period.from, to) + 1;
     if early <= CARRIED_OVER {
         let last = period.to.map(|last| later(last, early));
-        let carried = Period { from: later(to, 1), to: last, ..period.clone() };
+        let carried = Period {
+            from: later(to, 1),
+            to: last,
+            ..period.clone()
+        };
         *period = until_stopped(carried, stops);
     } else {
         line.overlaps.extend(overlap(earlier, period));
@@ -168,14 +204,15 @@ fn overlap(one: &Period, other: &Period) -> Option<Overlap> {
 
 /// Stretches between supplies that are longer than is tolerated; none where somebody stopped the drug.
 fn gaps(periods: &[Period], stops: &[Date]) -> Vec<(Date, Date)> {
-    let mut order: Vec<(Date, Option<Date>)> = periods.iter().map(|period| (period.from, period.to)).collect();
+    let mut order: Vec<(Date, Option<Date>)> =
+        periods.iter().map(|period| (period.from, period.to)).collect();
     order.sort_unstable();
     let mut gaps = Vec::new();
     let mut covered: Option<Date> = None;
     for (from, to) in order {
         if let Some(end) = covered {
             let missing = days_between(end, from) - 1;
-            let was_stopped = stops.iter().any(|stop| *stop > end && *stop <= from);
+            let was_stopped = is_stopped(stops, end, from);
             if missing > GAP_FROM && !was_stopped {
                 gaps.push((later(end, 1), later(from, -1)));
             }
@@ -189,6 +226,11 @@ fn gaps(periods: &[Period], stops: &[Date]) -> Vec<(Date, Date)> {
 
 fn covers(period: &Period, stops: &[Date], today: Date) -> bool {
     let last = period.to.unwrap_or_else(|| later(period.from, NOTED_HOLDS));
-    let is_stopped = stops.iter().any(|stop| *stop > period.from && *stop <= today);
-    period.from <= today && today <= last && !is_stopped
+    period.from <= today && today <= last && !is_stopped(stops, period.from, today)
+}
+
+/// Whether somebody stopped the drug after one day, until another.
+fn is_stopped(stops: &[Date], after: Date, until: Date) -> bool {
+    let next = stops.partition_point(|stop| *stop <= after);
+    stops.get(next).is_some_and(|stop| *stop <= until)
 }

@@ -145,7 +145,10 @@ impl Cut {
         self.scalar
             && self.open == 0
             && !self.in_string
-            && matches!(byte, b',' | b']' | b'}' | b':' | b'[' | b'{' | b'"' | b' ' | b'\t' | b'\r' | b'\n')
+            && matches!(
+                byte,
+                b',' | b']' | b'}' | b':' | b'[' | b'{' | b'"' | b' ' | b'\t' | b'\r' | b'\n'
+            )
     }
 
     fn step(&mut self, byte: u8) {

@@ -16,7 +16,10 @@ pub(crate) fn person(patient: &Value) -> Person {
         .filter(|identifier| text(identifier, "use") != Some("old"))
         .filter_map(|identifier| {
             let value = text(identifier, "value").filter(|value| !value.is_empty())?;
-            Some((text(identifier, "system").unwrap_or("").to_owned(), value.to_owned()))
+            Some((
+                text(identifier, "system").unwrap_or("").to_owned(),
+                value.to_owned(),
+            ))
         })
         .collect();
     if let Some(own) = numbers

@@ -80,7 +80,11 @@ pub(crate) fn said(resource: &Value, bytes: &[u8]) -> Said {
         sequence: meta
             .and_then(|meta| text(meta, "lastUpdated"))
             .map_or_else(String::new, ordered),
-        standing: if is_error { Standing::Deleted } else { Standing::Valid },
+        standing: if is_error {
+            Standing::Deleted
+        } else {
+            Standing::Valid
+        },
         evidence: evidence(&kind, resource),
         civil: civil_of(resource),
         person: match kind.as_str() {
@@ -102,13 +106,19 @@ fn evidence(kind: &str, resource: &Value) -> Evidence {
     if matches!(kind, "Claim" | "ExplanationOfBenefit" | "ClaimResponse") {
         return Evidence::Claim;
     }
-    let by_person = ["performer", "source", "author", "informationSource", "reporter"].iter().any(|field| {
-        list(resource, field).any(|who| {
-            let reference = text(who, "reference").unwrap_or("");
-            text(who, "type") == Some("Patient") || reference.contains("Patient/")
-        })
-    });
-    if by_person { Evidence::Personal } else { Evidence::Care }
+    let by_person = ["performer", "source", "author", "informationSource", "reporter"]
+        .iter()
+        .any(|field| {
+            list(resource, field).any(|who| {
+                let reference = text(who, "reference").unwrap_or("");
+                text(who, "type") == Some("Patient") || reference.contains("Patient/")
+            })
+        });
+    if by_person {
+        Evidence::Personal
+    } else {
+        Evidence::Care
+    }
 }
 
 /// A moment in a form that sorts: civil time of Japan to the millisecond.
@@ -125,7 +135,10 @@ fn key(kind: &str, id: Option<&str>, resource: &Value, bytes: &[u8]) -> String {
     }
     let identifier = list(resource, "identifier").find_map(|identifier| {
         let value = text(identifier, "value")?;
-        Some(format!("{kind}?{}|{value}", text(identifier, "system").unwrap_or("")))
+        Some(format!(
+            "{kind}?{}|{value}",
+            text(identifier, "system").unwrap_or("")
+        ))
     });
     identifier.unwrap_or_else(|| {
         let mut key = format!("{kind}#");
@@ -140,7 +153,9 @@ fn names(resource: &Value) -> Vec<String> {
     const FIELDS: [&str; 4] = ["medicationReference", "device", "performer", "questionnaire"];
     let reference = |value: &Value| {
         let actor = at(value, "actor").unwrap_or(value);
-        text(actor, "reference").or_else(|| value.as_str()).map(str::to_owned)
+        text(actor, "reference")
+            .or_else(|| value.as_str())
+            .map(str::to_owned)
     };
     FIELDS
         .iter()
@@ -159,14 +174,18 @@ const MOST_NAMED: usize = 16;
 
 /// Texts that a person wrote: attachments in plain text, and narratives that were not made from the data.
 fn texts(kind: &str, resource: &Value) -> Vec<Text> {
-    let code = at(resource, "type").and_then(|kind| list(kind, "coding").next()).and_then(|coding| {
-        Some(Code {
-            system: text(coding, "system")?.into(),
-            code: text(coding, "code")?.into(),
-            display: text(coding, "display").unwrap_or("").into(),
-        })
-    });
-    let author = list(resource, "author").find_map(|author| text(author, "display")).map(str::to_owned);
+    let code = at(resource, "type")
+        .and_then(|kind| list(kind, "coding").next())
+        .and_then(|coding| {
+            Some(Code {
+                system: text(coding, "system")?.into(),
+                code: text(coding, "code")?.into(),
+                display: text(coding, "display").unwrap_or("").into(),
+            })
+        });
+    let author = list(resource, "author")
+        .find_map(|author| text(author, "display"))
+        .map(str::to_owned);
     let written = text(resource, "date").and_then(civil);
     let make = |title: Option<&str>, body: String| Text {
         kind: code.clone(),
@@ -201,8 +220,11 @@ fn sections(parent: &Value, depth: usize) -> Vec<(Option<&str>, String)> {
     const DEEPEST: usize = 8;
     let mut found = Vec::new();
     for section in list(parent, "section").filter(|_| depth < DEEPEST) {
-        let narrative = at(section, "text").filter(|narrative| text(narrative, "status") != Some("generated"));
-        let body = narrative.and_then(|narrative| text(narrative, "div")).map(words_of);
+        let narrative =
+            at(section, "text").filter(|narrative| text(narrative, "status") != Some("generated"));
+        let body = narrative
+            .and_then(|narrative| text(narrative, "div"))
+            .map(words_of);
         if let Some(body) = body.filter(|body| !body.is_empty()) {
             found.push((text(section, "title"), body));
         }
@@ -229,7 +251,14 @@ fn words_of(html: &str) -> String {
         rest = after;
     }
     out.push_str(rest);
-    let plain = out.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
-    let plain = plain.replace("&#39;", "'").replace("&apos;", "'").replace("&nbsp;", " ").replace("&amp;", "&");
+    let plain = out
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"");
+    let plain = plain
+        .replace("&#39;", "'")
+        .replace("&apos;", "'")
+        .replace("&nbsp;", " ")
+        .replace("&amp;", "&");
     plain.trim().to_owned()
 }

@@ -1,10 +1,12 @@
 //! The resources of a Bundle that are held until it is known whose they are and what they name.
 
+use super::cut::{Cut, Cutter};
 use super::person::by_reference;
 use super::statement::{Said, is_beside, said};
 use super::{Limits, dead, object, problem, strict};
-use super::cut::{Cut, Cutter};
-use crate::incoming::{Evidence, Handed, Incoming, Person, Place, Resource, Severity, Sink, Standard, Standing};
+use crate::incoming::{
+    Evidence, Handed, Incoming, Person, Place, Resource, Severity, Sink, Standard, Standing,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -95,14 +97,35 @@ impl Window {
         sink(dead(problem, bytes))
     }
 
-    fn tell(&self, severity: Severity, code: &'static str, message: &str, place: &Place, sink: &mut Sink<'_>) -> bool {
+    fn tell(
+        &self,
+        severity: Severity,
+        code: &'static str,
+        message: &str,
+        place: &Place,
+        sink: &mut Sink<'_>,
+    ) -> bool {
         let field = place.field.clone().unwrap_or_default();
         let line = place.line.unwrap_or(1);
-        sink(Handed::Problem(problem(&self.file, severity, code, message.to_owned(), line, field)))
+        sink(Handed::Problem(problem(
+            &self.file,
+            severity,
+            code,
+            message.to_owned(),
+            line,
+            field,
+        )))
     }
 
     /// A resource at the top.
-    pub(crate) fn resource(&mut self, bytes: Vec<u8>, depth: usize, line: u32, path: &str, sink: &mut Sink<'_>) -> bool {
+    pub(crate) fn resource(
+        &mut self,
+        bytes: Vec<u8>,
+        depth: usize,
+        line: u32,
+        path: &str,
+        sink: &mut Sink<'_>,
+    ) -> bool {
         let field = path.to_owned();
         if depth > self.limits.depth {
             return self.too_deep(line, field, bytes, sink);
@@ -112,13 +135,25 @@ impl Window {
     }
 
     fn too_deep(&mut self, line: u32, field: String, bytes: Vec<u8>, sink: &mut Sink<'_>) -> bool {
-        let message = format!("brackets go deeper than {}; no FHIR resource does", self.limits.depth);
+        let message = format!(
+            "brackets go deeper than {}; no FHIR resource does",
+            self.limits.depth
+        );
         self.dead("too-deep", message, line, field, bytes, sink)
     }
 
     /// An entry of a Bundle, or an element of a list of resources.
-    pub(crate) fn entry(&mut self, cut: Cut, line: u32, field: String, is_bundle: bool, sink: &mut Sink<'_>) -> bool {
-        let Cut { bytes, depth, whole, .. } = cut;
+    pub(crate) fn entry(
+        &mut self,
+        cut: Cut,
+        line: u32,
+        field: String,
+        is_bundle: bool,
+        sink: &mut Sink<'_>,
+    ) -> bool {
+        let Cut {
+            bytes, depth, whole, ..
+        } = cut;
         if depth > self.limits.depth {
             return self.too_deep(line, field, bytes, sink);
         }
@@ -138,9 +173,16 @@ impl Window {
             }
         };
         let url = entry.full_url.map(Cow::into_owned);
-        let method = entry.request.as_ref().and_then(|request| request.method.as_deref());
+        let method = entry
+            .request
+            .as_ref()
+            .and_then(|request| request.method.as_deref());
         let target = entry.request.as_ref().and_then(|request| request.url.as_deref());
-        match (entry.resource.map(|raw| raw.get().as_bytes().to_vec()), method, target) {
+        match (
+            entry.resource.map(|raw| raw.get().as_bytes().to_vec()),
+            method,
+            target,
+        ) {
             (None, Some("DELETE"), Some(target)) => {
                 let target = target.to_owned();
                 self.deleted(bytes, target, line, field, sink)
@@ -157,14 +199,30 @@ impl Window {
         }
     }
 
-    fn deleted(&mut self, bytes: Vec<u8>, target: String, line: u32, field: String, sink: &mut Sink<'_>) -> bool {
+    fn deleted(
+        &mut self,
+        bytes: Vec<u8>,
+        target: String,
+        line: u32,
+        field: String,
+        sink: &mut Sink<'_>,
+    ) -> bool {
         let said = Said {
             kind: target.split('/').next().unwrap_or("").to_owned(),
             key: target,
             standing: Standing::Deleted,
             ..Said::default()
         };
-        self.keep(Held { bytes, json: Vec::new(), said, place: self.place(line, field), url: None }, sink)
+        self.keep(
+            Held {
+                bytes,
+                json: Vec::new(),
+                said,
+                place: self.place(line, field),
+                url: None,
+            },
+            sink,
+        )
     }
 
     fn place(&self, line: u32, field: String) -> Place {
@@ -191,7 +249,11 @@ impl Window {
                 return self.dead(code, message, line, field, bytes, sink);
             }
         };
-        let kind = resource.get("resourceType").and_then(Value::as_str).unwrap_or("").to_owned();
+        let kind = resource
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned();
         if kind.is_empty() {
             let message = "resourceType is missing: this is no FHIR resource".to_owned();
             return self.dead("no-resource-type", message, line, field, bytes, sink);
@@ -207,7 +269,16 @@ impl Window {
             return self.nested(&json, place, sink);
         }
         let said = said(&resource, &json);
-        self.keep(Held { bytes, json, said, place, url }, sink)
+        self.keep(
+            Held {
+                bytes,
+                json,
+                said,
+                place,
+                url,
+            },
+            sink,
+        )
     }
 
     /// A Bundle in a Bundle, with patients of its own.
@@ -227,7 +298,9 @@ impl Window {
     }
 
     fn keep(&mut self, mut held: Held, sink: &mut Sink<'_>) -> bool {
-        if held.said.kind == "Patient" && let Some(person) = &held.said.person {
+        if held.said.kind == "Patient"
+            && let Some(person) = &held.said.person
+        {
             let person = person.clone();
             self.remember(&held, &person);
         }
@@ -273,7 +346,13 @@ impl Window {
     }
 
     fn hand(&mut self, held: Held, sink: &mut Sink<'_>) -> bool {
-        let Held { bytes, json, mut said, place, .. } = held;
+        let Held {
+            bytes,
+            json,
+            mut said,
+            place,
+            ..
+        } = held;
         let person = self.whose(&said);
         let Some((person, is_sure)) = person else {
             let message = "nothing says whose this is: neither subject nor a Patient beside it".to_owned();
@@ -290,7 +369,10 @@ impl Window {
             );
         let mut resources = Vec::new();
         if !json.is_empty() {
-            resources.push(Resource { kind: std::mem::take(&mut said.kind), json });
+            resources.push(Resource {
+                kind: std::mem::take(&mut said.kind),
+                json,
+            });
         }
         for name in &said.names {
             if let Some((resource, is_named)) = self.beside.get_mut(name) {
@@ -439,12 +521,21 @@ fn urls(held: &Held) -> impl Iterator<Item = String> {
 fn why(error: &serde_json::Error, bytes: &[u8]) -> (&'static str, String) {
     if let Err(error) = std::str::from_utf8(bytes) {
         let at = error.valid_up_to();
-        return ("not-utf8", format!("byte {at} is no UTF-8; FHIR is UTF-8: convert the file"));
+        return (
+            "not-utf8",
+            format!("byte {at} is no UTF-8; FHIR is UTF-8: convert the file"),
+        );
     }
     let place = format!("line {} column {} of it", error.line(), error.column());
     match error.classify() {
-        serde_json::error::Category::Data => ("wrong-type", format!("a value has another type than FHIR says, at {place}")),
-        serde_json::error::Category::Eof => ("truncated", format!("the resource ends in the middle, at {place}")),
+        serde_json::error::Category::Data => (
+            "wrong-type",
+            format!("a value has another type than FHIR says, at {place}"),
+        ),
+        serde_json::error::Category::Eof => (
+            "truncated",
+            format!("the resource ends in the middle, at {place}"),
+        ),
         _ => ("malformed-json", format!("this is no JSON, at {place}")),
     }
 }
