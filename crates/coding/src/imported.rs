@@ -120,7 +120,7 @@ struct Import<'a> {
     out: Imported,
 }
 
-impl<'a> Import<'a> {
+impl Import<'_> {
     fn resource(&mut self, resource: &Value) {
         match text(resource, "resourceType").unwrap_or("") {
             "Observation" => self.observation(resource),

@@ -1,5 +1,11 @@
 //! The list of drugs over institutions, as cases of a table made by hand.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot read its table has failed"
+)]
+
 use jiff::civil::{Date, date};
 use std::sync::LazyLock;
 use tsumugi_clinical::{ConceptId, Dosage, Phase, Polarity, Quantity};
@@ -59,7 +65,7 @@ fn told(index: usize, row: &str) -> Told {
     }
 }
 
-fn joined(parts: Vec<String>) -> String {
+fn joined(parts: &[String]) -> String {
     if parts.is_empty() {
         "-".to_owned()
     } else {
@@ -77,28 +83,31 @@ fn shown(line: &Line) -> String {
         line.route,
         if line.current { "current" } else { "-" },
         joined(
-            line.periods
+            &line
+                .periods
                 .iter()
                 .map(|period| stretch(period.from, period.to))
-                .collect()
+                .collect::<Vec<_>>()
         ),
         joined(
-            line.gaps
+            &line
+                .gaps
                 .iter()
                 .map(|(from, to)| stretch(*from, Some(*to)))
-                .collect()
+                .collect::<Vec<_>>()
         ),
         joined(
-            line.overlaps
+            &line
+                .overlaps
                 .iter()
                 .map(|overlap| format!(
                     "{} {}",
                     stretch(overlap.from, overlap.to),
                     overlap.institutions.join("+")
                 ))
-                .collect()
+                .collect::<Vec<_>>()
         ),
-        joined(line.changes.iter().map(|change| day(*change)).collect()),
+        joined(&line.changes.iter().map(|change| day(*change)).collect::<Vec<_>>()),
         line.sources.len(),
     )
 }
@@ -149,13 +158,13 @@ fn drugs_of_all_institutions_are_one_list() {
 
 #[test]
 fn a_long_list_keeps_every_source() {
-    let many: Vec<Told> = (0..20_000)
+    let many: Vec<Told> = (0usize..20_000)
         .map(|index| {
             let day = date(2000, 1, 1)
-                .checked_add(jiff::Span::new().days(i64::from(index % 9_000)))
+                .checked_add(jiff::Span::new().days((index % 9_000) as i64))
                 .unwrap();
             let row = format!("{day} prescribed H{} drug.amlodipine 28 5mg oral", index % 500);
-            told(index as usize, &row)
+            told(index, &row)
         })
         .collect();
     let lines = reconcile(CODER.vocabulary(), &many, TODAY);

@@ -185,95 +185,142 @@ fn trailing(cutter: &mut Cutter<'_>, window: &mut Window, sink: &mut Sink<'_>) -
 
 /// An object at the top: a resource, or a Bundle whose entries are handed out while it is read.
 fn object(cutter: &mut Cutter<'_>, window: &mut Window, path: &str, sink: &mut Sink<'_>) -> bool {
-    let start = cutter.line;
-    let mut frame: Vec<u8> = Vec::new();
-    let mut depth = 1;
-    let (mut is_bundle, mut has_streamed) = (false, false);
-    frame.extend(cutter.take());
-    loop {
-        let key = member(cutter, &mut frame);
-        let Some(key) = key else { break };
-        if is_bundle && key == "entry" && cutter.peek() == Some(b'[') {
-            cutter.take();
-            frame.extend_from_slice(b"[]");
-            has_streamed = true;
+    let mut frame = Frame::new(cutter);
+    let (mut depth, mut is_bundle) = (1, false);
+    let is_whole = loop {
+        let key = match member(cutter, &mut frame.bytes) {
+            Member::Key(key) => key,
+            Member::End => break true,
+            Member::Broken => break false,
+        };
+        if is_bundle && key == "entry" && cutter.peek() == Some(b'[') && frame.entries.is_none() {
+            frame.open_entries(cutter);
             if !entries(cutter, window, path, true, sink) {
                 return false;
             }
             continue;
         }
-        let left = window.limits.window.saturating_sub(frame.len());
+        let left = window.limits.window.saturating_sub(frame.bytes.len());
         let cut = cutter.value(left);
         depth = depth.max(cut.depth + 1);
         is_bundle |= key == "resourceType" && cut.bytes == b"\"Bundle\"";
-        frame.extend_from_slice(&cut.bytes);
+        frame.bytes.extend_from_slice(&cut.bytes);
         if !cut.whole {
-            break;
+            break false;
+        }
+    };
+    match (is_bundle, is_whole) {
+        (true, true) if frame.entries.is_none() && window.depth < window::DEEPEST_BUNDLE => {
+            again(&frame, window, path, sink)
+        }
+        (true, true) => window.frame(&frame, path, sink),
+        (false, true) => window.resource(frame.bytes, depth, frame.line, path, sink),
+        (_, false) => window.flush(sink) && broken(&frame, cutter, window, path, sink),
+    }
+}
+
+/// The members of an object without the entries of a Bundle, which are handed out by themselves.
+pub(crate) struct Frame {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) line: u32,
+    /// Where the bracket of the entries opens; the one behind it closes them and is ours.
+    entries: Option<usize>,
+}
+
+impl Frame {
+    fn new(cutter: &mut Cutter<'_>) -> Self {
+        let line = cutter.line;
+        Self {
+            bytes: cutter.take().into_iter().collect(),
+            line,
+            entries: None,
         }
     }
-    let is_whole = frame.last() == Some(&b'}') && frame.len() < window.limits.window;
-    match (is_bundle, is_whole) {
-        (true, true) if !has_streamed && window.depth < window::DEEPEST_BUNDLE => {
-            again(&frame, start, window, path, sink)
-        }
-        (true, true) => window.frame(&frame, start, path, sink) && window.flush(sink),
-        (false, true) => window.resource(frame, depth, start, path, sink),
-        (_, false) => {
-            frame.extend(cutter.rest(window.limits.window));
-            window.flush(sink) && broken(frame, start, cutter, window, path, sink)
-        }
+
+    fn open_entries(&mut self, cutter: &mut Cutter<'_>) {
+        cutter.take();
+        self.entries = Some(self.bytes.len());
+        self.bytes.extend_from_slice(b"[]");
+    }
+
+    /// The frame as it stood: before its entries, and behind them.
+    pub(crate) fn stretches(&self) -> Vec<Vec<u8>> {
+        let Some((before, behind)) = self
+            .entries
+            .and_then(|place| self.bytes.split_at_checked(place + 1))
+        else {
+            return vec![self.bytes.clone()];
+        };
+        let behind = behind.strip_prefix(b"]").unwrap_or(behind);
+        vec![before.to_vec(), behind.to_vec()]
     }
 }
 
 /// A Bundle that tells its type behind its entries, or has none: read with what is known now.
-fn again(frame: &[u8], start: u32, window: &mut Window, path: &str, sink: &mut Sink<'_>) -> bool {
-    let mut input = frame;
-    let mut cutter = Cutter::new(&mut input, start);
-    let mut outer: Vec<u8> = Vec::new();
-    outer.extend(cutter.take());
-    while let Some(key) = member(&mut cutter, &mut outer) {
-        if key == "entry" && cutter.peek() == Some(b'[') {
-            cutter.take();
-            outer.extend_from_slice(b"[]");
+fn again(whole: &Frame, window: &mut Window, path: &str, sink: &mut Sink<'_>) -> bool {
+    let mut input = whole.bytes.as_slice();
+    let mut cutter = Cutter::new(&mut input, whole.line);
+    let mut frame = Frame::new(&mut cutter);
+    while let Member::Key(key) = member(&mut cutter, &mut frame.bytes) {
+        let is_list = cutter.peek() == Some(b'[');
+        if key == "entry" && !is_list {
+            let field = format!("{path}.entry");
+            let message = "entry is no list; FHIR wants one".to_owned();
+            let bytes = whole.bytes.clone();
+            return window.dead("entry-no-list", message, cutter.line, field, bytes, sink);
+        }
+        if key == "entry" && frame.entries.is_none() {
+            frame.open_entries(&mut cutter);
             if !entries(&mut cutter, window, path, true, sink) {
                 return false;
             }
             continue;
         }
-        let cut = cutter.value(frame.len());
-        outer.extend_from_slice(&cut.bytes);
+        let cut = cutter.value(whole.bytes.len());
+        frame.bytes.extend_from_slice(&cut.bytes);
     }
-    window.frame(&outer, start, path, sink) && window.flush(sink)
+    window.frame(&frame, path, sink)
 }
 
-/// The key of the next member, up to its value; none at the end of the object, or where it is broken.
-fn member(cutter: &mut Cutter<'_>, frame: &mut Vec<u8>) -> Option<String> {
+/// What comes next in an object.
+enum Member {
+    /// A member, up to its value.
+    Key(String),
+    /// Its end.
+    End,
+    /// Neither.
+    Broken,
+}
+
+fn member(cutter: &mut Cutter<'_>, frame: &mut Vec<u8>) -> Member {
+    const LONGEST_KEY: usize = 4096;
     loop {
-        match cutter.peek()? {
-            b'"' => break,
-            b'}' => {
+        match cutter.peek() {
+            Some(b'"') => break,
+            Some(b'}') => {
                 frame.extend(cutter.take());
-                return None;
+                return Member::End;
             }
-            b' ' | b'\t' | b'\r' | b'\n' | b',' => frame.extend(cutter.take()),
-            _ => return None,
+            Some(b' ' | b'\t' | b'\r' | b'\n' | b',') => frame.extend(cutter.take()),
+            _ => return Member::Broken,
         }
     }
-    const LONGEST_KEY: usize = 4096;
     let key = cutter.value(LONGEST_KEY);
     frame.extend_from_slice(&key.bytes);
-    while matches!(cutter.peek()?, b' ' | b'\t' | b'\r' | b'\n') {
-        frame.extend(cutter.take());
-    }
-    if cutter.peek()? != b':' {
-        return None;
+    take_blanks(cutter, frame);
+    if cutter.peek() != Some(b':') {
+        return Member::Broken;
     }
     frame.extend(cutter.take());
-    while matches!(cutter.peek()?, b' ' | b'\t' | b'\r' | b'\n') {
+    take_blanks(cutter, frame);
+    let inner = key.bytes.get(1..key.bytes.len().saturating_sub(1)).unwrap_or(&[]);
+    Member::Key(String::from_utf8_lossy(inner).into_owned())
+}
+
+fn take_blanks(cutter: &mut Cutter<'_>, frame: &mut Vec<u8>) {
+    while matches!(cutter.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
         frame.extend(cutter.take());
     }
-    let inner = key.bytes.get(1..key.bytes.len().saturating_sub(1))?;
-    Some(String::from_utf8_lossy(inner).into_owned())
 }
 
 /// The elements of a list whose bracket is taken: entries of a Bundle, or resources.
@@ -351,34 +398,45 @@ fn over_limit(
     }
 }
 
-/// An object that does not end: all that is left of the source, in pieces.
+/// An object that does not end: what stood before its entries, and all that is left of the source, in pieces.
 fn broken(
-    frame: Vec<u8>,
-    line: u32,
+    frame: &Frame,
     cutter: &mut Cutter<'_>,
     window: &mut Window,
     path: &str,
     sink: &mut Sink<'_>,
 ) -> bool {
-    let mut piece = frame;
+    let mut stretches = frame.stretches();
+    let mut piece = stretches.pop().unwrap_or_default();
+    if let Some(before) = stretches.pop()
+        && !unfinished(before, frame.line, window, path, sink)
+    {
+        return false;
+    }
+    piece.extend(cutter.rest(window.limits.window));
     while !piece.is_empty() {
-        let (code, message) = if cutter.peek().is_some() {
-            (
-                "too-long",
-                "the object is longer than what is read at once; split it",
-            )
-        } else {
-            (
-                "malformed-json",
-                "the object is broken or cut off; export it again",
-            )
-        };
-        if !window.dead(code, message.to_owned(), line, path.to_owned(), piece, sink) {
+        if !unfinished(piece, frame.line, window, path, sink) {
             return false;
         }
         piece = cutter.rest(window.limits.window);
     }
     true
+}
+
+fn unfinished(bytes: Vec<u8>, line: u32, window: &mut Window, path: &str, sink: &mut Sink<'_>) -> bool {
+    let limit = window.limits.window;
+    let (code, message) = if bytes.len() >= limit {
+        (
+            "too-long",
+            format!("the object is longer than {limit} bytes, or does not end; split it"),
+        )
+    } else {
+        (
+            "malformed-json",
+            "the object is broken or cut off; export it again".to_owned(),
+        )
+    };
+    window.dead(code, message, line, path.to_owned(), bytes, sink)
 }
 
 pub(crate) fn problem(

@@ -1,4 +1,4 @@
-//! Answers to questions: QuestionnaireResponse, and the wishes of a Consent.
+//! Answers to questions (`QuestionnaireResponse`), and the wishes of a Consent.
 
 use super::Import;
 use super::look::{at, label, list, text, value_of, words};

@@ -9,13 +9,16 @@ const PATH: &str = "coding/codes.tsv";
 /// Characters of a JLAC10 code that name the analyte, and those with what tells analytes apart.
 const ANALYTE: usize = 5;
 
+/// A code with its system.
+type Place = (Box<str>, Box<str>);
+
 /// All codes that name a concept; a code may name several.
 #[derive(Debug, Default)]
 pub(crate) struct CodeIndex {
     /// Codes of `coding/codes.tsv`, which say which concept is meant.
-    stated: FxHashMap<(Box<str>, Box<str>), u32>,
+    stated: FxHashMap<Place, u32>,
     /// Codes of the vocabulary's rows; made when a code is first asked for.
-    own: OnceLock<FxHashMap<(Box<str>, Box<str>), Vec<u32>>>,
+    own: OnceLock<FxHashMap<Place, Vec<u32>>>,
 }
 
 /// The concepts that a code may mean.
@@ -32,25 +35,21 @@ impl CodeIndex {
         let mut index = Self::default();
         for source in sources.iter().filter(|source| source.path == PATH) {
             for row in Table::parse(*source, mistakes).rows() {
-                match vocabulary.key(row.get("concept")) {
-                    Some(key) => {
-                        index
-                            .stated
-                            .insert((row.get("system").into(), row.get("code").into()), key);
-                    }
-                    None => {
-                        let message = format!("no concept {}", row.get("concept"));
-                        mistakes.push(Mistake::new(PATH, row.line, message));
-                    }
+                if let Some(key) = vocabulary.key(row.get("concept")) {
+                    let place = (row.get("system").into(), row.get("code").into());
+                    index.stated.insert(place, key);
+                } else {
+                    let message = format!("no concept {}", row.get("concept"));
+                    mistakes.push(Mistake::new(PATH, row.line, message));
                 }
             }
         }
         index
     }
 
-    fn own(&self, vocabulary: &Vocabulary) -> &FxHashMap<(Box<str>, Box<str>), Vec<u32>> {
+    fn own(&self, vocabulary: &Vocabulary) -> &FxHashMap<Place, Vec<u32>> {
         self.own.get_or_init(|| {
-            let mut own: FxHashMap<(Box<str>, Box<str>), Vec<u32>> = FxHashMap::default();
+            let mut own: FxHashMap<Place, Vec<u32>> = FxHashMap::default();
             for (key, concept) in vocabulary.iter() {
                 for code in concept.codes.iter() {
                     let place = (Box::from(code.system.as_ref()), Box::from(code.code.as_ref()));

@@ -11,8 +11,10 @@ use tsumugi_tables::TermKind;
 
 const DRUGS: [TermKind; 2] = [TermKind::Drug, TermKind::DrugClass];
 const ACTS: [TermKind; 2] = [TermKind::Procedure, TermKind::Exam];
-/// Resources that may hold the days of supply.
+/// Days of supply that are believed.
 const LONGEST_SUPPLY: u32 = 3650;
+/// Doses a day that are believed.
+const MOST_A_DAY: u32 = 24;
 
 impl Import<'_> {
     pub(super) fn medication(&mut self, resource: &Value) {
@@ -337,7 +339,7 @@ fn days(resource: &Value, instruction: Option<&Value>) -> Option<u32> {
             "mo" => number * 30.0,
             _ => number,
         };
-        (days >= 1.0 && days <= f64::from(LONGEST_SUPPLY)).then_some(days as u32)
+        whole(days, LONGEST_SUPPLY)
     };
     let repeat = instruction
         .and_then(|instruction| at(instruction, "timing"))
@@ -367,11 +369,17 @@ fn days(resource: &Value, instruction: Option<&Value>) -> Option<u32> {
 fn times_per_day(repeat: &Value) -> Option<u32> {
     let number = |key: &str| at(repeat, key).and_then(Value::as_f64);
     let period = number("period").unwrap_or(1.0);
-    if text(repeat, "periodUnit").is_some_and(|unit| unit != "d") || period != 1.0 {
+    if text(repeat, "periodUnit").is_some_and(|unit| unit != "d") || (period - 1.0).abs() > f64::EPSILON {
         return None;
     }
-    let frequency = number("frequency").filter(|times| (1.0..=24.0).contains(times))?;
-    Some(frequency as u32)
+    whole(number("frequency")?, MOST_A_DAY)
+}
+
+/// The whole number of at least 1 that a decimal holds, up to a limit.
+fn whole(number: f64, most: u32) -> Option<u32> {
+    (number >= 1.0 && number <= f64::from(most))
+        .then(|| format!("{:.0}", number.floor()).parse().ok())
+        .flatten()
 }
 
 /// Whether an amount is of the ingredient and not of units of the drug.

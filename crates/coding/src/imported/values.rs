@@ -2,6 +2,7 @@
 
 use super::Import;
 use super::look::{at, code_of, decimal, list, text, words};
+use super::tables::Scale;
 use serde_json::Value;
 use std::sync::Arc;
 use tsumugi_clinical::{Comparator, Event, Interpretation, Quantity};
@@ -65,7 +66,7 @@ impl Import<'_> {
         Some(read.unwrap_or(words))
     }
 
-    /// The value of an element, whatever its type; SampledData are read elsewhere.
+    /// The value of an element, whatever its type; sampled data are read elsewhere.
     pub(super) fn any(&self, kind: &str, value: &Value) -> Option<Quantity> {
         match kind {
             "Quantity" | "Age" | "Duration" => self.quantity(value),
@@ -139,19 +140,19 @@ impl Import<'_> {
             return value;
         }
         let scale = self.coder.imports.scale(concept.id.as_str(), &unit);
-        let convert: Box<dyn Fn(&str) -> Option<String>> = match (units.factor(&unit, &usual), scale) {
-            (Some(factor), _) => Box::new(move |number| times(number, factor, 0.0)),
-            (None, Some(scale)) => Box::new(move |number| times(number, scale.factor, scale.offset)),
-            (None, None) => {
-                if value.number.is_some() {
-                    self.remark("unit", format!("{unit} {}", concept.id));
-                }
-                return value;
+        let factor = units
+            .factor(&unit, &usual)
+            .map(|factor| Scale { factor, offset: 0.0 });
+        let Some(scale) = factor.or(scale) else {
+            if value.number.is_some() {
+                self.remark("unit", format!("{unit} {}", concept.id));
             }
+            return value;
         };
-        let number = value.number.as_deref().and_then(&convert);
+        let convert = |number: &str| times(number, scale.factor, scale.offset);
+        let number = value.number.as_deref().and_then(convert);
         if let Some(number) = number {
-            value.high = value.high.as_deref().and_then(&convert);
+            value.high = value.high.as_deref().and_then(convert);
             value.number = Some(number);
             value.unit = Some(usual);
         }
@@ -213,7 +214,7 @@ fn qualitative(text: &str, interpretation: Interpretation) -> Quantity {
     }
 }
 
-/// The flag of the source (HL7 v3 ObservationInterpretation, v2 table 0078).
+/// The flag of the source (HL7 v3 `ObservationInterpretation`, v2 table 0078).
 pub(super) fn flag(element: &Value) -> Option<Interpretation> {
     list(element, "interpretation").find_map(|concept| {
         let code = list(concept, "coding")
@@ -243,7 +244,7 @@ fn comparator(sign: &str) -> Option<Comparator> {
 /// `number * factor + offset`. A power of ten moves the point and keeps the digits; anything else is rounded to four
 /// significant digits, finer than any clinical value is measured.
 pub(super) fn times(number: &str, factor: f64, offset: f64) -> Option<String> {
-    if offset == 0.0 {
+    if offset.abs() < f64::EPSILON {
         let power = factor.log10().round();
         if (factor.log10() - power).abs() < 1e-9 && power.abs() <= 12.0 {
             return moved(number, power as i32);
@@ -254,7 +255,7 @@ pub(super) fn times(number: &str, factor: f64, offset: f64) -> Option<String> {
         return None;
     }
     let digits = 4 - (value.abs().max(1e-9).log10().floor() as i32 + 1);
-    let rounded = format!("{value:.*}", digits.clamp(0, 9) as usize);
+    let rounded = format!("{value:.*}", usize::try_from(digits.clamp(0, 9)).unwrap_or(0));
     Some(if rounded.contains('.') {
         rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
@@ -278,15 +279,19 @@ fn moved(number: &str, power: i32) -> Option<String> {
         return None;
     }
     let mut all: String = format!("{whole}{fraction}");
-    let mut point = whole.len() as i32 + power;
-    if point <= 0 {
-        all = format!("{}{all}", "0".repeat((1 - point) as usize));
-        point = 1;
-    }
-    while (all.len() as i32) < point {
+    let shift = power.unsigned_abs() as usize;
+    let point = if power >= 0 {
+        whole.len() + shift
+    } else if whole.len() > shift {
+        whole.len() - shift
+    } else {
+        all = format!("{}{all}", "0".repeat(shift - whole.len() + 1));
+        1
+    };
+    while all.len() < point {
         all.push('0');
     }
-    let (whole, fraction) = all.split_at_checked(point as usize)?;
+    let (whole, fraction) = all.split_at_checked(point)?;
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
     Some(if fraction.is_empty() {

@@ -160,11 +160,6 @@ impl Cut {
                     self.in_string = false;
                     self.whole = self.open == 0;
                 }
-                // No string goes over a line: one that was not closed ends here, and what follows is read again.
-                b'\n' => {
-                    self.in_string = false;
-                    self.whole = self.open == 0;
-                }
                 _ => {}
             }
             return;

@@ -3,7 +3,7 @@
 use super::cut::{Cut, Cutter};
 use super::person::by_reference;
 use super::statement::{Said, is_beside, said};
-use super::{Limits, dead, object, problem, strict};
+use super::{Frame, Limits, dead, object, problem, strict};
 use crate::incoming::{
     Evidence, Handed, Incoming, Person, Place, Resource, Severity, Sink, Standard, Standing,
 };
@@ -431,15 +431,18 @@ impl Window {
     }
 
     /// What a Bundle says of itself, at its end; forgets what was of this Bundle alone.
-    pub(crate) fn frame(&mut self, frame: &[u8], line: u32, path: &str, sink: &mut Sink<'_>) -> bool {
+    pub(crate) fn frame(&mut self, frame: &Frame, path: &str, sink: &mut Sink<'_>) -> bool {
         if !self.flush(sink) {
             return false;
         }
-        let bundle: Value = match serde_json::from_slice(frame) {
+        let bundle: Value = match serde_json::from_slice(&frame.bytes) {
             Ok(bundle) => bundle,
             Err(error) => {
-                let (code, message) = why(&error, frame);
-                let goes_on = self.dead(code, message, line, path.to_owned(), frame.to_vec(), sink);
+                let (code, message) = why(&error, &frame.bytes);
+                let goes_on = frame.stretches().into_iter().all(|bytes| {
+                    let message = message.clone();
+                    self.dead(code, message, frame.line, path.to_owned(), bytes, sink)
+                });
                 return goes_on && self.forget(sink);
             }
         };
@@ -452,17 +455,17 @@ impl Window {
             Own::None | Own::Many => None,
         };
         if let Some(person) = own.filter(|_| says_more) {
-            let said = said(&bundle, frame);
+            let said = said(&bundle, &frame.bytes);
             let statement = Incoming {
                 standard: Standard::Fhir,
-                place: self.place(line, path.to_owned()),
+                place: self.place(frame.line, path.to_owned()),
                 person,
                 key: said.key,
                 sequence: said.sequence,
                 standing: Standing::Valid,
                 evidence: Evidence::Care,
                 civil: said.civil,
-                bytes: frame.to_vec(),
+                bytes: frame.bytes.clone(),
                 charset: "utf-8",
                 resources: Vec::new(),
                 texts: Vec::new(),

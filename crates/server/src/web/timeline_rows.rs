@@ -4,7 +4,9 @@ use crate::web::summary::name;
 use crate::web::view::{Lens, value_text};
 use jiff::civil::DateTime;
 use std::collections::BTreeMap;
-use tsumugi_clinical::{Certainty, EventKind, Evidence, Experiencer, Interpretation, Phase, Polarity, Quantity};
+use tsumugi_clinical::{
+    Certainty, EventKind, Evidence, Experiencer, Interpretation, Phase, Polarity, Quantity,
+};
 use tsumugi_records::{EventOrigin, StoredEvent, TimelineEntry, TimelineItem};
 
 /// A band of the timeline.
@@ -186,7 +188,9 @@ fn drawn(lens: Lens<'_>, at: DateTime, stored: &StoredEvent) -> Option<Drawn> {
     mark.flag = event.value.as_ref().and_then(|value| value.interpretation);
     let goes_on = !event.is_claimed_state()
         && lane == Lane::Problem
-        && event.phase == Phase::Current && !event.resolved && !mark.suspected;
+        && event.phase == Phase::Current
+        && !event.resolved
+        && !mark.suspected;
     Some((lane, label, mark, goes_on))
 }
 
