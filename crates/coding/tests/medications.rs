@@ -161,7 +161,7 @@ fn a_long_list_keeps_every_source() {
     let many: Vec<Told> = (0usize..20_000)
         .map(|index| {
             let day = date(2000, 1, 1)
-                .checked_add(jiff::Span::new().days((index % 9_000) as i64))
+                .checked_add(jiff::Span::new().days(i64::try_from(index % 9_000).unwrap()))
                 .unwrap();
             let row = format!("{day} prescribed H{} drug.amlodipine 28 5mg oral", index % 500);
             told(index, &row)

@@ -1,6 +1,7 @@
 //! Good sources.
 
 use crate::support::{all, problems, statements};
+use std::fmt::Write as _;
 use tsumugi_clinical::Sex;
 use tsumugi_exchange::fhir_in::{Form, Limits};
 use tsumugi_exchange::incoming::{Evidence, Standing};
@@ -70,11 +71,11 @@ fn place_time_version_and_standing_are_read() {
     );
     assert_eq!(observation.sequence, "2026-11-22T09:00:00.000");
     assert_eq!(observation.place.field.as_deref(), Some("$.entry[1].resource"));
-    let line = 1 + BUNDLE[..BUNDLE
-        .find("urn:uuid:00000000-0000-0000-0000-000000000002")
-        .unwrap()]
-        .matches('\n')
-        .count();
+    let before = BUNDLE
+        .split("urn:uuid:00000000-0000-0000-0000-000000000002")
+        .next()
+        .unwrap();
+    let line = 1 + before.matches('\n').count();
     assert!(
         observation.place.line.unwrap() as usize <= line
             && line <= observation.place.line.unwrap() as usize + 2
@@ -259,9 +260,11 @@ fn texts_of_documents_come_as_texts() {
 fn a_long_bundle_is_read_in_windows() {
     let mut bundle = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Patient","id":"1","identifier":[{"system":"urn:a","value":"1"}]}}"#.to_owned();
     for index in 0..2_000 {
-        bundle.push_str(&format!(
+        write!(
+            bundle,
             r#",{{"resource":{{"resourceType":"Condition","id":"c{index}"}}}}"#
-        ));
+        )
+        .unwrap();
     }
     bundle.push_str("]}");
     let limits = Limits {
@@ -299,7 +302,7 @@ fn what_is_longer_than_the_limit_goes_out_whole_in_pieces() {
         .into_iter()
         .flat_map(|(_, bytes)| bytes.to_vec())
         .collect();
-    assert_eq!(dead.iter().filter(|byte| **byte == b'x').count(), long.len());
+    assert_eq!(String::from_utf8(dead).unwrap().matches('x').count(), long.len());
     assert!(
         problems(&handed)
             .iter()
