@@ -308,6 +308,26 @@ mod tests {
     }
 
     #[test]
+    fn a_disease_of_a_claim_teaches_nothing() {
+        let site = Site::new();
+        let patient = site.patient(Population::Real, "1");
+        let note = Note {
+            text: NOTE.to_owned(),
+            ..Note::default()
+        };
+        let mut structured = site.advice.coder.structure(&note);
+        for event in &mut structured.events {
+            event.evidence = Some(tsumugi_clinical::Evidence::Claim);
+        }
+        let document = DocumentId::new(7);
+        site.advice
+            .teach(&site.store, "dr", &patient, document, &structured)
+            .unwrap();
+        assert_eq!(site.store.assertion_head(), Ok(0));
+        assert_eq!(site.counts(Population::Real), []);
+    }
+
+    #[test]
     fn what_dummies_teach_is_not_told_to_real_patients() {
         let site = Site::new();
         let dummy = site.patient(Population::Dummy, "D1");
