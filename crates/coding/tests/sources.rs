@@ -507,3 +507,45 @@ proptest! {
         }
     }
 }
+
+/// A bundle as it comes in, to the end: whose it is, and what it states; the Medication that an order names goes with it.
+#[test]
+fn a_bundle_is_read_and_coded() {
+    use tsumugi_exchange::fhir_in::{Form, Limits, read};
+    use tsumugi_exchange::incoming::Handed;
+    let mut input = include_bytes!("../../exchange/tests/fhir_in/files/bundle.json").as_slice();
+    let mut facts = Vec::new();
+    read(&mut input, "bundle.json", Form::Json, Limits::default(), &mut |handed| {
+        if let Handed::Statement(statement) = handed {
+            let resources: Vec<Value> = statement
+                .resources
+                .iter()
+                .map(|resource| serde_json::from_slice(&resource.json).unwrap())
+                .collect();
+            let patient = Patient::default();
+            let with = ImportContext {
+                beside: resources.get(1..).unwrap_or(&[]),
+                date: statement.civil.map(|at| at.date()),
+                ..context(&patient)
+            };
+            for resource in resources.iter().take(1) {
+                facts.extend(
+                    CODER
+                        .import(&with, resource)
+                        .events
+                        .iter()
+                        .map(|event| event.fact.to_string()),
+                );
+            }
+        }
+        true
+    });
+    assert_eq!(
+        facts,
+        [
+            "fever;present;asserted;patient;current",
+            "pneumonia;present;asserted;patient;current",
+            "drug.amlodipine;present;asserted;patient;current"
+        ]
+    );
+}
