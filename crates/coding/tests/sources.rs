@@ -515,31 +515,37 @@ fn a_bundle_is_read_and_coded() {
     use tsumugi_exchange::incoming::Handed;
     let mut input = include_bytes!("../../exchange/tests/fhir_in/files/bundle.json").as_slice();
     let mut facts = Vec::new();
-    read(&mut input, "bundle.json", Form::Json, Limits::default(), &mut |handed| {
-        if let Handed::Statement(statement) = handed {
-            let resources: Vec<Value> = statement
-                .resources
-                .iter()
-                .map(|resource| serde_json::from_slice(&resource.json).unwrap())
-                .collect();
-            let patient = Patient::default();
-            let with = ImportContext {
-                beside: resources.get(1..).unwrap_or(&[]),
-                date: statement.civil.map(|at| at.date()),
-                ..context(&patient)
-            };
-            for resource in resources.iter().take(1) {
-                facts.extend(
-                    CODER
-                        .import(&with, resource)
-                        .events
-                        .iter()
-                        .map(|event| event.fact.to_string()),
-                );
+    read(
+        &mut input,
+        "bundle.json",
+        Form::Json,
+        Limits::default(),
+        &mut |handed| {
+            if let Handed::Statement(statement) = handed {
+                let resources: Vec<Value> = statement
+                    .resources
+                    .iter()
+                    .map(|resource| serde_json::from_slice(&resource.json).unwrap())
+                    .collect();
+                let patient = Patient::default();
+                let with = ImportContext {
+                    beside: resources.get(1..).unwrap_or(&[]),
+                    date: statement.civil.map(jiff::civil::DateTime::date),
+                    ..context(&patient)
+                };
+                for resource in resources.iter().take(1) {
+                    facts.extend(
+                        CODER
+                            .import(&with, resource)
+                            .events
+                            .iter()
+                            .map(|event| event.fact.to_string()),
+                    );
+                }
             }
-        }
-        true
-    });
+            true
+        },
+    );
     assert_eq!(
         facts,
         [

@@ -121,18 +121,11 @@ impl Import<'_> {
     /// The words of an instruction, read as they stand behind the name of the drug.
     fn worded_dosage(&self, instruction: &Value, code: &Value, dosage: &mut Dosage) {
         let timing = at(instruction, "timing").and_then(|timing| at(timing, "code"));
-        let mut said: Vec<&str> = text(instruction, "text").into_iter().collect();
-        said.extend(
-            timing
-                .into_iter()
-                .flat_map(words)
-                .filter(|words| !said.contains(words))
-                .collect::<Vec<_>>(),
-        );
-        if said.is_empty() {
+        // The code of a usage says again what the words say.
+        let coded = || timing.and_then(|timing| words(timing).first().copied());
+        let Some(written) = text(instruction, "text").or_else(coded).map(str::to_owned) else {
             return;
-        }
-        let written = said.join(" ");
+        };
         let name = words(code).first().copied().unwrap_or("");
         let drug = self
             .drug(&serde_json::json!({ "text": name }))
