@@ -5,6 +5,7 @@ use crate::derive::Derivations;
 use crate::entities::entities;
 use crate::equivalents::Equivalents;
 use crate::fact::fact_key;
+use crate::imported::Imports;
 use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
@@ -52,6 +53,7 @@ pub struct Coder {
     pub(crate) refinement: Refinement,
     pub(crate) stagings: Stagings,
     pub(crate) staged: Refinements,
+    pub(crate) imports: Imports,
     persons: Persons,
     edition: String,
 }
@@ -119,6 +121,7 @@ impl Coder {
         let persons = Persons::new(sources, &mut mistakes);
         let stagings = Stagings::new(&reader, &vocabulary, &mut mistakes);
         let staged = Refinements::new(sources, &vocabulary, &mut mistakes);
+        let imports = Imports::new(sources, &vocabulary, &mut mistakes);
         match mistakes.first() {
             Some(first) => Err(CoderError::Rules {
                 count: mistakes.len(),
@@ -132,6 +135,7 @@ impl Coder {
                 refinement,
                 stagings,
                 staged,
+                imports,
                 persons,
                 edition: String::new(),
             }),
@@ -229,6 +233,7 @@ impl Coder {
             time: None,
             measured: None,
             item: None,
+            evidence: None,
             because: vec![Because::Entity { entity }],
             supersedes: None,
         };

@@ -8,9 +8,11 @@
 
 pub mod charset;
 pub mod fhir;
+pub mod fhir_in;
 pub mod hl7v2;
 pub mod incoming;
-mod json;
-mod markup;
 pub mod medtxt;
 pub mod ssmix2;
+
+mod json;
+mod markup;

@@ -39,6 +39,11 @@ fn is_of_engine(path: &str) -> bool {
         .any(|kind| path.starts_with(kind))
 }
 
+/// The embedded tables of what other systems speak.
+pub(crate) fn exchange_files() -> Vec<DataFile> {
+    files_where(|path| path.starts_with("exchange/"))
+}
+
 fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {
     let mut files: Vec<DataFile> = Data::iter()
         .filter(|path| path.as_ref() != TAGGER && is_wanted(path))

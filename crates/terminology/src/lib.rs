@@ -9,6 +9,7 @@ pub mod import;
 pub mod masters;
 mod names;
 mod search;
+mod systems;
 mod units;
 mod vocabulary;
 mod worded;
@@ -20,5 +21,6 @@ pub use embedded::{
 pub use masters::{Codes, Maps, Master, MasterKind, Masters};
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
+pub use systems::{Systems, canonical};
 pub use units::Units;
 pub use vocabulary::{Vocabulary, VocabularyError};
