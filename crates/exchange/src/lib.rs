@@ -6,6 +6,12 @@
     reason = "names of standards and Japanese terms are no code"
 )]
 
+pub mod claims;
+pub mod device;
+pub mod feed;
 pub mod fhir;
 pub mod incoming;
 pub mod medtxt;
+pub mod okusuri;
+
+mod made;
