@@ -1,6 +1,7 @@
 use super::{Read, file, resources};
 use jiff::civil::date;
 use serde_json::json;
+use std::fmt::Write as _;
 use std::io::BufReader;
 use tsumugi_exchange::device::{self, Clock, Tables};
 use tsumugi_exchange::feed::Origin;
@@ -163,7 +164,12 @@ fn samples_of_a_future_are_told() {
 fn many_readings_of_one_minute_take_no_longer() {
     let mut text = "Datetime,SYS,DIA\n".to_owned();
     for number in 0..20_000 {
-        text += &format!("2026-04-01 07:00,{}.{:04},80\n", 100 + number % 100, number / 100);
+        let _ = writeln!(
+            text,
+            "2026-04-01 07:00,{}.{:04},80",
+            100 + number % 100,
+            number / 100
+        );
     }
     let began = std::time::Instant::now();
     let read = read(text.as_bytes(), None);

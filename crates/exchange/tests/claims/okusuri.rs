@@ -1,6 +1,7 @@
 use super::{Read, file, resources};
 use jiff::civil::date;
 use serde_json::json;
+use std::fmt::Write as _;
 use tsumugi_exchange::feed::Origin;
 use tsumugi_exchange::incoming::{Evidence, Person};
 use tsumugi_exchange::okusuri::{self, Tables};
@@ -189,11 +190,14 @@ fn a_text_that_no_notebook_can_be_is_dead_as_a_whole_and_many_records_take_no_lo
     assert_eq!(big.codes(), ["oversized-text"]);
     let mut many = "JAHISTC08,1\n1,X,1,S330303\n".to_owned();
     for number in 0..20_000 {
-        many += &format!("3,drug,,,2,{number},\n31,{number},part,1,,2\n");
+        let _ = write!(many, "3,drug,,,2,{number},\n31,{number},part,1,,2\n");
     }
     many += "5,R080410,1\n11,Y,13,4,7654321\n";
     for number in 0..20_000 {
-        many += &format!("201,{number},drug,1,T,1,,1\n301,{number},daily,5,days,1,1,,1\n");
+        let _ = write!(
+            many,
+            "201,{number},drug,1,T,1,,1\n301,{number},daily,5,days,1,1,,1\n"
+        );
     }
     let began = std::time::Instant::now();
     let read = read(many.as_bytes(), &Origin::file("x"));
