@@ -126,6 +126,9 @@ impl Facts<'_> {
             patient.notes.insert(Arc::clone(&note), date);
         }
         for (index, event) in (0u32..).zip(events) {
+            if event.is_claimed_state() {
+                continue; // what was billed is no diagnosis
+            }
             let is_patients = event.experiencer == Experiencer::Patient
                     // An allergy in a record is the patient's, however its sentence reads.
                     && (event.certainty != Certainty::General || event.kind == EventKind::Allergy);
@@ -160,10 +163,12 @@ impl Facts<'_> {
         if let Some(measured) = &event.measured {
             self.add_number(patient, measured.concept.as_str(), event, place);
         }
-        let only_a_rule = event
-            .because
-            .iter()
-            .all(|reason| matches!(reason, Because::Rule { .. }));
+        // A resource that states it has no reason in a note.
+        let only_a_rule = !event.because.is_empty()
+            && event
+                .because
+                .iter()
+                .all(|reason| matches!(reason, Because::Rule { .. }));
         if event.polarity == Polarity::Absent && only_a_rule {
             return; // one cool moment does not deny an episode of fever
         }

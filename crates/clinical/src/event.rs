@@ -211,6 +211,16 @@ pub struct Modifier {
     pub span: Span,
 }
 
+/// Where a fact comes from that no care has stated. Facts of care carry none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// A claim: what was billed. A disease of a claim is no diagnosis.
+    Claim,
+    /// What a person or a device recorded outside.
+    Personal,
+}
+
 /// A coded fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
@@ -262,11 +272,22 @@ pub struct Event {
     /// Item of the clinical information model this event answers, e.g. `smoking`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Arc<str>>,
-    /// Reasons: entities and rules.
+    /// What it is evidence of, where it is not of care.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// Reasons: entities and rules; none where a resource of another source states it.
     pub because: Vec<Because>,
     /// The event of an earlier note that this one settles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supersedes: Option<Supersedes>,
+}
+
+impl Event {
+    /// Whether it is a state that only a claim names (レセプト病名): no diagnosis, and evidence for none.
+    pub fn is_claimed_state(&self) -> bool {
+        self.evidence == Some(Evidence::Claim)
+            && matches!(self.kind, EventKind::Condition | EventKind::Finding)
+    }
 }
 
 /// A pointer to an event of an earlier note that a later one settles.

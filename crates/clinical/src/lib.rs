@@ -17,8 +17,8 @@ mod value;
 
 pub use entity::{CorpusCertainty, Entity, Relation, RelationType, SectionKind, State, Tag, TimexType};
 pub use event::{
-    Because, Certainty, Dosage, Event, EventKind, Experiencer, Laterality, Measured, Modifier, ModifierKind,
-    Phase, Polarity, Question, SiteRef, StructuredNote, Supersedes,
+    Because, Certainty, Dosage, Event, EventKind, Evidence, Experiencer, Laterality, Measured, Modifier,
+    ModifierKind, Phase, Polarity, Question, SiteRef, StructuredNote, Supersedes,
 };
 pub use ids::{Code, ConceptId, FactKey};
 pub use model::{Cardinality, FhirTarget, Group, Item, ItemType, Model, Purpose};

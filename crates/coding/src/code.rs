@@ -157,6 +157,7 @@ impl<'a> Coding<'a> {
             time: self.time(mention, kind),
             measured: None,
             item: None,
+            evidence: None,
             because: self.reasons(at),
             supersedes: None,
         }

@@ -5,6 +5,7 @@ use crate::derive::Derivations;
 use crate::entities::entities;
 use crate::equivalents::Equivalents;
 use crate::fact::fact_key;
+use crate::imported::Imports;
 use crate::person::Persons;
 use crate::record::Record;
 use crate::refine::Refinement;
@@ -15,7 +16,9 @@ use tsumugi_clinical::{
     Patient, Phase, Polarity, StructuredNote,
 };
 use tsumugi_tables::{Mistake, Source, TermKind};
-use tsumugi_terminology::{Vocabulary, VocabularyError, edition, embedded_tagger, engine_files, sources_of};
+use tsumugi_terminology::{
+    Masters, Vocabulary, VocabularyError, edition, embedded_tagger, engine_files, sources_of,
+};
 use tsumugi_text::{ModelError, ReadCache, ReadContext, Reader, ReaderError, Reading, Tagger};
 
 /// Why the engine cannot be built from its tables.
@@ -50,6 +53,7 @@ pub struct Coder {
     pub(crate) refinement: Refinement,
     pub(crate) stagings: Stagings,
     pub(crate) staged: Refinements,
+    pub(crate) imports: Imports,
     persons: Persons,
     edition: String,
 }
@@ -57,18 +61,23 @@ pub struct Coder {
 impl Coder {
     /// Builds the engine from the embedded tables and the embedded tagger.
     pub fn embedded() -> Result<Self, CoderError> {
+        Self::with_masters(&Masters::default())
+    }
+
+    /// Builds the engine from the embedded tables, the embedded tagger and the masters of a site.
+    pub fn with_masters(masters: &Masters) -> Result<Self, CoderError> {
         let files = engine_files();
         let weights = embedded_tagger();
         let weights = weights.as_deref();
         // What does not wait for the tables is done beside them.
         std::thread::scope(|scope| {
             let beside = scope.spawn(|| (weights.map(Tagger::load).transpose(), edition(&files, weights)));
-            let coder = Self::new(&sources_of(&files))?;
+            let coder = Self::of(&sources_of(&files), masters)?;
             let (tagger, edition) = beside
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Ok(Self {
-                edition,
+                edition: edition + &masters.edition(),
                 ..coder.with_tagger(tagger?)
             })
         })
@@ -93,7 +102,11 @@ impl Coder {
 
     /// Builds the engine from tables.
     pub fn new(sources: &[Source<'_>]) -> Result<Self, CoderError> {
-        let vocabulary = Vocabulary::new(sources)?;
+        Self::of(sources, &Masters::default())
+    }
+
+    fn of(sources: &[Source<'_>], masters: &Masters) -> Result<Self, CoderError> {
+        let vocabulary = Vocabulary::with_masters(sources, masters)?;
         let concept_of = |id: &str| {
             let key = vocabulary.key(id)?;
             Some((vocabulary.get(key)?.kind, key))
@@ -108,6 +121,7 @@ impl Coder {
         let persons = Persons::new(sources, &mut mistakes);
         let stagings = Stagings::new(&reader, &vocabulary, &mut mistakes);
         let staged = Refinements::new(sources, &vocabulary, &mut mistakes);
+        let imports = Imports::new(sources, &vocabulary, &mut mistakes);
         match mistakes.first() {
             Some(first) => Err(CoderError::Rules {
                 count: mistakes.len(),
@@ -121,13 +135,15 @@ impl Coder {
                 refinement,
                 stagings,
                 staged,
+                imports,
                 persons,
                 edition: String::new(),
             }),
         }
     }
 
-    /// The edition of the tables: the same edition gives the same output for the same input.
+    /// The edition of the tables, with that of the site's masters behind a `+`: the same edition gives the same output
+    /// for the same input.
     pub fn edition(&self) -> &str {
         &self.edition
     }
@@ -217,6 +233,7 @@ impl Coder {
             time: None,
             measured: None,
             item: None,
+            evidence: None,
             because: vec![Because::Entity { entity }],
             supersedes: None,
         };

@@ -71,6 +71,11 @@ impl Derivations {
         derivations
     }
 
+    /// Units of values.
+    pub(crate) fn units(&self) -> &Units {
+        &self.units
+    }
+
     /// The item that a unit alone implies.
     pub(crate) fn implied_item(&self, unit: &str) -> Option<&str> {
         self.implied.get(unit).map(AsRef::as_ref)

@@ -9,6 +9,8 @@ mod derive;
 mod entities;
 mod equivalents;
 mod fact;
+mod imported;
+pub mod medications;
 mod merge;
 mod person;
 mod record;
@@ -16,4 +18,5 @@ mod refine;
 mod staging;
 
 pub use coder::{Coder, CoderError, read_context};
+pub use imported::{Codes, ImportContext, Imported, NoCodes, Remark};
 pub use record::{Record, RecordNote};

@@ -224,7 +224,9 @@ impl Book<'_> {
         });
         earlier
             .chain(here)
-            .filter(|known| known.event.experiencer == Experiencer::Patient)
+            .filter(|known| {
+                known.event.experiencer == Experiencer::Patient && !known.event.is_claimed_state()
+            })
             .collect()
     }
 

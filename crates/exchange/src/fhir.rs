@@ -10,7 +10,7 @@ mod document;
 mod elements;
 mod medication;
 mod observation;
-mod systems;
+pub(crate) mod systems;
 mod time;
 
 use elements::{Field, id_of, object, prune, reference, urn, with};

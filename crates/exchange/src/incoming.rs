@@ -1,4 +1,5 @@
-//! What any source states, in one form: the parsers of this crate make it, the store keeps it.
+//! What any source states, in one form that the parser of each standard makes and the store keeps. No parser is in the tree
+//! yet.
 //!
 //! A parser never stops at what it cannot read: it tells where and why ([`Problem`]), hands out the bytes it was about, and
 //! goes on with the next statement. Nothing is coded here: `coding` turns the resources into events.

@@ -6,6 +6,18 @@
     reason = "names of standards and Japanese terms are no code"
 )]
 
+pub mod charset;
+pub mod claims;
+pub mod device;
+pub mod feed;
 pub mod fhir;
+pub mod fhir_in;
+pub mod hl7v2;
 pub mod incoming;
 pub mod medtxt;
+pub mod okusuri;
+pub mod ssmix2;
+
+mod json;
+mod made;
+mod markup;

@@ -14,7 +14,7 @@ use crate::profile::FindingRow;
 use crate::state::{Levels, State};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_tables::{Row, Source};
 
@@ -102,27 +102,27 @@ pub struct Refused {
     pub message: String,
 }
 
-/// The ids of all concepts, to check rows against.
+/// The ids of all concepts, to check rows against, and whether each can be the disease of a statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Concepts(Arc<BTreeSet<Arc<str>>>);
+pub struct Concepts(Arc<BTreeMap<Arc<str>, bool>>);
 
 impl Concepts {
-    /// Reads the first column of the tables below `terminology/`.
+    /// Reads the first column of the tables below `terminology/`. A disease is what those below `terminology/diseases/` hold,
+    /// and what the tables of findings treat as one (hyperkalaemia).
     pub fn new(sources: &[Source<'_>]) -> Self {
-        let tables = sources
-            .iter()
-            .filter(|source| source.path.starts_with("terminology/"));
-        let rows = tables.flat_map(|table| {
-            let lines = table.text.split('\n').filter(|line| !line.starts_with('#'));
-            lines.skip(1).filter_map(|line| line.split('\t').next())
-        });
-        let ids = rows.filter(|id| !id.is_empty()).map(Arc::from);
-        Self(Arc::new(ids.collect()))
+        let mut ids: BTreeMap<Arc<str>, bool> = BTreeMap::new();
+        for (id, is_disease) in sources.iter().flat_map(first_cells) {
+            match ids.get_mut(id) {
+                Some(known) => *known |= is_disease,
+                None => drop(ids.insert(Arc::<str>::from(id), is_disease)),
+            }
+        }
+        Self(Arc::new(ids))
     }
 
     /// Whether there is a concept of this id.
     pub fn has(&self, id: &str) -> bool {
-        self.0.contains(id)
+        self.0.contains_key(id)
     }
 
     /// Whether a state is one of a concept, also told of the family (`family:…`).
@@ -139,11 +139,34 @@ impl Concepts {
 
     /// A known id.
     pub(crate) fn known(&self, column: &str, id: &str) -> Result<Arc<str>, String> {
-        match self.0.get(id) {
-            Some(id) => Ok(Arc::clone(id)),
+        match self.0.get_key_value(id) {
+            Some((id, _)) => Ok(Arc::clone(id)),
             None => Err(format!("{column}: no concept has the id \"{id}\"")),
         }
     }
+
+    /// The known id of a disease.
+    pub(crate) fn disease(&self, id: &str) -> Result<Arc<str>, String> {
+        match self.0.get_key_value(id) {
+            Some((id, true)) => Ok(Arc::clone(id)),
+            Some(_) => Err(format!(
+                "disease: \"{id}\" is no disease; name the disease that the text speaks of"
+            )),
+            None => Err(format!("disease: no concept has the id \"{id}\"")),
+        }
+    }
+}
+
+/// The first cells of a table whose first column holds concepts, and whether they are diseases.
+fn first_cells<'s>(table: &Source<'s>) -> impl Iterator<Item = (&'s str, bool)> + use<'s> {
+    let is_disease =
+        table.path.starts_with("terminology/diseases/") || table.path.starts_with("knowledge/findings/");
+    let is_wanted = is_disease || table.path.starts_with("terminology/");
+    let lines = table.text.split('\n').filter(|line| !line.starts_with('#'));
+    let cells = lines.skip(1).filter_map(|line| line.split('\t').next());
+    cells
+        .filter(move |id| is_wanted && !id.is_empty())
+        .map(move |id| (id, is_disease))
 }
 
 /// Cells by column, of a table's row or of an accepted statement.
@@ -215,7 +238,7 @@ impl Cells for AcceptedRow<'_> {
 /// An unknown concept, or a share that is none.
 pub fn finding_row(held: &Held, concepts: &Concepts, levels: &Levels) -> Result<FindingRow, String> {
     let row = AcceptedRow::new(0, held);
-    let disease = concepts.known("disease", row.cell("disease"))?;
+    let disease = concepts.disease(row.cell("disease"))?;
     let finding = levels.canonical(State::new(row.cell("finding")));
     if !concepts.has_state(&finding) {
         return Err(format!(
@@ -327,5 +350,29 @@ mod tests {
         for wrong in ["", "x", "46/45", "3/0", "120%", "-1%"] {
             assert!(share(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_disease_is_one_that_the_tables_hold_as_one() {
+        let source = |path, text| Source { path, text };
+        let concepts = Concepts::new(&[
+            source("terminology/diseases/a.tsv", "id\tname\npneumonia\tx\n"),
+            source(
+                "terminology/findings/a.tsv",
+                "# doubt\nid\tname\ncough\tx\nhyperkalemia\tx\n",
+            ),
+            source(
+                "knowledge/findings/a.tsv",
+                "disease\tfinding\nhyperkalemia\tcough\n",
+            ),
+        ]);
+        assert!(concepts.disease("pneumonia").is_ok() && concepts.disease("hyperkalemia").is_ok());
+        assert!(
+            concepts.has("cough")
+                && concepts
+                    .disease("cough")
+                    .is_err_and(|told| told.contains("no disease"))
+        );
+        assert!(concepts.disease("id").is_err() && !concepts.has("name"));
     }
 }

@@ -153,7 +153,7 @@ impl Chains {
         levels: &Levels,
     ) -> Result<(), String> {
         let edge = edge_of(row, TABLE, levels)?;
-        concepts.known("disease", &edge.step.disease)?;
+        concepts.disease(&edge.step.disease)?;
         for (column, state) in [("cause", &edge.step.cause), ("effect", &edge.step.effect)] {
             if !self.states.contains_key(state.as_str()) {
                 concepts.known(column, state.concept())?;

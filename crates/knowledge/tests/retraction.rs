@@ -44,16 +44,21 @@ fn assertion(id: usize, source: u8, said: Statement) -> Assertion {
 }
 
 /// Concepts that accepted statements may name; `finding-7` is none.
-const CONCEPTS: &str =
-    "id\tname\ndisease-0\t\ndisease-1\t\ndrug.a\t\ndrug.b\t\nfinding-0\t\nfinding-1\t\nfinding-2\t\n";
+const CONCEPTS: &str = "id\tname\ndrug.a\t\ndrug.b\t\nfinding-0\t\nfinding-1\t\nfinding-2\t\n";
+
+const DISEASES: &str = "id\tname\ndisease-0\t\ndisease-1\t\n";
+
+fn sources() -> [Source<'static>; 2] {
+    [
+        ("terminology/all.tsv", CONCEPTS),
+        ("terminology/diseases/all.tsv", DISEASES),
+    ]
+    .map(|(path, text)| Source { path, text })
+}
 
 /// Knowledge that knows these concepts and nothing else.
 fn empty() -> Knowledge {
-    let source = Source {
-        path: "terminology/all.tsv",
-        text: CONCEPTS,
-    };
-    Knowledge::new(&[source]).expect("a table of ids")
+    Knowledge::new(&sources()).expect("a table of ids")
 }
 
 /// An accepted statement of the drawn log: what it says, source, by whom, how it is taken back.
@@ -106,12 +111,8 @@ fn accepted(what: u8) -> Accepted {
 
 /// Drug facts, chains and recommendations without a row.
 fn tables() -> Shelf {
-    let source = Source {
-        path: "terminology/all.tsv",
-        text: CONCEPTS,
-    };
     Shelf {
-        drugs: DrugBook::new(&[source], &mut Vec::new()),
+        drugs: DrugBook::new(&sources(), &mut Vec::new()),
         ..Shelf::default()
     }
 }

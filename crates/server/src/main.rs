@@ -16,6 +16,7 @@ mod hooks;
 mod import;
 mod library;
 mod log;
+mod masters;
 mod proposals;
 mod seed;
 mod timekeeping;
@@ -63,7 +64,7 @@ enum Command {
         #[command(subcommand)]
         what: commands::support::Support,
     },
-    /// The terminology: find, look at and count concepts.
+    /// The terminology: find, look at and count concepts; the masters of the site.
     Terms {
         #[command(subcommand)]
         what: commands::terms::Terms,

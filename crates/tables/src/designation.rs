@@ -1,9 +1,10 @@
 //! What a vocabulary hands to the reader of texts: forms and what kind of term they name. No codes.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Kind of a term, as far as the grammar of a note needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TermKind {
     /// Diagnosis.
     Disease,

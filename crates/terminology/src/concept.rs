@@ -18,6 +18,38 @@ pub mod system {
     pub const JLAC10: &str = "http://medis.or.jp/CodeSystem/master-JLAC10-17digits";
     /// Anatomical Therapeutic Chemical classification.
     pub const ATC: &str = "http://www.whocc.no/atc";
+    /// JLAC11, 17 characters.
+    pub const JLAC11: &str = "http://medis.or.jp/CodeSystem/master-JLAC11-17digits";
+    /// MEDIS number of a disease name, eight digits.
+    pub const MEDIS_DISEASE: &str = "http://medis.or.jp/CodeSystem/master-disease-keyNumber";
+    /// MEDIS exchange code of a disease name, four characters.
+    pub const MEDIS_EXCHANGE: &str = "http://medis.or.jp/CodeSystem/master-disease-exCode";
+    /// MEDIS number of a modifier, eight digits.
+    pub const MEDIS_MODIFIER: &str = "http://medis.or.jp/CodeSystem/master-disease-modKeyNumber";
+    /// MEDIS exchange code of a modifier.
+    pub const MEDIS_MODIFIER_EXCHANGE: &str = "http://medis.or.jp/CodeSystem/master-disease-modExCode";
+    /// Disease name in claims, seven digits.
+    pub const CLAIM_DISEASE: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/masterB-disease";
+    /// Modifier in claims, four digits.
+    pub const CLAIM_MODIFIER: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/masterZ-disease-modifier";
+    /// Medical act in claims, nine digits.
+    pub const CLAIM_ACT: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/masterS-medicalProcedure";
+    /// Drug in claims, nine digits. No address of it is published that we know; formed as the others of its owner.
+    pub const CLAIM_DRUG: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/masterY-medicine";
+    /// Comment in claims, nine digits. No address of it is published that we know; formed as the others of its owner.
+    pub const CLAIM_COMMENT: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/masterC-comment";
+    /// Code of the price list of drugs, twelve characters. No address of it is published that we know.
+    pub const PRICE_LIST: &str = "http://jpfhir.jp/fhir/core/mhlw/CodeSystem/drugPriceList";
+    /// YJ code of a product, twelve characters.
+    pub const YJ: &str = "http://capstandard.jp/iyaku.info/CodeSystem/YJ-code";
+    /// HOT code of a package, thirteen digits.
+    pub const HOT13: &str = "http://medis.or.jp/CodeSystem/master-HOT13";
+    /// HOT code of a product, nine digits.
+    pub const HOT9: &str = "http://medis.or.jp/CodeSystem/master-HOT9";
+    /// HOT code of a drug, seven digits.
+    pub const HOT7: &str = "http://medis.or.jp/CodeSystem/master-HOT7";
+    /// SNOMED CT.
+    pub const SNOMED: &str = "http://snomed.info/sct";
 
     /// The short name of a system; the address itself where it is none of these.
     pub fn label(address: &str) -> &str {
@@ -28,6 +60,21 @@ pub mod system {
             LOINC => "LOINC",
             JLAC10 => "JLAC10",
             ATC => "ATC",
+            JLAC11 => "JLAC11",
+            MEDIS_DISEASE => "MEDIS",
+            MEDIS_EXCHANGE => "MEDIS-exchange",
+            MEDIS_MODIFIER => "MEDIS-modifier",
+            MEDIS_MODIFIER_EXCHANGE => "MEDIS-modifier-exchange",
+            CLAIM_DISEASE => "claim-disease",
+            CLAIM_MODIFIER => "claim-modifier",
+            CLAIM_ACT => "claim-act",
+            CLAIM_DRUG => "claim-drug",
+            CLAIM_COMMENT => "claim-comment",
+            PRICE_LIST => "price-list",
+            YJ => "YJ",
+            HOT13 => "HOT13",
+            HOT9 => "HOT9",
+            HOT7 => "HOT7",
             other => other,
         }
     }

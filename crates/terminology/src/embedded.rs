@@ -28,15 +28,20 @@ pub fn embedded_files() -> Vec<DataFile> {
 }
 
 /// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
-/// rules of access.
+/// rules of access nor layouts of masters.
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/"]
+    !["ui/", "knowledge/", "policy/", "terminology/layouts/"]
         .iter()
         .any(|kind| path.starts_with(kind))
+}
+
+/// The embedded tables of what other systems speak.
+pub(crate) fn exchange_files() -> Vec<DataFile> {
+    files_where(|path| path.starts_with("exchange/"))
 }
 
 fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {

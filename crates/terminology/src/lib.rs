@@ -5,8 +5,11 @@
 
 mod concept;
 mod embedded;
+pub mod import;
+pub mod masters;
 mod names;
 mod search;
+mod systems;
 mod units;
 mod vocabulary;
 mod worded;
@@ -15,7 +18,9 @@ pub use concept::{Concept, ReferenceInterval, kind_word, system};
 pub use embedded::{
     DataFile, edition, embedded_files, embedded_tagger, engine_files, knowledge_edition, sources_of,
 };
+pub use masters::{Codes, Maps, Master, MasterKind, Masters};
 pub use names::NameIndex;
 pub use search::{Matched, MatchedBy, TermHit, TermIndex};
+pub use systems::{Systems, canonical};
 pub use units::Units;
 pub use vocabulary::{Vocabulary, VocabularyError};

@@ -1,6 +1,7 @@
 //! The vocabulary: all concepts, their hierarchy, and the forms that name them.
 
 use crate::concept::{Concept, ReferenceInterval, system};
+use crate::masters::{Maps, Masters, join, maps};
 use crate::names::NameIndex;
 use crate::search::{Sounds, TermIndex};
 use crate::worded::Worded;
@@ -33,11 +34,20 @@ pub struct Vocabulary {
     names: OnceLock<NameIndex>,
     sounds: Sounds,
     search: OnceLock<TermIndex>,
+    /// Number of concepts of the tables; those of masters stand behind.
+    embedded: u32,
+    joined: join::Outcome,
+    own_codes: OnceLock<maps::OwnCodes>,
 }
 
 impl Vocabulary {
     /// Reads the tables below `terminology/`.
     pub fn new(sources: &[Source<'_>]) -> Result<Self, VocabularyError> {
+        Self::with_masters(sources, &Masters::default())
+    }
+
+    /// Reads the tables below `terminology/` and joins the masters of a site with them.
+    pub fn with_masters(sources: &[Source<'_>], masters: &Masters) -> Result<Self, VocabularyError> {
         let mut build = Build::default();
         build.read_atc(sources);
         build.read_sounds(sources);
@@ -47,13 +57,23 @@ impl Vocabulary {
             }
         }
         build.link();
-        let worded = Worded::new(sources, &build.by_id, &build.concepts, &mut build.mistakes);
+        let mut worded = Worded::new(sources, &build.by_id, &build.concepts, &mut build.mistakes);
+        let embedded = build.concepts.len() as u32;
+        let mut joined = join::Outcome::default();
+        if !masters.is_empty() {
+            let target = join::Target {
+                concepts: &mut build.concepts,
+                by_id: &mut build.by_id,
+                worded: &mut worded,
+            };
+            joined = join::join(target, sources, masters);
+        }
         match build.mistakes.first() {
             Some(first) => Err(VocabularyError {
                 count: build.mistakes.len(),
                 first: first.clone(),
             }),
-            None => Ok(build.finish(worded)),
+            None => Ok(build.finish(worded, embedded, joined)),
         }
     }
 
@@ -137,12 +157,31 @@ impl Vocabulary {
         self.composed.get(&(finding, site)).copied()
     }
 
-    /// Every form of every concept, for the lexicon; symptoms and diseases also as their reading in kana.
+    /// From codes to concepts and back, over the tables and the masters of the site.
+    pub fn maps(&self) -> Maps<'_> {
+        Maps::new(self)
+    }
+
+    pub(crate) fn own_codes(&self) -> &maps::OwnCodes {
+        self.own_codes.get_or_init(|| maps::own_codes(self))
+    }
+
+    pub(crate) fn joined(&self) -> &[join::Joined] {
+        &self.joined.joined
+    }
+
+    /// Whether a name of a concept is not looked for in notes.
+    fn is_hidden(&self, key: u32, form: &str) -> bool {
+        let hidden = self.joined.hidden.get(&key);
+        hidden.is_some_and(|names| names.iter().any(|name| **name == *form))
+    }
+
+    /// Every form of every concept, for the lexicon; symptoms and diseases of the tables also as their reading in kana.
     pub fn designations(&self) -> impl Iterator<Item = Designation<'_>> + Clone {
         let has_readings = |concept: &Concept| matches!(concept.kind, TermKind::Disease | TermKind::Finding);
         let readings = self
             .iter()
-            .filter(move |(_, concept)| has_readings(concept))
+            .filter(move |(key, concept)| *key < self.embedded && has_readings(concept))
             .flat_map(|(key, concept)| {
                 kana_forms(&concept.kana).map(move |form| Designation {
                     form,
@@ -151,10 +190,11 @@ impl Vocabulary {
                     needs_value: false,
                 })
             });
-        let names = self.iter().flat_map(|(key, concept)| {
+        let names = self.iter().flat_map(move |(key, concept)| {
             let synonyms = concept.synonyms.iter().map(|(form, _)| form.as_ref());
             std::iter::once(concept.name.as_ref())
                 .chain(synonyms)
+                .filter(move |form| !self.is_hidden(key, form))
                 .map(move |form| Designation {
                     form: Cow::Borrowed(form),
                     kind: concept.kind,
@@ -398,7 +438,7 @@ impl Build {
         }
     }
 
-    fn finish(self, worded: Worded) -> Vocabulary {
+    fn finish(self, worded: Worded, embedded: u32, joined: join::Outcome) -> Vocabulary {
         let mut children = vec![Vec::new(); self.concepts.len()];
         for (key, concept) in (0u32..).zip(&self.concepts) {
             for parent in &concept.parents {
@@ -416,6 +456,9 @@ impl Build {
             names: OnceLock::new(),
             sounds: self.sounds,
             search: OnceLock::new(),
+            embedded,
+            joined,
+            own_codes: OnceLock::new(),
         };
         vocabulary.composed = compose(&vocabulary);
         vocabulary

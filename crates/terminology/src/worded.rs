@@ -65,6 +65,20 @@ impl Worded {
         worded
     }
 
+    /// Adds codes of a wording to those it has, its own or the concept's, in the place of those of the same system.
+    pub(crate) fn add(&mut self, key: u32, concept: &Concept, name: &str, codes: &[Code]) {
+        let wordings = self.by_key.entry(key).or_default();
+        let name = folded(name);
+        let known = wordings.iter_mut().find(|wording| wording.name == name);
+        let own = known.as_ref().map_or(&concept.codes, |wording| &wording.codes);
+        let stays = |own: &&Code| !codes.iter().any(|code| code.system == own.system);
+        let all = own.iter().filter(stays).chain(codes).cloned().collect();
+        match known {
+            Some(wording) => wording.codes = all,
+            None => wordings.push(Wording { name, codes: all }),
+        }
+    }
+
     /// The codes of the concept under this wording, when it has codes of its own.
     pub(crate) fn codes(&self, key: u32, text: impl FnOnce() -> String) -> Option<&Arc<[Code]>> {
         let wordings = self.by_key.get(&key)?;

@@ -153,9 +153,12 @@ fn joined(known: Dosage, mut more: Dosage, how: Behind) -> Dosage {
 
 /// The sum of two amounts in the same unit.
 fn sum(one: &Quantity, other: &Quantity) -> Option<Quantity> {
-    let number = |quantity: &Quantity| quantity.number.as_deref()?.parse::<f64>().ok();
-    let total = number(one)? + number(other)?;
-    (one.unit == other.unit).then(|| quantity(&total.to_string(), one.unit.clone()))
+    let (left, right) = (one.number.as_deref()?, other.number.as_deref()?);
+    let total = left.parse::<f64>().ok()? + right.parse::<f64>().ok()?;
+    // As many digits as were written: 0.1 and 0.2 are 0.3.
+    let digits = |number: &str| number.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let total = format!("{total:.*}", digits(left).max(digits(right)));
+    (one.unit == other.unit).then(|| quantity(&total, one.unit.clone()))
 }
 
 /// A dosage form stuck to the name (the tablets, the ointment) is part of the name: its route, the end of the name and

@@ -3,8 +3,8 @@
 //!
 //! The two must be joined by words of giving and of cause or sequence alone (`lexicon/harm.tsv`), with nothing but times,
 //! doses, values and other symptoms between them; which findings are such reactions says `lexicon/reactions.tsv`, and of
-//! which drugs they are not: what treats the reaction has not caused it, nor has what it went away with (「サルブタモール吸入で
-//! 喘息発作が改善」).
+//! which drugs they are not: what treats the reaction, and what is meant to bring it about. That a reaction went away acquits no
+//! other drug: 「アモキシシリンによる薬疹は軽快」 stays amoxicillin's.
 
 use crate::mention::Mention;
 use crate::rules::Rules;
@@ -28,9 +28,7 @@ const AMOUNT: char = '0';
 pub(crate) fn mark(rules: &Rules, chars: &[char], mentions: &mut [Mention]) {
     let mut harmful: Vec<usize> = Vec::new();
     for (place, reaction) in mentions.iter().enumerate() {
-        let Some(not_of) =
-            reaction_of(rules, reaction).filter(|_| !recovers(rules, chars, reaction.span.end))
-        else {
+        let Some(not_of) = reaction_of(rules, reaction) else {
             continue;
         };
         let before = mentions.get(..place).unwrap_or(&[]);
@@ -59,13 +57,12 @@ fn reaction_of<'r>(rules: &'r Rules, mention: &Mention) -> Option<&'r FxHashSet<
     let assertion = &mention.assertion;
     let is_told = assertion.polarity == Polarity::Present
         && assertion.certainty == Certainty::Asserted
-        && assertion.experiencer == Experiencer::Patient
-        && !assertion.resolved;
+        && assertion.experiencer == Experiencer::Patient;
     let term = mention.term.filter(|_| is_told)?;
     rules.reactions.get(&term.key)
 }
 
-fn is_one_of(drug: &Mention, drugs: &FxHashSet<u32>) -> bool {
+pub(crate) fn is_one_of(drug: &Mention, drugs: &FxHashSet<u32>) -> bool {
     drug.term.is_some_and(|term| drugs.contains(&term.key))
 }
 

@@ -236,6 +236,23 @@ fn value(tokens: &Tokens<'_>, at: usize) -> Option<Value> {
         .or_else(|| grade(tokens, at))
 }
 
+/// A value that fills the whole text, in brackets or not.
+pub(crate) fn whole(tokens: &Tokens<'_>) -> Option<Quantity> {
+    let first = tokens.skip_blanks(0);
+    let is_bracketed = tokens.is_char(first, |c| c == '(');
+    let start = if is_bracketed && value(tokens, first).is_none() {
+        tokens.skip_blanks(first + 1)
+    } else {
+        first
+    };
+    let value = value(tokens, start)?;
+    let mut end = tokens.skip_blanks(value.end);
+    if start > first && tokens.is_char(end, |c| c == ')') {
+        end = tokens.skip_blanks(end + 1);
+    }
+    tokens.get(end).is_none().then_some(value.quantity)
+}
+
 fn qualitative(tokens: &Tokens<'_>, at: usize) -> Option<Value> {
     let word = tokens.find(at, |term| match term {
         Term::Value(value) => Some(Arc::clone(value)),

@@ -2,17 +2,18 @@
 
 use crate::mention::{Mention, Reading};
 use crate::normalize::NormalizedText;
-use crate::rules::{AmbiguousRow, Loader, NearWord, OneReading, Rules, Term, kinds_of, mark};
+use crate::quantity;
+use crate::rules::{AmbiguousRow, Loader, NearWord, OneReading, Rules, Term, UnitKind, kinds_of, mark};
 use crate::segment::{Sentence, segment};
 use crate::sentence::{self, SentenceContext};
 use crate::staging::{Staging, StagingRow};
 use crate::tagger::{self, ClassInstance, Instance, Tagger};
 use crate::time::Anchor;
-use crate::tokens::Scratch;
+use crate::tokens::{Scratch, Tokens};
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use tsumugi_clinical::{SectionKind, Span};
+use tsumugi_clinical::{Quantity, SectionKind, Span};
 use tsumugi_tables::{Designation, Lexicon, LexiconError, Mistake, Source, TermKind};
 
 /// Why a reader cannot be built.
@@ -190,6 +191,24 @@ impl Reader {
             _ => None,
         };
         self.lexicon.get(&folded).iter().filter_map(concept).collect()
+    }
+
+    /// Reads what stands in the field of a result: a value that fills the whole text (`39.2`, `<0.5`, `(1+)`).
+    pub fn value(&self, text: &str) -> Option<Quantity> {
+        let folded = self.rules.folding.fold(text);
+        let mut scratch = Scratch::default();
+        let tokens = Tokens::cut(&self.lexicon, &self.rules, folded.chars(), &mut scratch);
+        quantity::whole(&tokens)
+    }
+
+    /// The UCUM unit that exactly this form names.
+    pub fn unit(&self, form: &str) -> Option<Arc<str>> {
+        let folded = self.rules.folding.fold_form(form);
+        let unit = |term: &Term| match term {
+            Term::Unit { ucum, kind } if *kind != UnitKind::Multiplier => Some(Arc::clone(ucum)),
+            _ => None,
+        };
+        self.lexicon.get(&folded).iter().find_map(unit)
     }
 
     /// Reads a note.

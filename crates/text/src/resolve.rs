@@ -161,7 +161,7 @@ impl Walk<'_> {
         if forbids && self.forbids_named(effect, start, mentions) {
             return;
         }
-        if effect == Effect::Allergy && harm::recovers(self.scope.rules, self.chars, end) {
+        if effect == Effect::Allergy && self.is_treated(end, mentions) {
             return;
         }
         let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
@@ -203,6 +203,14 @@ impl Walk<'_> {
             self.waiting.clear();
             self.last_end = end;
         }
+    }
+
+    /// 「プレドニゾロンで薬疹は軽快」: what a drug that treats reactions is named with went away.
+    fn is_treated(&self, end: u32, mentions: &[Mention]) -> bool {
+        let last = self.waiting.last().and_then(|index| mentions.get(*index));
+        let rules = self.scope.rules;
+        last.is_some_and(|drug| harm::is_one_of(drug, &rules.remedies))
+            && harm::recovers(rules, self.chars, end)
     }
 
     /// 「アバカビルで過敏反応、以後禁」: where no drug or act waits for its predicate, the last drug of the sentence is meant.

@@ -4,6 +4,7 @@
 
 mod forms;
 pub(crate) mod mark;
+mod reactions;
 mod readings;
 mod words;
 
@@ -163,6 +164,8 @@ pub(crate) struct Rules {
     /// Concepts of findings that are grave reactions, each with the drugs whose harm it is not: they treat it, or are
     /// expected to bring it about.
     pub(crate) reactions: FxHashMap<u32, FxHashSet<u32>>,
+    /// The drugs that treat any of them.
+    pub(crate) remedies: FxHashSet<u32>,
     /// Words behind a reaction that went away.
     pub(crate) recoveries: Vec<Box<[char]>>,
     /// Endings of words that look clinical (症, 炎, 痛 …), for what no table holds.
@@ -315,30 +318,6 @@ impl<'a> Loader<'a> {
             let near = near.split('|').filter(|word| !word.is_empty());
             let near = near.map(|word| self.rules.folding.fold_form(word).chars().collect());
             self.ambiguous.push((form, concept, near.collect()));
-        }
-    }
-
-    /// Reads the table of reactions; `concept_of` gives the kind and index of a concept's id, `narrower` a concept and
-    /// everything below it.
-    pub(crate) fn load_reactions(
-        &mut self,
-        concept_of: impl Fn(&str) -> Option<(TermKind, u32)>,
-        narrower: impl Fn(u32) -> Vec<u32>,
-    ) {
-        const REACTIONS: &str = "lexicon/reactions.tsv";
-        for (line, [id, not_of]) in self.rows(REACTIONS, ["concept", "not_of"]) {
-            let Some((_, reaction)) = concept_of(id) else {
-                self.wrong(REACTIONS, line, "concept", id);
-                continue;
-            };
-            let mut drugs = FxHashSet::default();
-            for drug in not_of.split('|').filter(|drug| !drug.is_empty()) {
-                match concept_of(drug) {
-                    Some((_, drug)) => drugs.extend(narrower(drug)),
-                    None => self.wrong(REACTIONS, line, "concept", drug),
-                }
-            }
-            self.rules.reactions.insert(reaction, drugs);
         }
     }
 

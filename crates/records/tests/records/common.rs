@@ -87,6 +87,7 @@ pub(crate) fn event(concept: &str) -> Event {
         time: None,
         measured: None,
         item: None,
+        evidence: None,
         because: Vec::new(),
         supersedes: None,
     }

@@ -188,6 +188,7 @@ fn case_of(
 
 fn is_diagnosis(note: &StructuredNote, event: &Event) -> bool {
     let is_current = event.kind == EventKind::Condition
+        && !event.is_claimed_state()
         && event.polarity == Polarity::Present
         && event.certainty == Certainty::Asserted
         && event.experiencer == Experiencer::Patient
@@ -304,6 +305,26 @@ mod tests {
         let patient = site.patient(Population::Real, "1");
         site.teach(&patient, 7, "S)右季肋部痛。\nA)急性胆嚢炎疑い");
         assert_eq!(site.store.assertion_head(), Ok(0));
+    }
+
+    #[test]
+    fn a_disease_of_a_claim_teaches_nothing() {
+        let site = Site::new();
+        let patient = site.patient(Population::Real, "1");
+        let note = Note {
+            text: NOTE.to_owned(),
+            ..Note::default()
+        };
+        let mut structured = site.advice.coder.structure(&note);
+        for event in &mut structured.events {
+            event.evidence = Some(tsumugi_clinical::Evidence::Claim);
+        }
+        let document = DocumentId::new(7);
+        site.advice
+            .teach(&site.store, "dr", &patient, document, &structured)
+            .unwrap();
+        assert_eq!(site.store.assertion_head(), Ok(0));
+        assert_eq!(site.counts(Population::Real), []);
     }
 
     #[test]

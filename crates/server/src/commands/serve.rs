@@ -6,7 +6,7 @@ use crate::heads::Keeper;
 use crate::import::watch::{Watched, Watchers};
 use crate::import::{mllp, site};
 use crate::web::Tls;
-use crate::{audit, chart, seed, web};
+use crate::{audit, chart, masters, seed, web};
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +15,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tsumugi_access::{LockoutRules, SessionRules, Token};
-use tsumugi_coding::Coder;
 use tsumugi_records::{AuditSubtype, StoreError};
 
 /// Options of `serve`.
@@ -120,7 +119,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let facility = site::facility(&store, args.facility.as_deref(), "server")?;
     let gate = Gate::open(&store, setting(args, bound, tls.is_some()))?;
     refuse_unknown(bound, &gate)?;
-    let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
+    let coder = Arc::new(masters::engine(Some(&folder))?);
     if args.data.is_none() || args.dummies {
         let seeded = seed::seed(&store, &coder, &folder, args.dummies)?;
         if seeded > 0 {

@@ -4,7 +4,7 @@ use super::line::{BadLine, Line, answer_lines};
 use super::say;
 use crate::advice::Advice;
 use crate::chart::{self, Signing};
-use crate::timekeeping;
+use crate::{masters, timekeeping};
 use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::{Date, DateTime};
 use serde_json::json;
@@ -38,9 +38,14 @@ impl Place {
         chart::open_sound(&self.existing_file()?)
     }
 
+    /// The engine with the masters of the site.
+    pub(super) fn engine(&self) -> anyhow::Result<Coder> {
+        masters::engine_of(self.data.as_deref())
+    }
+
     /// The engine, with what the site's store has learned and accepted where there is a store.
     pub(super) fn advice(&self) -> anyhow::Result<Advice> {
-        let coder = Coder::embedded().context("the embedded tables are broken")?;
+        let coder = self.engine()?;
         let store = match self.open_reading() {
             Ok(store) => store,
             Err(_) => Store::open_in_memory()?,
@@ -104,7 +109,7 @@ pub(crate) struct SignArgs {
 /// `tsumugi sign`: signs a note a line; prints `{"id","document","version"}` once it is durable.
 pub(crate) fn sign(args: &SignArgs) -> anyhow::Result<ExitCode> {
     let store = args.place.open()?;
-    let coder = Coder::embedded().context("the embedded tables are broken")?;
+    let coder = args.place.engine()?;
     let advice = Advice::open(Arc::new(coder), &store)?;
     answer_lines(|line| Ok(sign_line(&advice, &store, line)))
 }
@@ -202,7 +207,7 @@ pub(crate) struct SearchArgs {
 /// `tsumugi search`: one line a patient, `{"patient","events"}`; the count goes to standard error.
 pub(crate) fn search(args: &SearchArgs) -> anyhow::Result<ExitCode> {
     let store = args.place.open_reading()?;
-    let coder = Coder::embedded().context("the embedded tables are broken")?;
+    let coder = args.place.engine()?;
     let question = chart::question(&coder, &args.words)?;
     let population = if args.dummies {
         Population::Dummy

@@ -5,6 +5,7 @@ mod batch;
 use super::line::{LONGEST_NOTE, answer};
 use super::remark;
 use crate::encoding::decode;
+use crate::masters;
 use anyhow::Context as _;
 use batch::Batch;
 use clap::ValueEnum;
@@ -40,6 +41,9 @@ pub(crate) struct Args {
     /// Goes on where an interrupted run into the same `--out` stopped; needs the same input and `--input jsonl`.
     #[arg(long, requires = "out")]
     resume: bool,
+    /// Folder whose masters are known too (default: the platform's data directory).
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 impl Args {
@@ -74,7 +78,7 @@ const SOME_BAD: u8 = 3;
 
 /// Structures everything that was given.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let coder = Coder::embedded().context("the embedded tables are broken")?;
+    let coder = masters::engine_of(args.data.as_deref())?;
     let (out, done): (Box<dyn Write>, u64) = match &args.out {
         Some(path) => {
             let (file, done) = output(args, path)?;

@@ -1,15 +1,19 @@
-//! `tsumugi terms`: the terminology of the program, to search, to look at and to count.
+//! `tsumugi terms`: the terminology of the program and of the site, to search, to look at, to count, and to import.
+
+mod masters;
 
 use super::remark;
+use crate::chart;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tsumugi_tables::Table;
 use tsumugi_terminology::{
-    Concept, DataFile, TermHit, Vocabulary, edition, embedded_files, embedded_tagger, kind_word, sources_of,
-    system,
+    Concept, DataFile, Masters, TermHit, Vocabulary, edition, embedded_files, embedded_tagger, kind_word,
+    sources_of, system,
 };
 
 /// Names that are offered when a name is not there.
@@ -26,6 +30,14 @@ pub(crate) enum Terms {
     Show(ShowArgs),
     /// Counts concepts, names, codes and ambiguous forms.
     Stats(StatsArgs),
+    /// Reads a master of the site (MEDIS, claims, HOT, JLAC, LOINC, SNOMED CT, HPO) or its dictionary.
+    Import(masters::ImportArgs),
+    /// Lists the masters of the site.
+    Masters(masters::ListArgs),
+    /// Takes a master of the site off.
+    Remove(masters::RemoveArgs),
+    /// Writes the layouts of the masters' files to a folder, to be corrected.
+    Layouts(masters::LayoutsArgs),
 }
 
 /// Options of `terms search`.
@@ -40,6 +52,9 @@ pub(crate) struct SearchArgs {
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
+    /// Folder whose masters are known too (default: the platform's data directory).
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// Options of `terms show`.
@@ -51,6 +66,9 @@ pub(crate) struct ShowArgs {
     /// One JSON object a concept and line.
     #[arg(long)]
     json: bool,
+    /// Folder whose masters are known too (default: the platform's data directory).
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// Options of `terms stats`.
@@ -59,17 +77,36 @@ pub(crate) struct StatsArgs {
     /// A JSON object.
     #[arg(long)]
     json: bool,
+    /// Folder whose masters are known too (default: the platform's data directory).
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// Runs one of them.
 pub(crate) fn run(terms: &Terms) -> anyhow::Result<ExitCode> {
-    let files = embedded_files();
-    let vocabulary = Vocabulary::new(&sources_of(&files)).context("the embedded tables are broken")?;
     match terms {
-        Terms::Search(args) => search(&vocabulary, args),
-        Terms::Show(args) => show(&vocabulary, args),
-        Terms::Stats(args) => stats(&vocabulary, &files, args),
+        Terms::Search(args) => search(&vocabulary(args.data.as_deref())?, args),
+        Terms::Show(args) => show(&vocabulary(args.data.as_deref())?, args),
+        Terms::Stats(args) => stats(args),
+        Terms::Import(args) => masters::import(args),
+        Terms::Masters(args) => masters::list(args),
+        Terms::Remove(args) => masters::remove(args),
+        Terms::Layouts(args) => masters::layouts(args),
     }
+}
+
+/// What the program and the site know.
+fn vocabulary(data: Option<&Path>) -> anyhow::Result<Vocabulary> {
+    let masters = of_site(data);
+    let files = embedded_files();
+    Vocabulary::with_masters(&sources_of(&files), &masters).context("the embedded tables are broken")
+}
+
+fn of_site(data: Option<&Path>) -> Masters {
+    let folder = chart::data_folder(data).ok();
+    folder
+        .map(|folder| crate::masters::open(&folder))
+        .unwrap_or_default()
 }
 
 /// One line a concept: id, name, kind, codes, and what matched; the count goes to standard error.
@@ -301,9 +338,14 @@ fn count(vocabulary: &Vocabulary, files: &[DataFile]) -> Counts {
     counts
 }
 
-fn stats(vocabulary: &Vocabulary, files: &[DataFile], args: &StatsArgs) -> anyhow::Result<ExitCode> {
-    let counts = count(vocabulary, files);
-    let edition = edition(files, embedded_tagger().as_deref());
+fn stats(args: &StatsArgs) -> anyhow::Result<ExitCode> {
+    let files = embedded_files();
+    let masters = of_site(args.data.as_deref());
+    let sources = sources_of(&files);
+    let vocabulary =
+        Vocabulary::with_masters(&sources, &masters).context("the embedded tables are broken")?;
+    let counts = count(&vocabulary, &files);
+    let edition = edition(&files, embedded_tagger().as_deref()) + &masters.edition();
     let (concepts, names): (usize, usize) = (counts.concepts.values().sum(), counts.names.values().sum());
     let mut out = std::io::stdout().lock();
     if args.json {

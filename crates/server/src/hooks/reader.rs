@@ -538,6 +538,7 @@ fn event(concept: &Concept) -> Event {
         time: None,
         measured: None,
         item: None,
+        evidence: None,
         // The resource itself says it: without a reason a denial counts as derived.
         because: vec![Because::Entity { entity: 0 }],
         supersedes: None,

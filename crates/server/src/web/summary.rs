@@ -77,6 +77,7 @@ fn latest(events: &[StoredEvent]) -> Vec<&StoredEvent> {
     let mut latest: BTreeMap<(EventKind, &str), &StoredEvent> = BTreeMap::new();
     let own = events.iter().filter(|stored| {
         stored.settled_by.is_none()
+            && !stored.event.is_claimed_state()
             && stored.event.experiencer == Experiencer::Patient
             && stored.event.phase != Phase::Planned
     });

@@ -4,7 +4,9 @@ use crate::web::summary::name;
 use crate::web::view::{Lens, value_text};
 use jiff::civil::DateTime;
 use std::collections::BTreeMap;
-use tsumugi_clinical::{Certainty, EventKind, Experiencer, Interpretation, Phase, Polarity, Quantity};
+use tsumugi_clinical::{
+    Certainty, EventKind, Evidence, Experiencer, Interpretation, Phase, Polarity, Quantity,
+};
 use tsumugi_records::{EventOrigin, StoredEvent, TimelineEntry, TimelineItem};
 
 /// A band of the timeline.
@@ -184,8 +186,11 @@ fn drawn(lens: Lens<'_>, at: DateTime, stored: &StoredEvent) -> Option<Drawn> {
     mark.suspected = event.certainty == Certainty::Suspected;
     mark.number = number.filter(|_| lane == Lane::Test);
     mark.flag = event.value.as_ref().and_then(|value| value.interpretation);
-    let goes_on =
-        lane == Lane::Problem && event.phase == Phase::Current && !event.resolved && !mark.suspected;
+    let goes_on = !event.is_claimed_state()
+        && lane == Lane::Problem
+        && event.phase == Phase::Current
+        && !event.resolved
+        && !mark.suspected;
     Some((lane, label, mark, goes_on))
 }
 
@@ -225,7 +230,12 @@ fn title(lens: Lens<'_>, at: DateTime, stored: &StoredEvent, label: &str) -> Str
         .as_ref()
         .map(|dosage| format!(" {}", dosage.text))
         .unwrap_or_default();
-    format!("{} {label}{value}{dosage}", at.date())
+    let evidence = match stored.event.evidence {
+        Some(Evidence::Claim) => format!(" ({})", lens.ui.t("evidence.claim")),
+        Some(Evidence::Personal) => format!(" ({})", lens.ui.t("evidence.personal")),
+        None => String::new(),
+    };
+    format!("{} {label}{value}{dosage}{evidence}", at.date())
 }
 
 fn link(stored: &StoredEvent) -> Option<String> {

@@ -15,6 +15,8 @@ mod large;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod masters;
+#[cfg(test)]
 mod phenotypes;
 #[cfg(test)]
 mod refusals;

@@ -332,6 +332,7 @@ fn event(number: &str) -> Event {
         time: None,
         measured: None,
         item: None,
+        evidence: None,
         because: Vec::new(),
         supersedes: None,
     }

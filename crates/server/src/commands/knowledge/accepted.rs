@@ -6,14 +6,13 @@ use crate::advice::Advice;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tsumugi_coding::Coder;
 use tsumugi_knowledge::{Assertion, Held, Statement};
 use tsumugi_records::Population;
 
 /// A line a statement that is held: its number, what it says, from where, who accepted it and when.
 pub(super) fn list(place: &Place) -> anyhow::Result<ExitCode> {
     let store = place.open_reading()?;
-    let advice = Advice::open(Arc::new(Coder::embedded()?), &store)?;
+    let advice = Advice::open(Arc::new(place.engine()?), &store)?;
     let living = advice.living(Population::Real);
     for (number, held) in &living.texts.accepted {
         let refused = living

@@ -12,7 +12,6 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tsumugi_coding::Coder;
 use tsumugi_knowledge::{State, plan_definition};
 use tsumugi_records::{Population, Store};
 use tsumugi_terminology::{embedded_files, sources_of, system};
@@ -78,7 +77,7 @@ pub(super) fn read(args: &ReadArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let store = args.place.open()?;
-    let advice = Advice::open(Arc::new(Coder::embedded()?), &store)?;
+    let advice = Advice::open(Arc::new(args.place.engine()?), &store)?;
     let living = advice.living(Population::Real);
     let proposals = propose(&advice, &living, &rules, kind, args.subject.as_deref(), &text);
     accept(args, &store, &advice, &proposals)
