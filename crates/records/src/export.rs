@@ -1,5 +1,6 @@
 //! All of one patient, and the end of the dummies.
 
+use crate::confirm::{self, ConfirmationRecord};
 use crate::documents::{self, DocumentVersion};
 use crate::encounters::{self, EncounterRecord};
 use crate::errors::StoreError;
@@ -28,6 +29,8 @@ pub struct PatientExport {
     pub observations: Vec<ObservationRecord>,
     /// All events, of earlier versions too, in the order they were stored.
     pub events: Vec<StoredEvent>,
+    /// What became of notes that were entered on behalf of a physician, step by step.
+    pub confirmations: Vec<ConfirmationRecord>,
 }
 
 /// How much was removed.
@@ -65,6 +68,7 @@ impl Store {
                 resources: resources::of_patient(conn, patient)?,
                 observations: observations::of_patient(conn, patient)?,
                 events: events::list(conn, "WHERE e.patient = ?1 ORDER BY e.id", patient.get())?,
+                confirmations: confirm::steps(conn, "WHERE patient = ?1", patient.get())?,
             })
         })
     }
@@ -91,6 +95,10 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     for table in [
         "access_fact",
         "access_change",
+        "confirmation",
+        "unconfirmed",
+        "retention_approval",
+        "retention_mark",
         "event_index",
         "event",
         "observation",

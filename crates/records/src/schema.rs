@@ -12,6 +12,8 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -26,6 +28,7 @@ const TABLES: &[&str] = &[
     "audit_entry",
     "audit_head",
     "audit_node",
+    "confirmation",
     "correction",
     "decision",
     "document",
@@ -41,7 +44,11 @@ const TABLES: &[&str] = &[
     "patient",
     "patient_version",
     "resource",
+    "retention_approval",
+    "retention_mark",
     "settled_phrase",
+    "tombstone",
+    "unconfirmed",
 ];
 
 /// Newest schema version this program knows.

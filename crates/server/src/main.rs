@@ -16,6 +16,7 @@ mod hooks;
 mod library;
 mod log;
 mod proposals;
+mod retention;
 mod seed;
 mod timekeeping;
 mod web;
@@ -96,6 +97,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::access::Access,
     },
+    /// What is past its time of keeping: list, approve by two people, remove; ends of courses, holds.
+    Retention {
+        #[command(subcommand)]
+        what: commands::retention::Retention,
+    },
     /// Prints a signed link that opens a patient's note, once; shows where the secrets of other systems are.
     LaunchLink(commands::launch_link::Args),
     /// Examines a store and says what it holds and what is wrong.
@@ -141,6 +147,7 @@ fn main() -> ExitCode {
         Some(Command::Account { what }) => commands::account::run(&what),
         Some(Command::Policy { what }) => commands::policy::run(&what),
         Some(Command::Access { what }) => commands::access::run(&what),
+        Some(Command::Retention { what }) => commands::retention::run(&what),
         Some(Command::LaunchLink(args)) => commands::launch_link::run(&args),
         Some(Command::Doctor(place)) => commands::store::doctor(&place),
         Some(Command::Dummies {

@@ -15,4 +15,6 @@ mod fulltext;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]
+mod principles;
+#[cfg(test)]
 mod search;

@@ -10,6 +10,7 @@ pub(crate) mod knowledge;
 pub(crate) mod launch_link;
 mod line;
 pub(crate) mod policy;
+pub(crate) mod retention;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod structure;
