@@ -342,7 +342,7 @@ fn marks(conn: &Connection, of: Option<PatientId>) -> Result<BTreeMap<PatientId,
                 mark.course_end = row
                     .get::<_, Option<String>>(2)?
                     .map(|day| read_day(&day))
-                    .transpose()?
+                    .transpose()?;
             }
             "course-open" => mark.course_end = None,
             "hold" => mark.is_held = true,

@@ -356,7 +356,7 @@ fn of_before(text: &PolicyText) -> PolicyText {
         let lines = text
             .lines()
             .filter(|line| !drop.iter().any(|word| line.contains(word)));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n")
     };
     let schema = kept(
         &text.schema,

@@ -155,7 +155,7 @@ fn stamp() -> Stamp {
     }
 }
 
-fn entry(patient: tsumugi_records::PatientId, says: String) -> anyhow::Result<AuditEntry> {
+fn entry(patient: tsumugi_records::PatientId, says: &str) -> anyhow::Result<AuditEntry> {
     let entry = audit::of_name(OPERATOR, AuditSubtype::PolicyChange)?;
     let mut entry = audit::about(entry, patient);
     entry
@@ -172,7 +172,7 @@ impl Marked {
     ) -> anyhow::Result<ExitCode> {
         let store = self.place.open_existing()?;
         let id = numbered(&store, &self.patient)?;
-        let audited = store.audited(entry(id, format!("{word}: {}", self.reason))?);
+        let audited = store.audited(entry(id, &format!("{word}: {}", self.reason))?);
         work(&audited, id, &self.reason)?;
         say(&json!({"patient": self.patient, "retention": word}).to_string())
     }
@@ -184,7 +184,7 @@ fn close(place: &Place, patient: &str, day: Date) -> anyhow::Result<ExitCode> {
     if day > chart::now().date() {
         bail!("{day} has not come: a course ends on a day that was");
     }
-    let audited = store.audited(entry(id, format!("course ended {day}"))?);
+    let audited = store.audited(entry(id, &format!("course ended {day}"))?);
     audited.set_course_end(id, Some(day), "", stamp())?;
     say(&json!({"patient": patient, "course_end": day.to_string()}).to_string())
 }
@@ -196,7 +196,7 @@ fn classed(place: &Place, patient: &str, class: &str) -> anyhow::Result<ExitCode
     let found = found
         .ok_or_else(|| anyhow!("no class {class}; the classes are those of data/policy/retention.tsv"))?;
     let id = numbered(&store, patient)?;
-    let audited = store.audited(entry(id, format!("class {class}"))?);
+    let audited = store.audited(entry(id, &format!("class {class}"))?);
     audited.set_retention_class(id, class, stamp())?;
     say(&json!({"patient": patient, "class": class, "years": found.years}).to_string())
 }

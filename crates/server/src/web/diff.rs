@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn a_note_of_many_lines_is_compared_at_once() {
-        let many = |salt: &str| -> String { (0..20_000).map(|line| format!("{salt}{line}\n")).collect() };
+        let many = |salt: &str| -> String {
+            (0..20_000)
+                .map(|line| format!("{salt}{line}"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
         let (before, after) = (many("a"), many("b"));
         let found = lines(&before, &after);
         assert_eq!(found.len(), 40_000);
