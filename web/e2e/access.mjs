@@ -88,6 +88,10 @@ export async function accessStories(story, { browser, binary, images }) {
 
     await story("second factor: QR code and secret, recovery codes once, then both are asked for", async () => {
       await admin.goto(`${server.address}/account`);
+      await admin.fill("#factor-present", "not-the-password");
+      await admin.click('form[action="/account/second-factor"] button');
+      assert.equal(await admin.locator(".mistake").count(), 1, "a second factor is set with the password only");
+      await admin.fill("#factor-present", password);
       await admin.click('form[action="/account/second-factor"] button');
       secret = await text(admin, "code.secret");
       assert.equal(await admin.locator("svg.qr path").count(), 1);
@@ -131,6 +135,7 @@ export async function accessStories(story, { browser, binary, images }) {
     /** Sets up a second factor and signs in with both. */
     const withSecondFactor = async (page, user) => {
       await page.goto(`${server.address}/account`);
+      await page.fill("#factor-present", password);
       await page.click('form[action="/account/second-factor"] button');
       const own = await text(page, "code.secret");
       await page.fill("#code", codeOf(own));

@@ -9,6 +9,7 @@ import { compose, createPatient, fact, factsOf, introduce, percentile, saved, te
 import { Server, freePort } from "./server.mjs";
 import { accessStories } from "./access.mjs";
 import { supportStories } from "./support.mjs";
+import { proxyStories } from "./proxy.mjs";
 import { textStories } from "./texts.mjs";
 
 const { values: options } = parseArgs({
@@ -42,6 +43,7 @@ const accounts = {
 
 try {
   await accessStories(story, { browser, binary: options.binary, images: options.images });
+  await proxyStories(story, { browser, binary: options.binary });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();
@@ -291,7 +293,7 @@ try {
     assert.ok(result.includes("BT39.2") || result.includes("発熱"), "the words of the note are shown");
     assert.equal(await page.locator(".results .dummy").count(), 0, "dummies are apart");
     const file = await page.request.get(await page.locator('a[href^="/search.csv"]').getAttribute("href").then((path) => server.address + path));
-    assert.match(await file.text(), /^patient_id,population,hits,first,last\r\nE2E-001,real,/);
+    assert.match(await file.text(), /^patient_id,population,hits,first,last,unconfirmed\r\nE2E-001,real,/);
     await page.goto(`${server.address}/search?q=${encodeURIComponent("発熱がある患者")}&population=dummy`);
     const dummies = await page.locator(".results").textContent();
     assert.ok(dummies.includes("熱発"), "a dummy's 熱発 is found");

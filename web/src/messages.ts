@@ -87,4 +87,4 @@ export type Said =
   | { type: "support"; rev: number }
   | { type: "switch"; kind: string; on: boolean }
   | { type: "answer"; rule: string; option: string }
-  | { type: "sign"; text: string; base: number | null };
+  | { type: "sign"; text: string; base: number | null; physician: string };

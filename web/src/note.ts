@@ -321,23 +321,30 @@ function correctAtCaret(): void {
 function sign(): void {
   if (document.querySelector("dialog[open]")) return;
   if (editor.text.trim() === "") return state("error", t("note.empty"));
+  // Where the page asks for a physician, the note is entered on that person's behalf and waits to be confirmed.
+  const physician = document.querySelector<HTMLSelectElement>("#physician");
+  if (physician?.value === "") {
+    physician.focus();
+    return state("error", t("note.physician-wanted"));
+  }
+  const word = physician ? "enter" : "sign";
   const counts = { facts: feedback?.facts.length ?? 0, unread: feedback?.phrases.length ?? 0, questions: feedback?.questions.length ?? 0 };
-  const dialog = h("dialog", { class: "ask-sign", "aria-label": t("note.sign-title") });
-  const go = h("button", { type: "submit", class: "primary" }, t("note.sign-do"), " ", h("kbd", {}, "Enter"));
+  const dialog = h("dialog", { class: "ask-sign", "aria-label": t(`note.${word}-title`) });
+  const go = h("button", { type: "submit", class: "primary" }, t(`note.${word}-do`), " ", h("kbd", {}, "Enter"));
   const back = h("button", { type: "button" }, t("note.sign-back"), " ", h("kbd", {}, "Esc"));
   const form = h(
     "form",
     { method: "dialog" },
-    h("h2", {}, t("note.sign-title")),
+    h("h2", {}, t(`note.${word}-title`)),
     h("ul", {}, h("li", {}, fill("note.sign-facts", counts)), h("li", {}, fill("note.sign-unread", counts)), h("li", {}, fill("note.sign-questions", counts))),
-    h("p", { class: "hint" }, t("note.sign-says")),
+    h("p", { class: "hint" }, t(`note.${word}-says`)),
     h("div", { class: "buttons" }, go, back),
   );
   const now = () => {
     dialog.close();
     window.clearTimeout(timer);
     if (inFlight !== null) return void window.setTimeout(now, 20);
-    if (!line.say({ type: "sign", text: editor.text, base })) state("offline-dirty");
+    if (!line.say({ type: "sign", text: editor.text, base, physician: physician?.value ?? "" })) state("offline-dirty");
     else inFlight = editor.text;
   };
   form.addEventListener("submit", (event) => {

@@ -1,6 +1,6 @@
 //! Accounts: who may sign in, with which factors. An account is never removed; it stops being active.
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, Guesses};
 use crate::ids::{CareTeamId, DepartmentId, Role, UserId};
 use crate::password::HashedPassword;
 use crate::secret::{Entropy, EntropyError, SecretHash};
@@ -59,7 +59,7 @@ pub struct AccountView {
     pub recovery_codes: usize,
     /// Failed sign-ins since the last right one.
     pub failures: u32,
-    /// Whether only an administrator can let the person in again.
+    /// Whether only an administrator can let the person in again: everywhere (wrong codes), or from an address group.
     pub locked: bool,
 }
 
@@ -121,7 +121,11 @@ pub(crate) struct Account {
     /// A second factor whose first code was not yet given.
     pub(crate) enrolling: Option<Totp>,
     pub(crate) recovery: Vec<SecretHash>,
+    /// Wrong codes of the second factor. Before there were `guesses`, wrong passwords were counted here too.
     pub(crate) attempts: Attempts,
+    /// Wrong passwords.
+    #[serde(default)]
+    pub(crate) guesses: Guesses,
 }
 
 /// All accounts. What is written goes to the storage first.
@@ -129,7 +133,7 @@ pub(crate) struct Account {
 pub struct Accounts {
     pub(crate) shelf: Shelf<Account>,
     /// Attempts on names that do not exist; see `sign_in`.
-    pub(crate) unknown: BTreeMap<String, Attempts>,
+    pub(crate) unknown: BTreeMap<String, Guesses>,
     pub(crate) lockout: crate::attempts::LockoutRules,
 }
 
@@ -145,12 +149,15 @@ impl Accounts {
     ) -> Result<Self, StorageError> {
         let mut shelf: Shelf<Account> = Shelf::load(Kind::Account, storage)?;
         // After a clock was set back, a failure of the future must not make anybody wait for it.
-        let of_the_future = shelf.iter().filter(|(_, account)| account.attempts.is_after(now));
+        let of_the_future = shelf
+            .iter()
+            .filter(|(_, account)| account.attempts.is_after(now) || account.guesses.is_after(now));
         let of_the_future: Vec<(String, Account)> = of_the_future
             .map(|(key, account)| (key.to_owned(), account.clone()))
             .collect();
         for (key, mut account) in of_the_future {
             account.attempts.bring_back(now);
+            account.guesses.bring_back(now);
             shelf.touch(&key, account);
         }
         Ok(Self {
@@ -199,8 +206,11 @@ impl Accounts {
             has_password: account.password.is_some(),
             has_second_factor: account.totp.is_some(),
             recovery_codes: account.recovery.len(),
-            failures: account.attempts.failures(),
-            locked: account.attempts.is_locked(&self.lockout),
+            failures: account
+                .attempts
+                .failures()
+                .saturating_add(account.guesses.failures()),
+            locked: account.attempts.is_locked(&self.lockout) || account.guesses.is_locked(&self.lockout),
         }
     }
 
@@ -223,6 +233,7 @@ impl Accounts {
             enrolling: None,
             recovery: Vec::new(),
             attempts: Attempts::default(),
+            guesses: Guesses::default(),
         };
         Ok(self.shelf.put(storage, &key, account)?)
     }
@@ -271,6 +282,7 @@ impl Accounts {
     pub fn unlock(&mut self, storage: &dyn Storage, id: &UserId) -> Result<(), AccountError> {
         let mut account = self.account(id)?;
         account.attempts = Attempts::default();
+        account.guesses.forgive();
         self.keep(storage, account)
     }
 

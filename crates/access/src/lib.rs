@@ -31,7 +31,7 @@ mod time;
 mod totp;
 
 pub use account::{AccountError, AccountView, Accounts, User};
-pub use attempts::LockoutRules;
+pub use attempts::{AddressGroup, LockoutRules};
 pub use common::CommonPasswords;
 pub use emergency::{
     EMERGENCY_FOR_AT_MOST, Emergencies, EmergencyAccess, EmergencyError, EmergencyId, Review,

@@ -8,7 +8,7 @@
 //! wrong is never told.
 
 use crate::account::{Account, Accounts};
-use crate::attempts::{Attempts, Barred};
+use crate::attempts::{AddressGroup, Attempts, Barred, Before};
 use crate::ids::UserId;
 use crate::password::{Cost, Password, Salt, rehash, verify};
 use crate::secret::same;
@@ -34,7 +34,7 @@ pub enum SignInError {
         /// From when on the next attempt is taken.
         until: Timestamp,
     },
-    /// Too many failures; nothing was tried.
+    /// Too many failures (from there, or of the second factor); nothing was tried.
     #[error("too many failures; an administrator can unlock the account")]
     Locked,
     /// The storage failed; nobody was let in.
@@ -56,7 +56,8 @@ impl From<Barred> for SignInError {
 pub struct PasswordCheck {
     user: Option<UserId>,
     phc: Option<String>,
-    before: Attempts,
+    before: Before,
+    group: AddressGroup,
 }
 
 /// What came of it. Only [`Accounts::finish`] can tell.
@@ -135,31 +136,39 @@ impl SecondFactor {
 }
 
 impl Accounts {
-    /// Begins to verify a password; counts the attempt as failed until it is known to be right.
+    /// Begins to verify a password that was typed at an address of `group`; counts the attempt as failed until it is known
+    /// to be right.
     ///
     /// # Errors
     /// `Wait` and `Locked`, `Storage`.
     pub fn begin(
         &mut self,
         storage: &dyn Storage,
-        name: &str,
+        (name, group): (&str, &AddressGroup),
         now: Timestamp,
     ) -> Result<PasswordCheck, SignInError> {
         let user = UserId::parse(name).ok();
         let account = user.as_ref().and_then(|user| self.shelf.get(user.as_str()));
-        let Some(account) = account.cloned() else {
-            let before = self.begin_unknown(name, now)?;
+        let Some(mut account) = account.cloned() else {
+            let before = self.begin_unknown((name, group), now)?;
             return Ok(PasswordCheck {
                 user: None,
                 phc: None,
                 before,
+                group: group.clone(),
             });
         };
-        let before = account.attempts;
+        let before = account.guesses.begin(group, &self.lockout, now)?;
         let phc = account.password.as_ref().filter(|_| account.user.active);
         let phc = phc.map(|password| password.phc.clone());
-        self.count(storage, account, now)?;
-        Ok(PasswordCheck { user, phc, before })
+        let key = account.user.id.as_str().to_owned();
+        self.shelf.put(storage, &key, account)?;
+        Ok(PasswordCheck {
+            user,
+            phc,
+            before,
+            group: group.clone(),
+        })
     }
 
     /// Tells what came of a verification.
@@ -170,6 +179,7 @@ impl Accounts {
         &mut self,
         storage: &dyn Storage,
         outcome: PasswordOutcome,
+        now: Timestamp,
     ) -> Result<FirstFactor, SignInError> {
         let PasswordOutcome {
             check,
@@ -192,11 +202,11 @@ impl Accounts {
         if let Some(rehashed) = rehashed {
             password.phc = rehashed;
         }
-        account.attempts = if has_second {
-            account.attempts.take_back(check.before)
+        if has_second {
+            account.guesses.take_back(&check.before);
         } else {
-            Attempts::default()
-        };
+            account.guesses.succeed(&check.group, now);
+        }
         self.shelf.put(storage, user.as_str(), account)?;
         let second_factor = if has_second {
             SecondFactorState::Wanted
@@ -206,8 +216,9 @@ impl Accounts {
         Ok(FirstFactor { user, second_factor })
     }
 
-    /// Takes the second factor of a session that waits for it: a code of the device (six digits) or a recovery code. `wall` is the time of the wall
-    /// clock, which is what the device goes by; `now` is the clock that never goes back.
+    /// Takes the second factor of a session that waits for it, typed at an address of `group`: a code of the device (six
+    /// digits) or a recovery code. `wall` is the time of the wall clock, which is what the device goes by; `now` is the clock
+    /// that never goes back.
     ///
     /// # Errors
     /// `Wrong`, `Wait`, `Locked`, `Storage`.
@@ -215,9 +226,8 @@ impl Accounts {
         &mut self,
         storage: &dyn Storage,
         pending: &PendingSession,
-        typed: &str,
-        wall: Timestamp,
-        now: Timestamp,
+        (typed, group): (&str, &AddressGroup),
+        (wall, now): (Timestamp, Timestamp),
     ) -> Result<SecondFactor, SignInError> {
         let user = pending.user();
         let found = self.shelf.get(user.as_str()).cloned();
@@ -236,6 +246,7 @@ impl Accounts {
             return Err(SignInError::Wrong);
         }
         account.attempts = Attempts::default();
+        account.guesses.succeed(group, now);
         self.shelf.put(storage, user.as_str(), account)?;
         Ok(SecondFactor {
             user: user.clone(),
@@ -263,6 +274,7 @@ impl Accounts {
         })
     }
 
+    /// Counts a code as wrong until it is known to be right.
     fn count(
         &mut self,
         storage: &dyn Storage,
@@ -276,17 +288,21 @@ impl Accounts {
     }
 
     /// Counts an attempt on a name that does not exist, in memory only: writing is not for strangers to cause.
-    fn begin_unknown(&mut self, name: &str, now: Timestamp) -> Result<Attempts, SignInError> {
+    fn begin_unknown(
+        &mut self,
+        (name, group): (&str, &AddressGroup),
+        now: Timestamp,
+    ) -> Result<Before, SignInError> {
         let name: String = name.chars().take(64).collect::<String>().to_lowercase();
-        let before = self.unknown.get(&name).copied().unwrap_or_default();
-        let after = before.begin(&self.lockout, now)?;
+        let mut guesses = self.unknown.get(&name).cloned().unwrap_or_default();
+        let before = guesses.begin(group, &self.lockout, now)?;
         if self.unknown.len() >= MOST_UNKNOWN && !self.unknown.contains_key(&name) {
-            let oldest = self.unknown.iter().min_by_key(|(_, attempts)| attempts.last());
+            let oldest = self.unknown.iter().min_by_key(|(_, guesses)| guesses.last());
             if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
                 self.unknown.remove(&oldest);
             }
         }
-        self.unknown.insert(name, after);
+        self.unknown.insert(name, guesses);
         Ok(before)
     }
 }

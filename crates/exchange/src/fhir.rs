@@ -39,6 +39,8 @@ pub struct Source<'a> {
     pub edition: &'a str,
     /// The patient is a dummy: every resource is marked as test data.
     pub dummy: bool,
+    /// The note was entered on behalf of a physician who has not confirmed it: its document is preliminary.
+    pub preliminary: bool,
     /// Whether a concept is a normal finding (abdomen flat): it is observed, and no condition.
     pub is_normal: &'a dyn Fn(&ConceptId) -> bool,
     /// The broader concepts of a concept, nearest first.
@@ -56,6 +58,7 @@ impl<'a> Source<'a> {
             patient_system: None,
             edition,
             dummy: false,
+            preliminary: false,
             is_normal: &|_| false,
             ancestors: &|_| Vec::new(),
         }

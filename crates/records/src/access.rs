@@ -93,8 +93,12 @@ pub struct DocumentHead {
     pub patient: PatientId,
     /// Kind of note, as the caller named it.
     pub kind: String,
-    /// Who signed its first version: the note is that person's, whoever adds to it.
+    /// Who signed, or entered, its first version: the note is that person's, whoever adds to it.
     pub author: String,
+    /// The physician who answers for it, where another entered it.
+    pub physician: Option<String>,
+    /// Whether that physician, or who stands in, has still to confirm it.
+    pub is_unconfirmed: bool,
 }
 
 impl Store {
@@ -190,17 +194,42 @@ impl Store {
                 return Err(StoreError::not_found("document", &document));
             }
             let of = document.map_or(0, DocumentId::get);
-            let mut list = conn.prepare_cached(
-                "SELECT name FROM access_fact WHERE patient = ?1 AND document = ?2 AND kind = ?3",
-            )?;
-            let before: BTreeSet<String> = list
-                .query_map(params![patient, of, kind.as_str()], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            for name in before.symmetric_difference(&names) {
-                let holds = names.contains(name);
-                change(conn, (patient, of, kind, name), holds, &stamp)?;
+            set(conn, (patient, of, kind), &names, &stamp)
+        })
+    }
+
+    /// The number of the last change of how a patient's record stands; 0 where there was none.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn access_version(&self, patient: PatientId) -> Result<u64, StoreError> {
+        self.read_unaudited("access version", |conn| version(conn, patient))
+    }
+
+    /// Changes names of several kinds of a patient's record at once, as made from change number `expected`.
+    ///
+    /// # Errors
+    /// `Conflict` when something was changed after it; `NotFound`. Then nothing is changed.
+    pub fn change_access(
+        &self,
+        patient: PatientId,
+        expected: u64,
+        wanted: Vec<(AccessKind, BTreeSet<String>)>,
+        stamp: Stamp,
+    ) -> Result<(), StoreError> {
+        self.write("change access", move |conn| {
+            population(conn, patient)?;
+            let found = version(conn, patient)?;
+            if found != expected {
+                let detail = "somebody changed it meanwhile; look at it and change that";
+                return Err(StoreError::conflict(
+                    format!("who may see patient {patient}"),
+                    detail,
+                ));
             }
-            Ok(())
+            wanted
+                .iter()
+                .try_for_each(|(kind, names)| set(conn, (patient, 0, *kind), names, &stamp))
         })
     }
 
@@ -238,8 +267,10 @@ impl Store {
 
 fn head(conn: &Connection, document: DocumentId) -> Result<Option<DocumentHead>, StoreError> {
     let mut find = conn.prepare_cached(
-        "SELECT d.patient, d.kind, v.author FROM document d
-         JOIN document_version v ON v.document = d.id AND v.version = 1 WHERE d.id = ?1",
+        "SELECT d.patient, d.kind, v.author,
+             (SELECT physician FROM confirmation c WHERE c.document = d.id ORDER BY c.id DESC LIMIT 1),
+             EXISTS (SELECT 1 FROM unconfirmed u WHERE u.document = d.id)
+         FROM document d JOIN document_version v ON v.document = d.id AND v.version = 1 WHERE d.id = ?1",
     )?;
     let found = find.query_row([document], |row| {
         Ok(DocumentHead {
@@ -247,6 +278,8 @@ fn head(conn: &Connection, document: DocumentId) -> Result<Option<DocumentHead>,
             patient: row.get(0)?,
             kind: row.get(1)?,
             author: row.get(2)?,
+            physician: row.get(3)?,
+            is_unconfirmed: row.get(4)?,
         })
     });
     Ok(found.optional()?)
@@ -276,6 +309,31 @@ fn carry_out(conn: &Connection, write: &AccessWrite) -> Result<(), StoreError> {
             .prepare_cached("DELETE FROM access_row WHERE kind = ?1 AND key = ?2")?
             .execute([kind, key])?,
     };
+    Ok(())
+}
+
+fn version(conn: &Connection, patient: PatientId) -> Result<u64, StoreError> {
+    let mut last =
+        conn.prepare_cached("SELECT coalesce(max(id), 0) FROM access_change WHERE patient = ?1")?;
+    Ok(last.query_row([patient], |row| row.get(0))?)
+}
+
+/// Makes `names` the names of a kind; what changes is kept in the log.
+fn set(
+    conn: &Connection,
+    (patient, of, kind): (PatientId, i64, AccessKind),
+    names: &BTreeSet<String>,
+    stamp: &Stamp,
+) -> Result<(), StoreError> {
+    let mut list = conn
+        .prepare_cached("SELECT name FROM access_fact WHERE patient = ?1 AND document = ?2 AND kind = ?3")?;
+    let before: BTreeSet<String> = list
+        .query_map(params![patient, of, kind.as_str()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for name in before.symmetric_difference(names) {
+        let holds = names.contains(name);
+        change(conn, (patient, of, kind, name), holds, stamp)?;
+    }
     Ok(())
 }
 

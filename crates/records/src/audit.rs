@@ -48,10 +48,12 @@ pub use entry::{
 
 use crate::audit::log::{Prepared, StoredNodes};
 use crate::audit::merkle::TreeHash;
+use crate::confirm::ConfirmationReceipt;
 use crate::errors::StoreError;
 use crate::export::DummiesRemoved;
 use crate::ids::{AuditId, EncounterId, PatientId, Revision};
 use crate::observations::ObservationReceipt;
+use crate::retention::RemovalReceipt;
 use crate::sign::SignReceipt;
 use crate::store::Store;
 use crate::writer::Pending;
@@ -275,6 +277,33 @@ impl Recorded for EncounterId {
             name: self.to_string(),
             version: None,
         });
+        Ok(())
+    }
+}
+
+/// A confirmation names the version with the digest that its entry of the time it was entered has.
+impl Recorded for ConfirmationReceipt {
+    fn add_to(&self, entry: &mut AuditEntry, conn: &Connection) -> Result<(), StoreError> {
+        entry.entities.push(AuditEntity::Document {
+            document: self.document,
+            version: Some(self.version),
+            digest: Some(signed::digest(conn, self.document, self.version)?),
+        });
+        Ok(())
+    }
+}
+
+/// A removal names every version with its digest: the verification then knows that it may be gone.
+impl Recorded for RemovalReceipt {
+    fn add_to(&self, entry: &mut AuditEntry, _: &Connection) -> Result<(), StoreError> {
+        entry.patient = Some(self.patient);
+        for (version, digest) in &self.digests {
+            entry.entities.push(AuditEntity::Document {
+                document: self.document,
+                version: Some(*version),
+                digest: Some(*digest),
+            });
+        }
         Ok(())
     }
 }

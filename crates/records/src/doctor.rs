@@ -59,7 +59,8 @@ pub struct DoctorReport {
     pub problems: Vec<String>,
 }
 
-/// Questions to which the answer must be no row; the first column names the row.
+/// Questions to which the answer must be no row; the first column names the row. `{removed}`: documents that were removed
+/// when their time was over.
 const CHECKS: &[(&str, &str)] = &[
     (
         "document has a gap in its versions, or not its newest",
@@ -68,7 +69,8 @@ const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "document has no version",
-        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_version)",
+        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_version)
+         AND id NOT IN {removed}",
     ),
     (
         "patient has a gap in its versions, or not its newest",
@@ -77,7 +79,8 @@ const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "document is not in the text index",
-        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_text)",
+        "SELECT id FROM document WHERE id NOT IN (SELECT document FROM document_text)
+         AND id NOT IN {removed}",
     ),
     (
         "document is in one half of the text index only",
@@ -99,6 +102,24 @@ const CHECKS: &[(&str, &str)] = &[
     (
         "index row is of the wrong population",
         "SELECT i.event FROM event_index i JOIN patient p ON p.id = i.patient WHERE p.dummy <> i.dummy",
+    ),
+];
+
+/// Questions to a store that knows of removed and of unconfirmed documents (schema 6).
+const LATER_CHECKS: &[(&str, &str)] = &[
+    (
+        "document was removed and still says something",
+        "SELECT t.document FROM tombstone t WHERE EXISTS (SELECT 1 FROM document_version v WHERE v.document = t.document)
+             OR EXISTS (SELECT 1 FROM document_text x WHERE x.document = t.document)",
+    ),
+    (
+        "document waits for its physician and has no step that says so",
+        "SELECT document FROM unconfirmed u WHERE coalesce((SELECT step FROM confirmation c WHERE c.document = u.document
+             ORDER BY id DESC LIMIT 1), 'confirmed') = 'confirmed'
+         UNION ALL SELECT c.document FROM confirmation c WHERE c.step <> 'confirmed'
+             AND c.id = (SELECT max(id) FROM confirmation x WHERE x.document = c.document)
+             AND c.document NOT IN (SELECT document FROM unconfirmed)
+             AND c.document NOT IN (SELECT document FROM tombstone)",
     ),
 ];
 
@@ -169,7 +190,15 @@ pub(crate) fn examine(conn: &Connection) -> Vec<String> {
     problems.extend(altered.unwrap_or_default());
     let misindexed = noting(&mut problems, "text index", misindexed_documents(conn));
     problems.extend(misindexed.unwrap_or_default());
-    for (what, sql) in CHECKS {
+    // A store of an earlier schema is examined too, before it is brought up.
+    let knows_removed = conn.prepare("SELECT 1 FROM tombstone LIMIT 0").is_ok();
+    let (removed, later) = if knows_removed {
+        ("(SELECT document FROM tombstone)", LATER_CHECKS)
+    } else {
+        ("(SELECT 0 WHERE 0)", &[][..])
+    };
+    for (what, sql) in CHECKS.iter().chain(later) {
+        let sql = sql.replace("{removed}", removed);
         let rows = noting(
             &mut problems,
             what,

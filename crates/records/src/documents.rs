@@ -132,7 +132,9 @@ impl Store {
     /// Only those of the file.
     pub fn newest_documents(&self) -> Result<Vec<DocumentId>, StoreError> {
         self.read("newest documents", |conn| {
-            let mut list = conn.prepare_cached("SELECT id FROM document ORDER BY id DESC")?;
+            let mut list = conn.prepare_cached(
+                "SELECT id FROM document WHERE id NOT IN (SELECT document FROM tombstone) ORDER BY id DESC",
+            )?;
             Ok(list.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
         })
     }

@@ -1,5 +1,6 @@
 //! All of one patient, and the end of the dummies.
 
+use crate::confirm::{self, ConfirmationRecord};
 use crate::documents::{self, DocumentVersion};
 use crate::encounters::{self, EncounterRecord};
 use crate::errors::StoreError;
@@ -32,6 +33,8 @@ pub struct PatientExport {
     pub received: Vec<(ReceivedRecord, Vec<u8>)>,
     /// All events, of earlier versions too, in the order they were stored.
     pub events: Vec<StoredEvent>,
+    /// What became of notes that were entered on behalf of a physician, step by step.
+    pub confirmations: Vec<ConfirmationRecord>,
 }
 
 /// How much was removed.
@@ -74,6 +77,7 @@ impl Store {
                     &format!("WHERE e.patient {FAMILY} ORDER BY e.id"),
                     patient.get(),
                 )?,
+                confirmations: confirm::steps(conn, &format!("WHERE patient {FAMILY}"), patient.get())?,
             })
         })
     }
@@ -109,6 +113,10 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     for table in [
         "access_fact",
         "access_change",
+        "confirmation",
+        "unconfirmed",
+        "retention_approval",
+        "retention_mark",
         "event_index",
         "event",
         "statement",

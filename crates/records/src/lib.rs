@@ -7,7 +7,8 @@
 //! `assertion` (the log of the medical knowledge) and `decision` (what people decided beside a note). Triggers
 //! in the database refuse to change or remove these rows, except those of dummy patients. `audit_entry`, with `audit_node`
 //! and `audit_head`, is the audit trail: FHIR AuditEvents in a Merkle tree, of which nothing is ever removed. `access_row`,
-//! `access_change` and `access_fact` are who may do what. Derived state can be made
+//! `access_change` and `access_fact` are who may do what. `confirmation` is what became of notes that were entered on behalf
+//! of a physician. A document goes only by [`Store::remove_document`], when its time of keeping is over; `tombstone` stays. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`.
 //! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
@@ -26,9 +27,11 @@
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
 mod access;
+mod as_of;
 mod assertions;
 mod audit;
 mod backup;
+mod confirm;
 mod doctor;
 mod documents;
 mod drafts;
@@ -52,6 +55,7 @@ mod patients;
 mod rebuild;
 mod received;
 mod resources;
+mod retention;
 mod schema;
 mod search;
 mod sign;
@@ -63,6 +67,7 @@ mod timeline;
 mod writer;
 
 pub use access::{AccessFacts, AccessKind, AccessNames, AccessWrite, DocumentHead};
+pub use as_of::{DocumentAsOf, RecordAsOf};
 pub use assertions::{AssertionRecord, Decision, NewAssertion};
 pub use audit::finding::{AuditFinding, DocumentPart};
 pub use audit::head::{AuditKey, PublicKey, TreeHead, key_id};
@@ -75,6 +80,7 @@ pub use audit::{
     AuditSource, AuditSubtype, DocumentDigest, MAX_AUDIT_PAGE, Purpose, PurposeOfUse,
 };
 pub use backup::CopyReport;
+pub use confirm::{ConfirmationReceipt, ConfirmationRecord, ConfirmationStep, LONGEST_REASON, Unconfirmed};
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};
 pub use drafts::{DraftKey, DraftRevision, KEPT_REVISIONS};
@@ -99,6 +105,7 @@ pub use received::{
     ReceivedResource, ReceivedStatement, ReceivedText, Reception, ReceptionBatch, Standing, StatementReceipt,
 };
 pub use resources::{NewResource, ResourceName, ResourceRecord};
+pub use retention::{KeptDocument, Removal, RemovalApproval, RemovalReceipt, Tombstone};
 pub use search::{EventFilter, EventHit, EventHits, Page, PatientHits, ValueRange};
 pub use sign::{SignNote, SignReceipt, Target};
 pub use stamp::{Moment, Population, Stamp};

@@ -13,6 +13,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -27,6 +28,7 @@ const TABLES: &[&str] = &[
     "audit_entry",
     "audit_head",
     "audit_node",
+    "confirmation",
     "correction",
     "dead_letter",
     "dead_letter_replay",
@@ -51,8 +53,12 @@ const TABLES: &[&str] = &[
     "received_resource",
     "reception",
     "resource",
+    "retention_approval",
+    "retention_mark",
     "settled_phrase",
     "statement",
+    "tombstone",
+    "unconfirmed",
 ];
 
 /// Newest schema version this program knows.

@@ -1,5 +1,6 @@
 //! Signing: the document, its FHIR resources, its events, their index rows and the end of its draft, in one transaction.
 
+use crate::confirm;
 use crate::documents::{self, Content, VersionReason, hash};
 use crate::drafts::{DraftKey, remove_signed};
 use crate::encounters::check_owner;
@@ -65,6 +66,8 @@ pub struct SignNote {
     pub resources: Vec<NewResource>,
     /// The draft that ends with this, and its revision as the editor knows it.
     pub draft: Option<(DraftKey, Option<Revision>)>,
+    /// The physician who answers for the note, where another enters it: it then waits to be confirmed.
+    pub on_behalf_of: Option<String>,
 }
 
 /// What was signed.
@@ -157,6 +160,9 @@ pub(crate) fn sign(conn: &Connection, note: &SignNote) -> Result<SignReceipt, St
         }
         remove_signed(conn, key, *expected, &note.content.text)?;
     }
+    if let Target::Version { document, .. } = &note.target {
+        confirm::check_version(conn, *document, note.on_behalf_of.as_deref())?;
+    }
     let (document, version, reason) = place(conn, note, earlier)?;
     let row = insert_version(conn, note, patient, (document, version, reason))?;
     let names = resources::insert(
@@ -178,6 +184,9 @@ pub(crate) fn sign(conn: &Connection, note: &SignNote) -> Result<SignReceipt, St
         index::resettle(conn, patient)?;
     }
     fulltext::index(conn, document, &note.edition, &note.content.text)?;
+    if let Some(physician) = &note.on_behalf_of {
+        confirm::enter(conn, (patient, document, version), physician, &note.signed)?;
+    }
     Ok(SignReceipt {
         document,
         version,

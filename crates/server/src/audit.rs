@@ -3,6 +3,7 @@
 
 use crate::access::Actor;
 use jiff::Timestamp;
+use tsumugi_access::{CareTeamId, User};
 use tsumugi_records::{
     AuditAgent, AuditEntity, AuditEntry, AuditOutcome, AuditSource, AuditSubtype, Moment, PatientId, Purpose,
     PurposeOfUse, StoreError,
@@ -81,6 +82,30 @@ pub(crate) fn about(mut entry: AuditEntry, patient: PatientId) -> AuditEntry {
 pub(crate) fn refused(mut entry: AuditEntry, why: &str) -> AuditEntry {
     entry.outcome = AuditOutcome::MinorFailure;
     entry.outcome_text = Some(why.to_owned());
+    entry
+}
+
+/// What an entry says of an account: everything that the rules of access ask about its person.
+pub(crate) fn particulars(user: &User) -> String {
+    let teams: Vec<&str> = user.care_teams.iter().map(CareTeamId::as_str).collect();
+    format!(
+        "{} role={} department={} teams={} active={}",
+        user.id,
+        user.role,
+        user.department,
+        teams.join(","),
+        user.active
+    )
+}
+
+/// Adds to an entry about an account what it was and what it becomes.
+pub(crate) fn changes(mut entry: AuditEntry, before: Option<&User>, after: &User) -> AuditEntry {
+    if let Some(before) = before {
+        let says = format!("before: {}", particulars(before));
+        entry.entities.push(AuditEntity::Query(says));
+    }
+    let says = format!("now: {}", particulars(after));
+    entry.entities.push(AuditEntity::Query(says));
     entry
 }
 

@@ -123,10 +123,16 @@ pub(crate) fn record_within(
         patient: engine_patient(patient),
         notes: Vec::new(),
     };
+    // What nobody has confirmed is no base for anything.
+    let unconfirmed = store.unconfirmed_of(patient.id)?;
     for stored in store.current_events(patient.id)? {
         let id = match &stored.origin {
             origin if !lets(origin) => continue,
-            EventOrigin::Document { document, .. } if Some(*document) == without => continue,
+            EventOrigin::Document { document, .. }
+                if Some(*document) == without || unconfirmed.contains_key(document) =>
+            {
+                continue;
+            }
             EventOrigin::Document { document, .. } => note_id(*document),
             EventOrigin::Observation { source, observation } => format!("{source}-{}", observation.get()),
         };
@@ -159,6 +165,8 @@ pub(crate) struct Signing {
     pub(crate) structured: Option<StructuredNote>,
     /// The writer's name as it stands in what is exchanged; the account where there is none.
     pub(crate) name: Option<String>,
+    /// The physician on whose behalf it is entered; it then waits to be confirmed.
+    pub(crate) on_behalf_of: Option<String>,
     /// The entry that the signing leaves in the audit trail; one under the author's name where there is none.
     pub(crate) entry: Option<AuditEntry>,
 }
@@ -188,9 +196,17 @@ pub(crate) fn sign(
             signing.written_at,
             signing.name.as_deref().unwrap_or(&signing.author),
         ),
+        signing.on_behalf_of.is_some(),
         &structured,
     );
     let author = signing.author.clone();
+    let mut events = structured.events;
+    if signing.on_behalf_of.is_some() {
+        // Nothing of the record is settled by what nobody has confirmed.
+        for event in &mut events {
+            event.supersedes = None;
+        }
+    }
     let note = SignNote {
         target: signing.target,
         key: signing.key,
@@ -206,9 +222,10 @@ pub(crate) fn sign(
         },
         written_at: moment(signing.written_at),
         edition: coder.edition().to_owned(),
-        events: structured.events,
+        events,
         resources,
         draft: signing.draft,
+        on_behalf_of: signing.on_behalf_of,
     };
     let entry = match signing.entry {
         Some(entry) => entry,

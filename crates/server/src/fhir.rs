@@ -6,9 +6,14 @@ use std::sync::LazyLock;
 use tsumugi_clinical::{ConceptId, Model, Note, StructuredNote};
 use tsumugi_coding::Coder;
 use tsumugi_exchange::fhir::{self, Source};
-use tsumugi_records::{NewResource, PatientExport, PatientRecord, Population, Standing};
+use tsumugi_records::{
+    ConfirmationRecord, ConfirmationStep, NewResource, PatientExport, PatientRecord, Population, Standing,
+};
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::{Vocabulary, embedded_files};
+
+/// The tag of what comes from a note that nobody has confirmed.
+const UNCONFIRMED: (&str, &str) = ("urn:tsumugi:standing", "unconfirmed");
 
 /// The clinical information model as compiled in; `cargo test` holds that it has no mistakes.
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
@@ -30,6 +35,7 @@ pub(crate) fn bundle(coder: &Coder, note: &Note, structured: &StructuredNote, ab
         author: about.author,
         written: about.written,
         dummy: about.dummy,
+        preliminary: about.preliminary,
         is_normal: &is_normal,
         ancestors: &ancestors,
         ..Source::new(note, coder.edition())
@@ -43,6 +49,8 @@ pub(crate) struct About<'a> {
     pub(crate) author: Option<&'a str>,
     pub(crate) written: Option<DateTime>,
     pub(crate) dummy: bool,
+    /// Whether the note waits for a physician to confirm it.
+    pub(crate) preliminary: bool,
 }
 
 /// The broader concepts of a concept, nearest first.
@@ -62,6 +70,7 @@ pub(crate) fn resources(
     coder: &Coder,
     patient: &PatientRecord,
     (text, written, author): (&str, DateTime, &str),
+    preliminary: bool,
     structured: &StructuredNote,
 ) -> Vec<NewResource> {
     let note = Note {
@@ -75,6 +84,7 @@ pub(crate) fn resources(
         author: Some(author),
         written: Some(written),
         dummy: patient.population == Population::Dummy,
+        preliminary,
     };
     let bundle = bundle(coder, &note, structured, &about);
     let entries = bundle
@@ -97,6 +107,43 @@ fn new_resource(resource: &Value) -> Option<NewResource> {
     })
 }
 
+/// Says of a resource how its note stands: preliminary until the physician on whose behalf it was entered confirms it. What
+/// is kept stays as it was written.
+fn stand(resource: &mut Value, step: Option<&ConfirmationRecord>) {
+    let (Some(step), Some(fields)) = (step, resource.as_object_mut()) else {
+        return;
+    };
+    let is_confirmed = step.step == ConfirmationStep::Confirmed;
+    let kind = fields
+        .get("resourceType")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    if kind == "DocumentReference" {
+        let status = if is_confirmed { "final" } else { "preliminary" };
+        fields.insert("docStatus".to_owned(), json!(status));
+        if is_confirmed {
+            fields.insert("authenticator".to_owned(), json!({"display": step.stamp.author}));
+        }
+        return;
+    }
+    if is_confirmed || kind == "Patient" {
+        return;
+    }
+    if matches!(kind.as_str(), "Observation" | "DiagnosticReport")
+        && fields.get("status").and_then(Value::as_str) == Some("final")
+    {
+        fields.insert("status".to_owned(), json!("preliminary"));
+    }
+    let meta = fields.entry("meta").or_insert_with(|| json!({}));
+    if let Some(meta) = meta.as_object_mut() {
+        let tags = meta.entry("tag").or_insert_with(|| json!([]));
+        if let Some(tags) = tags.as_array_mut() {
+            tags.push(json!({"system": UNCONFIRMED.0, "code": UNCONFIRMED.1}));
+        }
+    }
+}
+
 /// Everything of one patient as a bundle: the resources signed with the newest version of every document, and those that
 /// other systems sent.
 pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
@@ -106,8 +153,11 @@ pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
             resource.document == document.document && resource.document_version == document.version
         });
         let mut entries = Vec::new();
+        let steps = export.confirmations.iter().rev();
+        let step = steps.into_iter().find(|step| step.document == document.document);
         for stored in own {
-            let resource: Value = serde_json::from_slice(&stored.json)?;
+            let mut resource: Value = serde_json::from_slice(&stored.json)?;
+            stand(&mut resource, step);
             let id = resource
                 .get("id")
                 .and_then(Value::as_str)
@@ -185,4 +235,48 @@ fn patient_entry(record: &PatientRecord) -> Option<(String, Value)> {
     })?;
     let url = entry.get("fullUrl")?.as_str()?.to_owned();
     Some((url, entry.get("resource")?.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tsumugi_records::{DocumentId, Moment, Stamp};
+
+    fn step(step: ConfirmationStep) -> ConfirmationRecord {
+        ConfirmationRecord {
+            document: DocumentId::new(1),
+            version: 1,
+            step,
+            physician: "sato".to_owned(),
+            stamp: Stamp {
+                author: "sato".to_owned(),
+                at: Moment::parse("2026-11-28T10:00").unwrap(),
+            },
+            reason: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_nobody_confirmed_is_preliminary_until_it_is() {
+        let stood = |of: &Value, how: Option<ConfirmationStep>| {
+            let mut resource = of.clone();
+            let record = how.map(step);
+            stand(&mut resource, record.as_ref());
+            resource
+        };
+        let document = json!({"resourceType": "DocumentReference", "docStatus": "preliminary"});
+        for waits in [ConfirmationStep::Entered, ConfirmationStep::Returned] {
+            assert_eq!(stood(&document, Some(waits))["docStatus"], "preliminary");
+        }
+        let confirmed = stood(&document, Some(ConfirmationStep::Confirmed));
+        assert_eq!(confirmed["docStatus"], "final");
+        assert_eq!(confirmed["authenticator"]["display"], "sato");
+        let value =
+            json!({"resourceType": "Observation", "status": "final", "meta": {"tag": [{"code": "dummy"}]}});
+        let waits = stood(&value, Some(ConfirmationStep::Entered));
+        assert_eq!(waits["status"], "preliminary");
+        assert_eq!(waits["meta"]["tag"][1]["code"], "unconfirmed");
+        assert_eq!(stood(&value, Some(ConfirmationStep::Confirmed)), value);
+        assert_eq!(stood(&value, None), value);
+    }
 }

@@ -18,6 +18,7 @@ mod library;
 mod log;
 mod masters;
 mod proposals;
+mod retention;
 mod seed;
 mod timekeeping;
 mod web;
@@ -98,6 +99,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::access::Access,
     },
+    /// What is past its time of keeping: list, approve by two people, remove; ends of courses, holds.
+    Retention {
+        #[command(subcommand)]
+        what: commands::retention::Retention,
+    },
     /// Prints a signed link that opens a patient's note, once; shows where the secrets of other systems are.
     LaunchLink(commands::launch_link::Args),
     /// Takes in what other systems sent: SS-MIX2, HL7, claims, DPC, medication notebooks, FHIR, devices.
@@ -155,6 +161,7 @@ fn main() -> ExitCode {
         Some(Command::Account { what }) => commands::account::run(&what),
         Some(Command::Policy { what }) => commands::policy::run(&what),
         Some(Command::Access { what }) => commands::access::run(&what),
+        Some(Command::Retention { what }) => commands::retention::run(&what),
         Some(Command::LaunchLink(args)) => commands::launch_link::run(&args),
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::DeadLetters { what }) => commands::import::dead_letters(&what),

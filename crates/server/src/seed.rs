@@ -199,6 +199,7 @@ fn write(store: &Store, coder: &Coder, dummy: &Dummy, record: &PatientRecord) ->
                     structured: None,
                     name: None,
                     entry: None,
+                    on_behalf_of: None,
                 };
                 chart::sign(coder, store, record, signing)?;
             }

@@ -75,6 +75,7 @@ pub(super) struct DocumentClass {
     pub(super) kind: NoteKind,
     pub(super) signed: bool,
     pub(super) author: bool,
+    pub(super) responsible: bool,
 }
 
 /// Entities that the rules name themselves: `Department::"psychiatry"`, `Patient::"12"`.
@@ -174,6 +175,7 @@ impl RecordClass {
             kind: document.kind.clone(),
             signed: document.signed,
             author: document.author == subject.user.id,
+            responsible: document.responsible.as_ref() == Some(&subject.user.id),
         });
         class
     }
@@ -358,10 +360,13 @@ fn record_entities(class: &RecordClass) -> Result<(EntityUid, Vec<Entity>), Stri
 fn context(subject: &Subject, class: Option<&RecordClass>) -> Result<Context, String> {
     let mut facts = vec![("secondFactor", subject.second_factor)];
     if let Some(class) = class {
-        let is_author = class.document.as_ref().is_some_and(|document| document.author);
+        let document = class.document.as_ref();
+        let is_author = document.is_some_and(|document| document.author);
+        let is_responsible = document.is_some_and(|document| document.responsible);
         facts.extend([
             ("attending", class.attending),
             ("author", is_author),
+            ("responsible", is_responsible),
             ("own", class.own),
             ("emergency", class.emergency),
         ]);

@@ -15,8 +15,10 @@ pub enum Action {
     Search,
     /// Write a note, change a patient's particulars.
     Write,
-    /// Sign a note.
+    /// Sign a note of one's own.
     Sign,
+    /// Confirm a note that another entered on one's behalf, or send it back.
+    Confirm,
     /// Take the record of one patient out.
     Export,
     /// Set and lift restrictions.
@@ -25,6 +27,8 @@ pub enum Action {
     BreakGlass,
     /// Register a new patient.
     Register,
+    /// Look after notes that nobody confirms, and after records that are past their time.
+    Oversee,
     /// Change the medical knowledge.
     Curate,
     /// Change accounts and settings.
@@ -37,15 +41,17 @@ pub enum Action {
 
 impl Action {
     /// All actions; those on records first.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Read,
         Self::Search,
         Self::Write,
         Self::Sign,
+        Self::Confirm,
         Self::Export,
         Self::Restrict,
         Self::BreakGlass,
         Self::Register,
+        Self::Oversee,
         Self::Curate,
         Self::Administer,
         Self::EditPolicy,
@@ -59,10 +65,12 @@ impl Action {
             Self::Search => "search",
             Self::Write => "write",
             Self::Sign => "sign",
+            Self::Confirm => "confirm",
             Self::Export => "export",
             Self::Restrict => "restrict",
             Self::BreakGlass => "breakGlass",
             Self::Register => "register",
+            Self::Oversee => "oversee",
             Self::Curate => "curate",
             Self::Administer => "administer",
             Self::EditPolicy => "editPolicy",
@@ -72,7 +80,7 @@ impl Action {
 
     /// Whether it is done to a patient's particulars.
     pub const fn is_on_patients(self) -> bool {
-        !self.is_on_system() && !matches!(self, Self::Sign)
+        !self.is_on_system() && !matches!(self, Self::Sign | Self::Confirm)
     }
 
     /// Whether it is done to a note.
@@ -84,7 +92,12 @@ impl Action {
     pub const fn is_on_system(self) -> bool {
         matches!(
             self,
-            Self::Register | Self::Curate | Self::Administer | Self::EditPolicy | Self::ReviewAccess
+            Self::Register
+                | Self::Oversee
+                | Self::Curate
+                | Self::Administer
+                | Self::EditPolicy
+                | Self::ReviewAccess
         )
     }
 }
@@ -132,6 +145,8 @@ pub struct DocumentFacts {
     pub kind: NoteKind,
     /// Who wrote it or is about to.
     pub author: UserId,
-    /// Whether it is signed.
+    /// Whether it is signed, or confirmed where another than its author answers for it.
     pub signed: bool,
+    /// Who answers for it, where another entered it on that person's behalf.
+    pub responsible: Option<UserId>,
 }

@@ -23,6 +23,8 @@ pub enum Standing {
     Attending,
     /// The user wrote the note.
     Author,
+    /// Another entered the note on the user's behalf.
+    Responsible,
     /// An emergency access is open.
     Emergency,
     /// The user is the patient.
@@ -31,12 +33,13 @@ pub enum Standing {
 
 impl Standing {
     /// All, in the order of the columns.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::None,
         Self::Department,
         Self::CareTeam,
         Self::Attending,
         Self::Author,
+        Self::Responsible,
         Self::Emergency,
         Self::Own,
     ];
@@ -49,6 +52,7 @@ impl Standing {
             Self::CareTeam => "team",
             Self::Attending => "attending",
             Self::Author => "author",
+            Self::Responsible => "responsible",
             Self::Emergency => "emergency",
             Self::Own => "own",
         }
@@ -186,7 +190,7 @@ fn system_row(policy: &Policy, role: &Role, action: Action) -> Result<MatrixRow,
 fn record_row(policy: &Policy, role: &Role, action: Action, class: &Class) -> Result<MatrixRow, NameError> {
     let mut allowed = Vec::new();
     for standing in Standing::ALL {
-        if standing == Standing::Author && class.kind.is_none() {
+        if matches!(standing, Standing::Author | Standing::Responsible) && class.kind.is_none() {
             continue;
         }
         let mut subject = subject(role)?;
@@ -223,12 +227,14 @@ fn document(subject: &mut Subject, class: &Class, standing: Standing) -> Result<
         dummy: class.dummy,
     };
     let mut author = UserId::parse("other")?;
+    let mut responsible = None;
     match standing {
         Standing::None => {}
         Standing::Department => patient.departments = BTreeSet::from([user.department.clone()]),
         Standing::CareTeam => patient.care_teams.clone_from(&user.care_teams),
         Standing::Attending => patient.attending = BTreeSet::from([user.id.clone()]),
         Standing::Author => author = user.id.clone(),
+        Standing::Responsible => responsible = Some(user.id.clone()),
         Standing::Emergency => subject.emergencies = BTreeSet::from([id]),
         Standing::Own => patient.own_account = Some(user.id.clone()),
     }
@@ -239,5 +245,6 @@ fn document(subject: &mut Subject, class: &Class, standing: Standing) -> Result<
         kind: class.kind.clone().map_or_else(|| NoteKind::parse("none"), Ok)?,
         author,
         signed: false,
+        responsible,
     })
 }

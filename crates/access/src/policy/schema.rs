@@ -45,6 +45,33 @@ impl SiteSchema {
     }
 }
 
+/// A schema of before notes were entered on behalf of others, brought up: the names that the site chose in the schema of
+/// this program. None where it is no such schema.
+pub(super) fn brought_up(text: &str) -> Option<String> {
+    let (own, lists) = shape(text).ok()?;
+    let (mut before, _) = shape(DEFAULT_SCHEMA).ok()?;
+    before
+        .pointer_mut("//actions")?
+        .as_object_mut()?
+        .retain(|name, _| !matches!(name.as_str(), "confirm" | "oversee"));
+    before
+        .pointer_mut("//commonTypes/Relation/attributes")?
+        .as_object_mut()?
+        .remove("responsible");
+    if own != before {
+        return None;
+    }
+    let mut text = DEFAULT_SCHEMA.to_owned();
+    for (kind, names) in CHOSEN.iter().zip(lists) {
+        let head = format!("entity {kind} enum [");
+        let from = text.find(&head)? + head.len();
+        let to = from + text.get(from..)?.find(']')?;
+        let names: Vec<String> = names.iter().map(|name| format!("\n    \"{name}\"")).collect();
+        text.replace_range(from..to, &format!("{}\n", names.join(",")));
+    }
+    Some(text)
+}
+
 /// The schema as JSON without the names that a site may choose, and those names.
 fn shape(text: &str) -> Result<(Value, [Vec<String>; 3]), PolicyError> {
     let (fragment, _) =

@@ -1,7 +1,7 @@
 //! The policy in force and its earlier versions. A new version replaces the old one only when it is whole.
 
 use super::facts::{Action, Subject};
-use super::{Decision, Policy, PolicyError, PolicyText, Request, Resource};
+use super::{Decision, Policy, PolicyError, PolicyText, Request, Resource, schema};
 use crate::ids::UserId;
 use crate::storage::{Kind, Shelf, Storage, StorageError};
 use crate::time::Timestamp;
@@ -83,14 +83,22 @@ impl Policies {
     pub fn load(storage: &dyn Storage) -> Result<Self, PolicyLoadError> {
         let shelf: Shelf<PolicyVersion> = Shelf::load(Kind::Policy, storage)?;
         let newest = shelf.iter().next_back().map(|(_, version)| version.clone());
-        let newest = newest.unwrap_or_else(|| PolicyVersion {
+        let mut newest = newest.unwrap_or_else(|| PolicyVersion {
             version: 0,
             text: PolicyText::default(),
             author: None,
             at: Timestamp::new(0),
             reason: String::new(),
         });
-        let read = Policy::read(&newest.text).map_err(|error| PolicyLoadError::Mistakes {
+        let mut read = Policy::read(&newest.text);
+        // What a site saved before the schema grew holds on: its rules allow nothing of what is new.
+        if read.is_err()
+            && let Some(schema) = schema::brought_up(&newest.text.schema)
+        {
+            newest.text.schema = schema;
+            read = Policy::read(&newest.text);
+        }
+        let read = read.map_err(|error| PolicyLoadError::Mistakes {
             version: newest.version,
             error,
         })?;

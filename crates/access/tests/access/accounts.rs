@@ -2,7 +2,8 @@
 
 use crate::support::{CHEAP, Fixed, GOOD, House, at, user, user_id};
 use tsumugi_access::{
-    AccountError, Kind, Password, PasswordRules, Salt, Sessions, SignInError, Storage as _, Timestamp,
+    AccountError, AddressGroup, Kind, Password, PasswordRules, Salt, Sessions, SignInError, Storage as _,
+    Timestamp,
 };
 
 /// The code that a device with this secret (base 32) shows.
@@ -129,9 +130,36 @@ fn failures_delay_then_lock_until_an_administrator_unlocks() {
 }
 
 #[test]
+fn who_is_known_at_an_address_is_not_locked_out_by_others() {
+    let mut house = House::with("sato", "nurse");
+    assert!(house.try_password("sato", GOOD, at(0)).is_ok());
+    let stranger = AddressGroup::of(Some([192, 0, 2, 7].into()));
+    let mut now = 1;
+    loop {
+        match house.accounts.begin(&house.storage, ("sato", &stranger), at(now)) {
+            Err(SignInError::Locked) => break,
+            _ => now += 1,
+        }
+    }
+    assert!(house.accounts.view_of(&user_id("sato")).unwrap().locked);
+    house.reload(at(now));
+    assert!(house.try_password("sato", GOOD, at(now)).is_ok());
+    let again = house
+        .accounts
+        .begin(&house.storage, ("sato", &stranger), at(now + 1_000_000));
+    assert_eq!(again.unwrap_err(), SignInError::Locked);
+}
+
+#[test]
 fn many_guesses_at_once_are_counted_before_they_are_verified() {
     let mut house = House::with("sato", "nurse");
-    let begun = (0..20).filter(|_| house.accounts.begin(&house.storage, "sato", at(0)).is_ok());
+    let here = AddressGroup::of(None);
+    let begun = (0..20).filter(|_| {
+        house
+            .accounts
+            .begin(&house.storage, ("sato", &here), at(0))
+            .is_ok()
+    });
     assert_eq!(
         begun.count(),
         4,
@@ -154,12 +182,16 @@ fn a_failure_of_the_future_makes_nobody_wait_after_a_restart() {
 #[test]
 fn a_password_changed_meanwhile_is_not_let_in() {
     let mut house = House::with("sato", "nurse");
-    let check = house.accounts.begin(&house.storage, "sato", at(0)).unwrap();
+    let here = AddressGroup::of(None);
+    let check = house
+        .accounts
+        .begin(&house.storage, ("sato", &here), at(0))
+        .unwrap();
     let salt = Salt::draw(&mut Fixed(3)).unwrap();
     let outcome = check.run(CHEAP, &salt, &Password::new(GOOD));
     house.set_password("sato", "another-7T!xQw2e");
     assert_eq!(
-        house.accounts.finish(&house.storage, outcome).unwrap_err(),
+        house.accounts.finish(&house.storage, outcome, at(0)).unwrap_err(),
         SignInError::Wrong
     );
 }
@@ -233,9 +265,12 @@ fn a_second_factor_is_wanted_and_its_codes_hold_once() {
             .open(&house.storage, &mut house.entropy, &proof, "test", now)
             .unwrap();
         let pending = sessions.pending(&house.storage, &token.reveal(), now).unwrap();
-        house
-            .accounts
-            .second_factor(&house.storage, &pending, code, now, now)
+        house.accounts.second_factor(
+            &house.storage,
+            &pending,
+            (code, &AddressGroup::of(None)),
+            (now, now),
+        )
     };
     let used_for_enrolling = device(&secret, at(0));
     assert_eq!(
@@ -264,30 +299,30 @@ fn guessing_codes_with_the_right_password_locks_too() {
     let mut sessions = Sessions::load(&house.storage, tsumugi_access::SessionRules::default()).unwrap();
     let (mut now, mut guesses) = (100, 0);
     loop {
-        let proof = match house.try_password("sato", GOOD, at(now)) {
-            Ok(proof) => proof,
-            Err(SignInError::Wait { .. }) => {
-                now += 1;
-                continue;
-            }
-            Err(other) => {
-                assert_eq!(other, SignInError::Locked);
-                break;
-            }
-        };
+        let proof = house.try_password("sato", GOOD, at(now)).unwrap();
         let token = sessions
             .open(&house.storage, &mut house.entropy, &proof, "test", at(now))
             .unwrap();
         let pending = sessions
             .pending(&house.storage, &token.reveal(), at(now))
             .unwrap();
-        let guess = house
-            .accounts
-            .second_factor(&house.storage, &pending, "123456", at(now), at(now));
-        assert_eq!(guess.unwrap_err(), SignInError::Wrong);
-        guesses += 1;
+        let guess = house.accounts.second_factor(
+            &house.storage,
+            &pending,
+            ("123456", &AddressGroup::of(None)),
+            (at(now), at(now)),
+        );
+        match guess.unwrap_err() {
+            SignInError::Wrong => guesses += 1,
+            SignInError::Wait { .. } => now += 1,
+            other => {
+                assert_eq!(other, SignInError::Locked);
+                break;
+            }
+        }
     }
     assert_eq!(guesses, 10);
+    assert!(house.accounts.view_of(&user_id("sato")).unwrap().locked);
 }
 
 #[test]
@@ -301,9 +336,12 @@ fn a_lost_device_is_replaced_by_a_recovery_code_or_an_administrator() {
             .open(&house.storage, &mut house.entropy, &proof, "test", at(10))
             .unwrap();
         let pending = sessions.pending(&house.storage, &token.reveal(), at(10)).unwrap();
-        house
-            .accounts
-            .second_factor(&house.storage, &pending, &recovery, at(10), at(10))
+        house.accounts.second_factor(
+            &house.storage,
+            &pending,
+            (&recovery, &AddressGroup::of(None)),
+            (at(10), at(10)),
+        )
     };
     assert_eq!(recover(&mut house).unwrap().recovery_codes_left(), Some(9));
     assert_eq!(recover(&mut house).unwrap_err(), SignInError::Wrong);

@@ -123,6 +123,7 @@ fn it_never_opens_administration_nor_export() {
         kind: kind("progress"),
         author: user_id("mori"),
         signed: true,
+        responsible: None,
     };
     for role in ward.policy.roles() {
         let before = subject("sato", role.as_str());

@@ -102,6 +102,9 @@ fn some_document(random: &mut Fixed, policy: &Policy) -> DocumentFacts {
         kind: policy.note_kinds()[random.below(policy.note_kinds().len())].clone(),
         author: user_id(&format!("u{}", random.below(6))),
         signed: random.one_in(2),
+        responsible: random
+            .one_in(3)
+            .then(|| user_id(&format!("u{}", random.below(6)))),
     }
 }
 
@@ -189,6 +192,7 @@ impl Oracle {
         let context = json!({
             "attending": patient.attending.contains(&user.id),
             "author": note.is_some_and(|note| note.author == user.id),
+            "responsible": note.is_some_and(|note| note.responsible.as_ref() == Some(&user.id)),
             "own": patient.own_account.as_ref() == Some(&user.id),
             "emergency": subject.emergencies.contains(&patient.id),
             "secondFactor": subject.second_factor,
@@ -223,7 +227,7 @@ fn compare(text: &PolicyText, seed: u64, rows: usize) {
     let (mut differences, mut allowed, mut classes) = (Vec::new(), 0, 0);
     for list in 0..rows.div_ceil(ROWS) {
         let subject = some_subject(&mut random, &policy);
-        let action = Action::ALL[list % 7];
+        let action = Action::ALL[list % 8];
         let mut filter = Filter::of(&policy, &subject, action);
         for row in 0..ROWS {
             let on_document = !action.is_on_patients() || (action.is_on_documents() && row % 2 == 0);

@@ -6,8 +6,9 @@ use expect_test::{expect, expect_file};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use tsumugi_access::{
-    Action, Decision, DepartmentId, DocumentFacts, Label, MemoryStorage, Policies, Policy, PolicyEditError,
-    PolicyText, Request, Resource, Role, Subject, matrix_text, permission_matrix,
+    Action, Decision, DepartmentId, DocumentFacts, Kind, Label, MemoryStorage, Policies, Policy,
+    PolicyEditError, PolicyText, PolicyVersion, Request, Resource, Role, Storage as _, Subject, Write,
+    matrix_text, permission_matrix,
 };
 
 fn default() -> Policy {
@@ -67,6 +68,7 @@ fn a_restricted_note_of_an_open_patient_is_restricted() {
         kind: kind("progress"),
         author: user_id("mori"),
         signed: true,
+        responsible: None,
     };
     assert!(ask(&policy, &sato, Action::Read, Resource::Document(&note)).allowed);
     note.labels.insert(Label::parse("psychiatry").unwrap());
@@ -227,7 +229,7 @@ fn the_shape_of_the_schema_is_held() {
         "entity System;",
         "entity System",
         expect![
-            "schema:80:1: error parsing schema: unexpected token `type`; expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`"
+            "schema:81:1: error parsing schema: unexpected token `type`; expected `,`, `;`, `=`, `{`, `enum`, `in`, or `tags`"
         ],
     );
     check(
@@ -238,7 +240,7 @@ fn the_shape_of_the_schema_is_held() {
     check(
         "\"vip\", ",
         "\"VIP\", ",
-        expect![[r#"schema:30:5: "VIP": small letters are wanted"#]],
+        expect![[r#"schema:31:5: "VIP": small letters are wanted"#]],
     );
 }
 
@@ -346,4 +348,112 @@ fn who_may_not_edit_does_not_and_nobody_locks_themselves_out() {
         assert!(matches!(refused, Err(PolicyEditError::LocksOut(_))), "{action}");
     }
     assert_eq!(policies.newest().version, 0);
+}
+
+/// What came with the program before notes could be entered on behalf of others.
+fn of_before(text: &PolicyText) -> PolicyText {
+    let kept = |text: &str, drop: &[&str]| -> String {
+        let lines = text
+            .lines()
+            .filter(|line| !drop.iter().any(|word| line.contains(word)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let schema = kept(
+        &text.schema,
+        &[
+            "action \"confirm\"",
+            "action \"oversee\"",
+            "\"responsible\"",
+            "\"scribe\"",
+        ],
+    );
+    let rules = "@id(\"all\") permit (principal in Role::\"ward-physician\", action in [Action::\"read\", Action::\"sign\"], resource);";
+    PolicyText {
+        schema: schema.replace("\"physician\",", "\"physician\", \"ward-physician\","),
+        rules: rules.to_owned(),
+    }
+}
+
+#[test]
+fn a_policy_of_before_the_schema_grew_holds_on() {
+    let storage = MemoryStorage::default();
+    let version = PolicyVersion {
+        version: 1,
+        text: of_before(&PolicyText::default()),
+        author: None,
+        at: at(0),
+        reason: "own roles".to_owned(),
+    };
+    assert!(Policy::read(&version.text).is_err(), "it is not of this program");
+    let write = Write::Put {
+        kind: Kind::Policy,
+        key: "0000000001".to_owned(),
+        value: serde_json::to_string(&version).unwrap(),
+    };
+    storage.save(&[write]).unwrap();
+    let policies = Policies::load(&storage).unwrap();
+    let policy = policies.in_force();
+    assert!(
+        policy
+            .roles()
+            .iter()
+            .any(|role| role.as_str() == "ward-physician")
+    );
+    assert!(!policy.roles().iter().any(|role| role.as_str() == "scribe"));
+    let who = subject("sato", "ward-physician");
+    let note = DocumentFacts {
+        id: None,
+        patient: patient(1, "surgery"),
+        labels: BTreeSet::new(),
+        kind: kind("progress"),
+        author: user_id("mori"),
+        signed: false,
+        responsible: Some(user_id("sato")),
+    };
+    assert!(ask(&policy, &who, Action::Read, Resource::Document(&note)).allowed);
+    assert!(
+        !ask(&policy, &who, Action::Confirm, Resource::Document(&note)).allowed,
+        "nothing new is allowed"
+    );
+}
+
+#[test]
+fn only_the_responsible_physician_or_a_stand_in_confirms_and_never_who_wrote() {
+    let policy = Policy::read(&PolicyText::default()).unwrap();
+    let allowed = |user: &str, role: &str, author: &str, attending: &[&str]| {
+        let mut facts = patient(1, "surgery");
+        facts.attending = attending.iter().map(|name| user_id(name)).collect();
+        let note = DocumentFacts {
+            id: None,
+            patient: facts,
+            labels: BTreeSet::new(),
+            kind: kind("progress"),
+            author: user_id(author),
+            signed: false,
+            responsible: Some(user_id("sato")),
+        };
+        ask(
+            &policy,
+            &subject(user, role),
+            Action::Confirm,
+            Resource::Document(&note),
+        )
+        .allowed
+    };
+    for (user, role, author, attending, want) in [
+        ("sato", "physician", "clerk", &[][..], true),
+        ("mori", "physician", "clerk", &[], false),
+        ("mori", "physician", "clerk", &["mori"], true),
+        ("mori", "physician", "mori", &["mori"], false),
+        ("sato", "physician", "sato", &[], false),
+        ("mori", "resident", "clerk", &["mori"], false),
+        ("clerk", "scribe", "clerk", &["clerk"], false),
+        ("sato", "nurse", "clerk", &[], false),
+    ] {
+        assert_eq!(
+            allowed(user, role, author, attending),
+            want,
+            "{user} {role} {author} {attending:?}"
+        );
+    }
 }

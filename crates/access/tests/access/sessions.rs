@@ -186,7 +186,12 @@ fn the_second_factor_completes_a_session_with_a_new_token() {
     let code = device(&secret, at(60));
     let proof = house
         .accounts
-        .second_factor(&house.storage, &pending, &code, at(60), at(60))
+        .second_factor(
+            &house.storage,
+            &pending,
+            (&code, &tsumugi_access::AddressGroup::of(None)),
+            (at(60), at(60)),
+        )
         .unwrap();
     let late = sessions.complete(
         &house.storage,

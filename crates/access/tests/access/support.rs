@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tsumugi_access::{
-    Accounts, CareTeamId, Cost, DepartmentId, Entropy, EntropyError, FirstFactor, LockoutRules,
+    Accounts, AddressGroup, CareTeamId, Cost, DepartmentId, Entropy, EntropyError, FirstFactor, LockoutRules,
     MemoryStorage, NoteKind, Password, PasswordRules, PatientFacts, PatientId, Role, Salt, SignInError,
     Subject, Timestamp, User, UserId,
 };
@@ -150,9 +150,10 @@ impl House {
         now: Timestamp,
     ) -> Result<FirstFactor, SignInError> {
         let salt = Salt::draw(&mut self.entropy).unwrap();
-        let check = self.accounts.begin(&self.storage, name, now)?;
+        let here = AddressGroup::of(None);
+        let check = self.accounts.begin(&self.storage, (name, &here), now)?;
         let outcome = check.run(CHEAP, &salt, &Password::new(typed));
-        self.accounts.finish(&self.storage, outcome)
+        self.accounts.finish(&self.storage, outcome, now)
     }
 
     pub(crate) fn reload(&mut self, now: Timestamp) {

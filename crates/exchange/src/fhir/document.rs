@@ -57,6 +57,7 @@ pub(crate) fn document(export: &Export<'_>) -> Value {
             json!([{ "system": systems::NOTE_ID, "value": source.note.id }]),
         ),
         ("status", json!("current")),
+        ("docStatus", json!(source.preliminary.then_some("preliminary"))),
         ("type", json!({ "coding": [kind] })),
         ("subject", export.subject()),
         ("date", json!(source.written.map(time::moment))),

@@ -95,6 +95,7 @@ impl Columns {
     /// The versions that this entry signed, when it did: those with a digest, and those that a signing entry names.
     fn signings(&self, entities: &[Entity<'_>]) -> Vec<Signing> {
         let is_signing = self.subtype == AuditSubtype::Sign.code();
+        let removes = self.subtype == AuditSubtype::Delete.code();
         let signing = |entity: &Entity<'_>| match object(entity)? {
             AuditEntity::Document {
                 document,
@@ -105,6 +106,7 @@ impl Columns {
                 version,
                 patient: self.patient,
                 digest,
+                removes,
             }),
             _ => None,
         };

@@ -37,6 +37,8 @@ pub(crate) struct Signing {
     pub(crate) patient: Option<PatientId>,
     /// What the version is; none in entries of before there were digests.
     pub(crate) digest: Option<DocumentDigest>,
+    /// Whether the entry removed it, its time of keeping being over.
+    pub(crate) removes: bool,
 }
 
 /// What a pass over the versions counted.
@@ -94,6 +96,7 @@ struct Known {
     patient: Option<PatientId>,
     digest: Option<DocumentDigest>,
     is_there: bool,
+    is_removed: bool,
 }
 
 impl Known {
@@ -124,7 +127,9 @@ impl Signed {
             patient: signing.patient,
             digest: signing.digest,
             is_there: false,
+            is_removed: false,
         });
+        known.is_removed |= signing.removes;
         let digest = signing.digest?;
         let first = *known.digest.get_or_insert(digest);
         (first != digest).then_some(AuditFinding::SignedOtherwise {
@@ -180,10 +185,14 @@ impl Signed {
         Ok(counts)
     }
 
-    /// Versions that are gone. Those of dummies may be.
+    /// Versions that are gone. Those of dummies may be, and those that an entry of the retention job names.
     fn tell_removed(&self, conn: &Connection, tell: &mut dyn FnMut(AuditFinding)) -> Result<(), StoreError> {
         let mut owner = conn.prepare_cached("SELECT dummy FROM patient WHERE id = ?1")?;
-        for ((document, version), known) in self.0.iter().filter(|(_, known)| !known.is_there) {
+        for ((document, version), known) in self
+            .0
+            .iter()
+            .filter(|(_, known)| !known.is_there && !known.is_removed)
+        {
             let is_dummy = match &known.digest {
                 Some(digest) => digest.population == Population::Dummy,
                 // Entries of before there were digests do not say it; nobody's record was a dummy's that was taken out.

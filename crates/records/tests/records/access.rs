@@ -4,7 +4,7 @@ use crate::common::{note, patient, stamp};
 use std::collections::BTreeSet;
 use tsumugi_records::{
     AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditOutcome, AuditSource, AuditSubtype,
-    DocumentId, Moment, Population, Store,
+    DocumentId, Moment, Population, Store, StoreError,
 };
 
 fn put(kind: &str, key: &str, value: &str) -> AccessWrite {
@@ -145,4 +145,26 @@ fn how_a_record_stands_to_people() {
         store.access_facts(dummy).unwrap(),
         tsumugi_records::AccessFacts::default()
     );
+}
+
+#[test]
+fn two_windows_notice_each_other() {
+    let store = Store::open_in_memory().unwrap();
+    let one = patient(&store, Population::Real, "1");
+    let seen = store.access_version(one).unwrap();
+    let change = |expected, name: &str| {
+        let wanted = vec![(AccessKind::Department, BTreeSet::from([name.to_owned()]))];
+        store.change_access(one, expected, wanted, stamp())
+    };
+    change(seen, "surgery").unwrap();
+    assert!(matches!(
+        change(seen, "internal"),
+        Err(StoreError::Conflict { .. })
+    ));
+    let names = store.access_facts(one).unwrap().patient;
+    assert_eq!(
+        names[&AccessKind::Department],
+        BTreeSet::from(["surgery".to_owned()])
+    );
+    change(store.access_version(one).unwrap(), "internal").unwrap();
 }

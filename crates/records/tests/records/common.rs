@@ -55,6 +55,7 @@ pub(crate) fn note(patient: PatientId, text: &str, events: Vec<Event>) -> SignNo
         events,
         resources: Vec::new(),
         draft: None,
+        on_behalf_of: None,
     }
 }
 

@@ -17,6 +17,8 @@ mod links;
 #[cfg(test)]
 mod patients;
 #[cfg(test)]
+mod principles;
+#[cfg(test)]
 mod received;
 #[cfg(test)]
 mod search;

@@ -113,11 +113,14 @@ impl Actor {
             facts.is_some_and(|facts| filter.lets_document(&facts))
         };
         let reports = lets(&mut filter, standing.report());
-        let documents = heads
+        let documents: Vec<&DocumentHead> = heads
             .values()
-            .filter(|head| lets(&mut filter, standing.document(head)));
+            .filter(|head| lets(&mut filter, standing.document(head)))
+            .collect();
+        let unconfirmed = documents.iter().filter(|head| head.is_unconfirmed);
         Notes {
-            documents: documents.map(|head| head.document).collect(),
+            unconfirmed: unconfirmed.map(|head| head.document).collect(),
+            documents: documents.iter().map(|head| head.document).collect(),
             reports,
         }
     }
@@ -126,8 +129,10 @@ impl Actor {
 /// The notes of a patient that somebody may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Notes {
-    /// Signed notes.
+    /// Notes, those that nobody has confirmed yet among them.
     pub(crate) documents: BTreeSet<DocumentId>,
+    /// Those that nobody has confirmed yet: they may be read, and are no base for anything.
+    pub(crate) unconfirmed: BTreeSet<DocumentId>,
     /// Whether what other systems stated may be used.
     pub(crate) reports: bool,
 }
@@ -156,6 +161,7 @@ pub(crate) fn kind_of_role(role: &str) -> &'static str {
         "therapist" => "rehabilitation",
         "dietitian" => "nutrition",
         "clerk" => "referral",
+        // A scribe writes a physician's notes.
         _ => "progress",
     }
 }

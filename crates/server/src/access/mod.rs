@@ -19,7 +19,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use actor::{Actor, Notes, Origin, kind_of_role};
+pub(crate) use actor::{Actor, Notes, Origin, kind_of_role, note_kind};
 pub(crate) use keys::Keys;
 pub(crate) use people::PeopleError;
 pub(crate) use rows::{Rows, SystemEntropy};

@@ -5,9 +5,9 @@ use super::{Gate, wall};
 use crate::audit;
 use std::collections::BTreeSet;
 use tsumugi_access::{
-    AccountError, AccountView, Action, DepartmentId, Enrolment, EntropyError, FirstFactor, HashError,
-    HashedPassword, Label, LinkError, NameError, Password, PasswordRefused, RecoveryCodes, Request, Resource,
-    Role, Salt, SessionError, SignInError, StorageError, Subject, Token, User, UserId,
+    AccountError, AccountView, Action, AddressGroup, DepartmentId, Enrolment, EntropyError, FirstFactor,
+    HashError, HashedPassword, Label, LinkError, NameError, Password, PasswordRefused, RecoveryCodes,
+    Request, Resource, Role, Salt, SessionError, SignInError, StorageError, Subject, Token, User, UserId,
 };
 use tsumugi_records::{AuditEntry, AuditOutcome, AuditSubtype, Store, StoreError};
 
@@ -68,17 +68,22 @@ pub(crate) struct Signed {
 }
 
 impl Gate {
-    /// Verifies a password: tens of milliseconds.
-    fn first_factor(&self, store: &Store, name: &str, password: &str) -> Result<FirstFactor, PeopleError> {
+    /// Verifies a password that was typed at an address: tens of milliseconds.
+    fn first_factor(
+        &self,
+        store: &Store,
+        (name, password): (&str, &str),
+        group: &AddressGroup,
+    ) -> Result<FirstFactor, PeopleError> {
         let rows = Rows::new(store, None);
         let salt = Salt::draw(&mut SystemEntropy)?;
         let password = Password::new(password);
         // Counted when its turn has come, and still before it is verified: who is sent away is no failure.
         let outcome = self.hash(|| -> Result<_, PeopleError> {
-            let check = self.with(|inner, now| inner.accounts.begin(&rows, name, now))?;
+            let check = self.with(|inner, now| inner.accounts.begin(&rows, (name, group), now))?;
             Ok(check.run(self.setting.cost, &salt, &password))
         })??;
-        Ok(self.with(|inner, _| inner.accounts.finish(&rows, outcome))?)
+        Ok(self.with(|inner, now| inner.accounts.finish(&rows, outcome, now))?)
     }
 
     /// Tells the audit trail how a sign-in ended; what was refused is told too.
@@ -102,10 +107,11 @@ impl Gate {
     pub(crate) fn sign_in(
         &self,
         store: &Store,
-        (name, password): (&str, &str),
-        client: &str,
+        typed: (&str, &str),
+        (client, group): (&str, &AddressGroup),
     ) -> Result<Signed, PeopleError> {
-        let proof = self.first_factor(store, name, password);
+        let name = typed.0;
+        let proof = self.first_factor(store, typed, group);
         let proof = self.told(store, name, proof)?;
         self.begin(store, &proof, client)
     }
@@ -161,11 +167,16 @@ impl Gate {
         &self,
         store: &Store,
         token: &str,
-        typed: &str,
+        (typed, group): (&str, &AddressGroup),
     ) -> Result<(Token, Option<usize>), PeopleError> {
         let rows = Rows::new(store, None);
         let pending = self.with(|inner, now| inner.sessions.pending(&rows, token, now))?;
-        let given = self.with(|inner, now| inner.accounts.second_factor(&rows, &pending, typed, wall(), now));
+        let given = self.with(|inner, now| {
+            let typed = (typed, group);
+            inner
+                .accounts
+                .second_factor(&rows, &pending, typed, (wall(), now))
+        });
         let given = self.told(store, pending.user().as_str(), given.map_err(Into::into))?;
         let token = self.with(|inner, now| {
             inner
@@ -180,7 +191,7 @@ impl Gate {
         &self,
         store: &Store,
         token: &str,
-        password: &str,
+        (password, group): (&str, &AddressGroup),
     ) -> Result<(), PeopleError> {
         let rows = Rows::new(store, None);
         let user = match self.resolve(
@@ -193,7 +204,7 @@ impl Gate {
             Err(SessionError::Locked { user }) => user,
             Err(error) => return Err(error.into()),
         };
-        let proof = self.first_factor(store, user.as_str(), password);
+        let proof = self.first_factor(store, (user.as_str(), password), group);
         let proof = self.told(store, user.as_str(), proof)?;
         Ok(self.with(|inner, now| inner.sessions.unlock(&rows, token, &proof, now))?)
     }
@@ -242,9 +253,9 @@ impl Gate {
         store: &Store,
         (id, session): (&UserId, &str),
         (present, new): (&str, &str),
+        group: &AddressGroup,
     ) -> Result<(), PeopleError> {
-        let proof = self.first_factor(store, id.as_str(), present);
-        self.told(store, id.as_str(), proof)?;
+        self.ask_again(store, (id, present), group)?;
         let hashed = self.new_password(id, new)?;
         let rows = Rows::new(
             store,
@@ -257,8 +268,26 @@ impl Gate {
         })
     }
 
-    /// Begins to enrol a device.
-    pub(crate) fn enrol(&self, store: &Store, id: &UserId, issuer: &str) -> Result<Enrolment, PeopleError> {
+    /// Asks somebody who is signed in for the password once more.
+    fn ask_again(
+        &self,
+        store: &Store,
+        (id, present): (&UserId, &str),
+        group: &AddressGroup,
+    ) -> Result<(), PeopleError> {
+        let proof = self.first_factor(store, (id.as_str(), present), group);
+        self.told(store, id.as_str(), proof).map(drop)
+    }
+
+    /// Begins to enrol a device, the present password given: whoever sits at an unlocked screen could otherwise put an own
+    /// device in the place of the person's.
+    pub(crate) fn enrol(
+        &self,
+        store: &Store,
+        (id, present): (&UserId, &str),
+        (issuer, group): (&str, &AddressGroup),
+    ) -> Result<Enrolment, PeopleError> {
+        self.ask_again(store, (id, present), group)?;
         let rows = Rows::new(store, None);
         Ok(self.with(|inner, _| {
             inner
@@ -310,7 +339,7 @@ impl Gate {
 
     /// Creates an account; gives the token of the link with which the person sets a password.
     pub(crate) fn add(&self, store: &Store, user: User, entry: AuditEntry) -> Result<Token, PeopleError> {
-        let rows = Rows::new(store, Some(entry));
+        let rows = Rows::new(store, Some(audit::changes(entry, None, &user)));
         self.with(|inner, now| {
             let id = user.id.clone();
             inner.accounts.create(&rows, user, now)?;
@@ -350,13 +379,26 @@ impl Gate {
         let accepted = self.passwords.check(&own, false, Password::new(password))?;
         let salt = Salt::draw(&mut SystemEntropy)?;
         let hashed = self.hash(|| accepted.hash(self.setting.cost, &salt))??;
-        let rows = Rows::new(store, Some(audit::of_name("setup", AuditSubtype::AccountChange)?));
+        let entry = audit::of_name("setup", AuditSubtype::AccountChange)?;
+        let rows = Rows::new(store, Some(audit::changes(entry, None, &user)));
         self.with(|inner, now| {
             let id = user.id.clone();
             inner.accounts.create(&rows, user, now)?;
             inner.accounts.set_password(&rows, &id, hashed, now)?;
             Ok(())
         })
+    }
+
+    /// The people who may sign in.
+    pub(crate) fn active_users(&self) -> Vec<User> {
+        let users = self.accounts().into_iter().map(|view| view.user);
+        users.filter(|user| user.active).collect()
+    }
+
+    /// The person of an account, by its name.
+    pub(crate) fn user_named(&self, account: &str) -> Option<User> {
+        let id = UserId::parse(account).ok()?;
+        self.with(|inner, _| inner.accounts.user(&id).cloned())
     }
 
     /// All accounts.
@@ -393,8 +435,9 @@ impl Gate {
         user: User,
         entry: AuditEntry,
     ) -> Result<(), PeopleError> {
-        let rows = Rows::new(store, Some(entry));
         self.with(|inner, _| {
+            let before = inner.accounts.user(&user.id);
+            let rows = Rows::new(store, Some(audit::changes(entry, before, &user)));
             let policy = inner.policies.in_force();
             // Who could administer with a second factor is one who administers.
             let administers = |user: &User| {

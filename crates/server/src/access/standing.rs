@@ -38,7 +38,8 @@ impl Standing {
             kind: NoteKind::parse(note_kind(&head.kind)).ok()?,
             // Whose name is no account's was written before there were accounts, or by another system.
             author: UserId::parse(&head.author).or_else(|_| UserId::parse("-")).ok()?,
-            signed: true,
+            signed: !head.is_unconfirmed,
+            responsible: head.physician.as_ref().and_then(|name| UserId::parse(name).ok()),
         })
     }
 
@@ -61,6 +62,7 @@ impl Standing {
             kind: NoteKind::parse(note_kind(kind)).ok()?,
             author: UserId::parse(author).ok()?,
             signed: false,
+            responsible: None,
         })
     }
 }

@@ -5,8 +5,8 @@ use crate::audit;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tsumugi_access::{
-    AccountError, Accounts, Action, Activity, Cost, LinkError, LockoutRules, PolicyEditError, PolicyText,
-    Resource, SessionError, SignInError, Subject, UserId,
+    AccountError, Accounts, Action, Activity, AddressGroup, Cost, LinkError, LockoutRules, PolicyEditError,
+    PolicyText, Resource, SessionError, SignInError, Subject, UserId,
 };
 use tsumugi_records::{AuditFilter, AuditOutcome, AuditSubtype, Store, StoreError, Tuning};
 
@@ -48,7 +48,7 @@ fn add(gate: &Gate, store: &Store, name: &str, role: &str) {
 }
 
 fn signed(gate: &Gate, store: &Store, name: &str) -> String {
-    gate.sign_in(store, (name, PASSWORD), "test")
+    gate.sign_in(store, (name, PASSWORD), ("test", &AddressGroup::of(None)))
         .unwrap()
         .token
         .reveal()
@@ -119,13 +119,17 @@ fn too_many_failures_lock_out_and_an_administrator_unlocks() {
     let store = Store::open_in_memory().unwrap();
     let gate = gate_of(&store, "sato", "physician");
     for _ in 0..5 {
-        let error = gate.sign_in(&store, ("sato", "wrong"), "test").unwrap_err();
+        let error = gate
+            .sign_in(&store, ("sato", "wrong"), ("test", &AddressGroup::of(None)))
+            .unwrap_err();
         assert!(
             matches!(error, PeopleError::SignIn(SignInError::Wrong)),
             "{error}"
         );
     }
-    let error = gate.sign_in(&store, ("sato", PASSWORD), "test").unwrap_err();
+    let error = gate
+        .sign_in(&store, ("sato", PASSWORD), ("test", &AddressGroup::of(None)))
+        .unwrap_err();
     assert!(
         matches!(error, PeopleError::SignIn(SignInError::Locked)),
         "{error}"
@@ -143,7 +147,9 @@ fn too_many_failures_lock_out_and_an_administrator_unlocks() {
 fn a_name_that_is_none_stays_out_of_the_trail() {
     let store = Store::open_in_memory().unwrap();
     let gate = gate_of(&store, "sato", "physician");
-    let error = gate.sign_in(&store, (PASSWORD, "sato"), "test").unwrap_err();
+    let error = gate
+        .sign_in(&store, (PASSWORD, "sato"), ("test", &AddressGroup::of(None)))
+        .unwrap_err();
     assert!(
         matches!(error, PeopleError::SignIn(SignInError::Wrong)),
         "{error}"
@@ -226,7 +232,9 @@ fn who_is_disabled_is_signed_out_and_the_last_administrator_stays() {
     };
     disable("sato").unwrap();
     assert!(matches!(resolve(&gate, &store, &token), Err(SessionError::None)));
-    let error = gate.sign_in(&store, ("sato", PASSWORD), "test").unwrap_err();
+    let error = gate
+        .sign_in(&store, ("sato", PASSWORD), ("test", &AddressGroup::of(None)))
+        .unwrap_err();
     assert!(
         matches!(error, PeopleError::SignIn(SignInError::Wrong)),
         "{error}"
@@ -314,7 +322,11 @@ fn a_clock_that_was_set_back_ends_everything() {
 fn a_lost_second_factor() {
     let store = Store::open_in_memory().unwrap();
     let gate = gate_of(&store, "root", "administrator");
-    gate.enrol(&store, &id("root"), "Tsumugi").unwrap();
+    let nowhere = AddressGroup::of(None);
+    let wrong = gate.enrol(&store, (&id("root"), "not it"), ("Tsumugi", &nowhere));
+    assert!(wrong.is_err(), "a second factor is set with the password only");
+    gate.enrol(&store, (&id("root"), PASSWORD), ("Tsumugi", &nowhere))
+        .unwrap();
     let wrong = gate.confirm(&store, &id("root"), "000000x").unwrap_err();
     assert!(
         matches!(wrong, PeopleError::Account(AccountError::CodeWrong(_))),
@@ -348,7 +360,7 @@ fn nothing_opens_when_the_log_cannot_be_written() {
     // The few free bytes of the file's last pages are used up first.
     let entry = audit::of_name("filler", AuditSubtype::Start).unwrap();
     while store.audit_read(&entry).is_ok() {}
-    let refused = gate.sign_in(&store, ("sato", PASSWORD), "test");
+    let refused = gate.sign_in(&store, ("sato", PASSWORD), ("test", &AddressGroup::of(None)));
     assert!(refused.is_err(), "nobody is let in without a trace");
     let sessions = gate.with(|inner, now| inner.sessions.list(None, now));
     assert!(sessions.is_empty(), "{sessions:?}");

@@ -12,6 +12,7 @@ pub(crate) mod launch_link;
 mod line;
 pub(crate) mod patients;
 pub(crate) mod policy;
+pub(crate) mod retention;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod structure;

@@ -148,6 +148,7 @@ fn sign_line(advice: &Advice, store: &Store, mut line: Line) -> Result<serde_jso
             structured: Some(structured.clone()),
             name: None,
             entry: None,
+            on_behalf_of: None,
         };
         let receipt = chart::sign(coder, store, &patient, signing)?;
         advice.note_down(store, &author, &patient, receipt.document, &structured)?;

@@ -57,6 +57,7 @@ impl Site {
             structured: None,
             name: None,
             entry: None,
+            on_behalf_of: None,
         };
         chart::sign(&CODER, &store, &patient, signing).unwrap();
         let app = web::app_for_tests(store, Arc::clone(&CODER), "127.0.0.1:8765".parse().unwrap());

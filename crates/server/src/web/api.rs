@@ -69,8 +69,7 @@ pub(crate) async fn draft(State(app): State<Arc<App>>, visit: Visit, Json(save):
             addendum,
         })?;
         desk.may_write(Action::Write, &place)?;
-        desk.app
-            .save_draft(&place, &desk.stamp()?, save.base.map(Revision::new), &save.text)?;
+        desk.save_draft(&place, &desk.stamp()?, save.base.map(Revision::new), &save.text)?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await

@@ -198,11 +198,20 @@ fn activity(method: &Method, headers: &HeaderMap, path: &str) -> Activity {
 }
 
 /// A link of another system comes without the cookie, which goes to our own pages only: it is opened once more, from here.
+/// What else a page from elsewhere makes a browser ask for (an image, a frame, a script's request) is refused before any
+/// page is built and any entry names a reader.
 fn bounced(request: &Request) -> Option<Response> {
     let is = |name: &str, value: &str| request.headers().get(name).is_some_and(|given| given == value);
     let comes_from_elsewhere = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
-    if !comes_from_elsewhere || !is("sec-fetch-mode", "navigate") || request.method() != Method::GET {
+    if !comes_from_elsewhere {
         return None;
+    }
+    let is_window = request
+        .headers()
+        .get("sec-fetch-dest")
+        .is_none_or(|dest| dest == "document");
+    if !is("sec-fetch-mode", "navigate") || request.method() != Method::GET || !is_window {
+        return Some((StatusCode::FORBIDDEN, "asked for by a page of another site\n").into_response());
     }
     let here = request.uri().path_and_query().map_or("/", |path| path.as_str());
     Some(session::moved_on(here, None))
@@ -291,6 +300,33 @@ async fn told(app: &Arc<App>, request: Request, actor: Option<Actor>, error: Web
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_another_site_makes_a_browser_ask_for_is_refused() {
+        let check = |method: Method, site: &str, mode: &str, dest: &str, want: Option<StatusCode>| {
+            let request = Request::builder()
+                .method(method.clone())
+                .uri("/patients/1?range=all")
+                .header("sec-fetch-site", site)
+                .header("sec-fetch-mode", mode)
+                .header("sec-fetch-dest", dest)
+                .body(axum::body::Body::empty())
+                .unwrap();
+            let status = bounced(&request).map(|response| response.status());
+            assert_eq!(status, want, "{method} {site} {mode} {dest}");
+        };
+        let (refused, opened) = (Some(StatusCode::FORBIDDEN), Some(StatusCode::OK));
+        for site in ["cross-site", "same-site"] {
+            check(Method::GET, site, "navigate", "document", opened);
+            check(Method::GET, site, "navigate", "iframe", refused);
+            check(Method::GET, site, "no-cors", "image", refused);
+            check(Method::HEAD, site, "no-cors", "empty", refused);
+            check(Method::HEAD, site, "navigate", "document", refused);
+            check(Method::GET, site, "cors", "empty", refused);
+        }
+        check(Method::GET, "same-origin", "no-cors", "image", None);
+        check(Method::GET, "none", "navigate", "document", None);
+    }
 
     #[test]
     fn what_a_page_does_by_itself_is_no_use() {

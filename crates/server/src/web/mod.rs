@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod chain_svg;
 pub(crate) mod clock;
+mod diff;
 mod doors;
 mod error;
 mod failures;
@@ -113,7 +114,7 @@ fn hosts(address: SocketAddr, names: &[String], secure: bool) -> Vec<String> {
 
 /// All addresses of the screens, with what each asks.
 fn doors() -> Doors {
-    use Action::{Export, Read, Restrict, Search, Sign, Write};
+    use Action::{Confirm, Export, Read, Restrict, Search, Sign, Write};
     use Ask::{Nothing, Person, Records, System};
     let doors = Doors::default()
         .get("/", Records(&[Search]), pages::patients::list)
@@ -122,6 +123,7 @@ fn doors() -> Doors {
         .get("/patients/new", System(Action::Register), pages::patients::new)
         .get("/patients/{id}", Records(&[Read]), pages::patient::show)
         .get("/patients/{id}/who", Records(&[Read]), pages::who::show)
+        .get("/patients/{id}/as-of", Records(&[Read]), pages::as_of::show)
         .get(
             "/patients/{id}/access",
             Records(&[Write, Restrict]),
@@ -138,6 +140,17 @@ fn doors() -> Doors {
         .get("/drafts", Records(&[Write]), pages::drafts::show)
         .post("/drafts", Records(&[Write]), pages::drafts::discard)
         .get("/documents/{id}", Records(&[Read]), pages::document::show)
+        .get("/documents/{id}/print", Records(&[Read]), pages::as_of::print)
+        .get(
+            "/confirmations",
+            Records(&[Search, Confirm]),
+            pages::confirmations::list,
+        )
+        .post(
+            "/confirmations/{id}",
+            Records(&[Confirm]),
+            pages::confirmations::decide,
+        )
         .get("/search", Records(&[Search]), pages::search::show)
         .get("/search.csv", Records(&[Export]), pages::search::csv)
         .get("/terms", Person, pages::terms::find)

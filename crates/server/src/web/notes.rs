@@ -5,6 +5,7 @@ use crate::audit;
 use crate::chart::{self, Signing};
 use crate::log;
 use crate::web::error::WebError;
+use crate::web::permit::Signer;
 use crate::web::state::{App, Desk};
 use crate::web::{clock, page};
 use jiff::civil::Date;
@@ -13,8 +14,9 @@ use tsumugi_access::Action;
 use tsumugi_clinical::StructuredNote;
 use tsumugi_intake::{Answer, Correction, Session, Settled};
 use tsumugi_records::{
-    AuditSubtype, DocumentId, DocumentVersion, DraftKey, DraftRevision, EncounterDetails, EncounterId,
-    Meaning, PatientRecord, Population, Revision, SignReceipt, Stamp, StoreError, Target, VersionReason,
+    AuditEntity, AuditEntry, AuditSubtype, DocumentId, DocumentVersion, DraftKey, DraftRevision,
+    EncounterDetails, EncounterId, Meaning, PatientRecord, Population, Revision, Stamp, StoreError, Target,
+    VersionReason,
 };
 
 /// Longest note that the screens take, in bytes; the longest clinical notes are a hundredth of it.
@@ -152,32 +154,6 @@ impl App {
         }
     }
 
-    /// Throws a draft away, if `base` is still what is saved.
-    pub(crate) fn discard_draft(
-        &self,
-        place: &NotePlace,
-        author: &str,
-        base: Revision,
-    ) -> Result<(), WebError> {
-        let key = draft_key(place, self.known_encounter(place)?, author);
-        Ok(self.store.discard_draft(&key, Some(base))?)
-    }
-
-    /// Saves what was typed.
-    pub(crate) fn save_draft(
-        &self,
-        place: &NotePlace,
-        stamp: &Stamp,
-        base: Option<Revision>,
-        text: &str,
-    ) -> Result<Revision, WebError> {
-        if text.len() > LONGEST_NOTE {
-            return Err(WebError::Bad("error.too-long"));
-        }
-        let key = draft_key(place, self.encounter(place, stamp)?, &stamp.author);
-        Ok(self.store.save_draft(&key, base, text, &stamp.at)?)
-    }
-
     /// A session that reads a note of this patient, with all that the author has taught.
     pub(crate) fn session(
         &self,
@@ -217,39 +193,30 @@ impl App {
         Ok(session)
     }
 
-    /// Signs a note: document, resources, events and the end of its draft in one transaction.
+    /// Signs a note, or enters it on behalf of the physician who is named: document, resources, events and the end of its
+    /// draft in one transaction. Gives the address of the page that tells so.
     pub(crate) fn sign_note(
         &self,
         desk: &Desk,
         place: &NotePlace,
-        text: &str,
-        base: Option<Revision>,
-        answers: &[Answer],
-    ) -> Result<SignReceipt, WebError> {
+        given: &ToSign<'_>,
+    ) -> Result<String, WebError> {
+        let ToSign { text, base, .. } = *given;
         if text.trim().is_empty() {
             return Err(WebError::Bad("error.empty"));
         }
-        let standing = desk.may_write(Action::Sign, place)?;
+        let (standing, signer) = desk.signer(place)?;
+        let on_behalf_of = named(desk, place, &signer, given.physician)?;
         let (_, notes) = desk.events(&standing)?;
         let stamp = desk.stamp()?;
         let encounter = self.encounter(place, &stamp)?;
         let key = draft_key(place, encounter, &stamp.author);
-        let revision = self.saved(place, (&stamp, &key), base, text)?;
+        let revision = desk.saved(place, (&stamp, &key), base, text)?;
         let whole = match &place.addendum {
             Some(document) => with_addendum(desk, document, text, &stamp),
             None => text.to_owned(),
         };
-        let without = place.addendum.as_ref().map(|document| document.document);
-        let mut session = self.session(
-            &place.patient,
-            &stamp.author,
-            stamp.at.civil().date(),
-            (without, &notes),
-        )?;
-        for answer in answers {
-            session.answer(answer.clone());
-        }
-        let structured = session.edit(0, &whole).note;
+        let structured = self.read_whole(place, &stamp, &notes, (&whole, given.answers))?;
         let target = match &place.addendum {
             None => chart::new_note(place.patient.id, encounter, desk.note_kind()?),
             Some(document) => Target::Version {
@@ -268,20 +235,93 @@ impl App {
             // A revision never comes twice, so a signature that is sent again is kept once.
             key: Some(format!("draft/{revision}")),
             draft: Some((key, Some(revision))),
-            structured: Some(structured),
-            name: Some(desk.person(&author)),
-            entry: Some(audit::of_patient(
-                desk.actor()?,
-                AuditSubtype::Sign,
-                place.patient.id,
-            )?),
+            structured: Some(structured.clone()),
+            name: Some(desk.person(on_behalf_of.as_deref().unwrap_or(&author))),
+            entry: Some(signing_entry(desk, place, on_behalf_of.as_deref())?),
+            on_behalf_of,
         };
-        let note = signing.structured.clone();
+        let is_signed = signing.on_behalf_of.is_none();
         let receipt = chart::sign(&self.coder, &self.store, &place.patient, signing)?;
-        if let Some(note) = note {
-            self.teach(&place.patient, &author, receipt.document, &note);
+        if is_signed {
+            self.teach(&place.patient, &author, receipt.document, &structured);
         }
-        Ok(receipt)
+        let word = if is_signed { "signed" } else { "entered" };
+        Ok(format!(
+            "/patients/{}?{word}={}",
+            place.patient.id, receipt.document
+        ))
+    }
+
+    /// The whole note as it is understood, with the answers of its writer.
+    fn read_whole(
+        &self,
+        place: &NotePlace,
+        stamp: &Stamp,
+        notes: &Notes,
+        (whole, answers): (&str, &[Answer]),
+    ) -> Result<StructuredNote, WebError> {
+        let without = place.addendum.as_ref().map(|document| document.document);
+        let date = stamp.at.civil().date();
+        let mut session = self.session(&place.patient, &stamp.author, date, (without, notes))?;
+        for answer in answers {
+            session.answer(answer.clone());
+        }
+        Ok(session.edit(0, whole).note)
+    }
+
+    /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
+    pub(crate) fn teach(
+        &self,
+        patient: &PatientRecord,
+        author: &str,
+        document: DocumentId,
+        note: &StructuredNote,
+    ) {
+        let learned = self.advice.teach(&self.store, author, patient, document, note);
+        if let Err(error) = learned {
+            let document = document.get();
+            log::error(
+                "the case of a signed note was not learned",
+                &[("document", &document), ("cause", &log::Cause::of(&error))],
+            );
+        }
+    }
+}
+
+impl Desk {
+    /// Saves what was typed. The trail is told when a draft is begun, or a save refused, not of every save in between.
+    pub(crate) fn save_draft(
+        &self,
+        place: &NotePlace,
+        stamp: &Stamp,
+        base: Option<Revision>,
+        text: &str,
+    ) -> Result<Revision, WebError> {
+        if text.len() > LONGEST_NOTE {
+            return Err(WebError::Bad("error.too-long"));
+        }
+        let app = &self.app;
+        let key = draft_key(place, app.encounter(place, stamp)?, &stamp.author);
+        let saved = if base.is_none() {
+            let entry = self.draft_entry(AuditSubtype::Create, place)?;
+            app.store.audited(entry).save_draft(&key, base, text, &stamp.at)
+        } else {
+            app.store.save_draft(&key, base, text, &stamp.at)
+        };
+        Ok(saved?)
+    }
+
+    /// Throws a draft away, if `base` is still what is saved.
+    pub(crate) fn discard_draft(&self, place: &NotePlace, base: Revision) -> Result<(), WebError> {
+        let key = draft_key(place, self.app.known_encounter(place)?, self.author()?);
+        let entry = self.draft_entry(AuditSubtype::Delete, place)?;
+        Ok(self.app.store.audited(entry).discard_draft(&key, Some(base))?)
+    }
+
+    fn draft_entry(&self, subtype: AuditSubtype, place: &NotePlace) -> Result<AuditEntry, WebError> {
+        let mut entry = audit::of_patient(self.actor()?, subtype, place.patient.id)?;
+        entry.entities.push(AuditEntity::Query("draft".to_owned()));
+        Ok(entry)
     }
 
     /// The revision of a draft that holds `text`; it is saved first where it does not.
@@ -293,6 +333,7 @@ impl App {
         text: &str,
     ) -> Result<Revision, WebError> {
         let saved = self
+            .app
             .store
             .draft(key)?
             .filter(|draft| Some(draft.revision) == base && draft.text == text);
@@ -301,18 +342,52 @@ impl App {
             None => self.save_draft(place, stamp, base, text),
         }
     }
+}
 
-    /// Lets the knowledge learn the case of a note that was signed. The note is kept whether that works or not.
-    fn teach(&self, patient: &PatientRecord, author: &str, document: DocumentId, note: &StructuredNote) {
-        let learned = self.advice.teach(&self.store, author, patient, document, note);
-        if let Err(error) = learned {
-            let document = document.get();
-            log::error(
-                "the case of a signed note was not learned",
-                &[("document", &document), ("cause", &log::Cause::of(&error))],
-            );
+/// A note that is to be signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ToSign<'a> {
+    /// Its text.
+    pub(crate) text: &'a str,
+    /// The save that it was made from.
+    pub(crate) base: Option<Revision>,
+    /// What the writer answered.
+    pub(crate) answers: &'a [Answer],
+    /// The account of the physician on whose behalf it is entered; empty where the writer signs.
+    pub(crate) physician: &'a str,
+}
+
+/// The physician on whose behalf a note is entered; none where its writer signs.
+fn named(
+    desk: &Desk,
+    place: &NotePlace,
+    signer: &Signer,
+    physician: &str,
+) -> Result<Option<String>, WebError> {
+    match signer {
+        Signer::Author => Ok(None),
+        Signer::Named(physicians) => {
+            if physicians.is_empty() {
+                // Nobody could answer for it, so the refusal is that of signing.
+                desk.may_write(Action::Sign, place)?;
+            }
+            let found = physicians.iter().find(|user| user.id.as_str() == physician);
+            let found = found.ok_or(WebError::Bad("error.physician"))?;
+            Ok(Some(found.id.to_string()))
         }
     }
+}
+
+fn signing_entry(desk: &Desk, place: &NotePlace, on_behalf_of: Option<&str>) -> Result<AuditEntry, WebError> {
+    let actor = desk.actor()?;
+    let Some(physician) = on_behalf_of else {
+        return Ok(audit::of_patient(actor, AuditSubtype::Sign, place.patient.id)?);
+    };
+    let mut entry = audit::of_patient(actor, AuditSubtype::Create, place.patient.id)?;
+    entry.agent.on_behalf_of = Some(physician.to_owned());
+    let says = format!("entered on behalf of {physician}, not confirmed");
+    entry.entities.push(AuditEntity::Query(says));
+    Ok(entry)
 }
 
 /// The whole note as it reads with the addition, which names who added it and when.

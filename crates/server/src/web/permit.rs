@@ -6,11 +6,20 @@ use crate::web::error::WebError;
 use crate::web::notes::NotePlace;
 use crate::web::state::Desk;
 use std::collections::{BTreeMap, BTreeSet};
-use tsumugi_access::{Action, Decision, DocumentFacts, Resource};
+use tsumugi_access::{Action, Decision, DocumentFacts, Request, Resource, Subject, User, UserId};
 use tsumugi_records::{
     AccessFacts, AuditSubtype, DocumentHead, DocumentId, DocumentVersion, EventOrigin, PatientId,
     PatientRecord, Population, StoredEvent, TimelineEntry, TimelineItem,
 };
+
+/// Who signs a note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signer {
+    /// Who writes it.
+    Author,
+    /// One of these, whom the writer names: it is entered on that person's behalf.
+    Named(Vec<User>),
+}
 
 impl Desk {
     /// Asks whether something may be done with a patient's particulars; gives how the record stands.
@@ -34,6 +43,23 @@ impl Desk {
         Ok(standing)
     }
 
+    /// Asks whether something may be done with a signed note that outlasts an emergency access, which is not asked for.
+    pub(crate) fn may_lastingly(
+        &self,
+        action: Action,
+        patient: &PatientRecord,
+        document: DocumentId,
+    ) -> Result<(), WebError> {
+        let standing = Standing::of(&self.app.store, patient)?;
+        let Some(facts) = self.facts(&standing, document)? else {
+            return Err(WebError::Denied(Some(patient.id)));
+        };
+        let decision = self
+            .actor()?
+            .ask_without_emergency(action, Resource::Document(&facts));
+        self.held(action, patient.id, &decision)
+    }
+
     /// Asks whether a note may be written or signed where it is about to be. Who may not read there does not write
     /// there: as its author he would come to read it.
     pub(crate) fn may_write(&self, action: Action, place: &NotePlace) -> Result<Standing, WebError> {
@@ -42,14 +68,7 @@ impl Desk {
             None => self.may(Action::Read, &place.patient)?,
         };
         let author = self.actor()?.user().id.clone();
-        let facts = match &place.addendum {
-            // Who adds to a note writes it, whoever wrote it first.
-            Some(document) => {
-                let facts = self.facts(&standing, document.document)?;
-                facts.map(|facts| DocumentFacts { author, ..facts })
-            }
-            None => standing.new_note(self.note_kind()?, author.as_str()),
-        };
+        let facts = self.about_to_write(&standing, place, &author)?;
         self.may_note(action, place.patient.id, facts.as_ref())?;
         Ok(standing)
     }
@@ -71,6 +90,83 @@ impl Desk {
         };
         let decision = self.actor()?.ask(action, Resource::Document(facts));
         self.held(action, patient, &decision)
+    }
+
+    /// Who may sign the note that is about to be written: who writes it, or a physician who is to be named.
+    pub(crate) fn signer(&self, place: &NotePlace) -> Result<(Standing, Signer), WebError> {
+        let standing = self.may_write(Action::Write, place)?;
+        let actor = self.actor()?;
+        let own = self.about_to_write(&standing, place, &actor.user().id)?;
+        let may_sign = own.is_some_and(|facts| actor.ask(Action::Sign, Resource::Document(&facts)).allowed);
+        if may_sign {
+            return Ok((standing, Signer::Author));
+        }
+        let waits = place.addendum.as_ref().map(|document| document.document);
+        let open = self.app.store.unconfirmed_of(place.patient.id)?;
+        if let Some(open) = waits.and_then(|document| open.get(&document)) {
+            // What is added to a note that was sent back goes to the same physician.
+            let named = self.app.gate.user_named(&open.physician);
+            return Ok((standing, Signer::Named(named.into_iter().collect())));
+        }
+        let mut physicians = Vec::new();
+        if place.addendum.is_none() {
+            for user in self.app.gate.active_users() {
+                let facts = self.about_to_write(&standing, place, &user.id)?;
+                let subject = Subject {
+                    user: user.clone(),
+                    second_factor: true,
+                    emergencies: BTreeSet::new(),
+                };
+                let may = facts.is_some_and(|facts| {
+                    let (action, resource) = (Action::Sign, Resource::Document(&facts));
+                    let asked = Request {
+                        subject: &subject,
+                        action,
+                        resource,
+                    };
+                    actor.policy().is_allowed(&asked).allowed
+                });
+                if may && user.id != actor.user().id {
+                    physicians.push(user);
+                }
+            }
+        }
+        Ok((standing, Signer::Named(physicians)))
+    }
+
+    /// The note that is about to be written, as if `author` wrote it.
+    fn about_to_write(
+        &self,
+        standing: &Standing,
+        place: &NotePlace,
+        author: &UserId,
+    ) -> Result<Option<DocumentFacts>, WebError> {
+        let author = author.clone();
+        Ok(match &place.addendum {
+            // Who adds to a note writes it, whoever wrote it first.
+            Some(document) => {
+                let facts = self.facts(standing, document.document)?;
+                facts.map(|facts| DocumentFacts { author, ..facts })
+            }
+            None => standing.new_note(self.note_kind()?, author.as_str()),
+        })
+    }
+
+    /// Whether who is signed in may confirm a note, or send it back: never by an emergency access.
+    pub(crate) fn may_confirm(
+        &self,
+        patient: &PatientRecord,
+        document: DocumentId,
+    ) -> Result<bool, WebError> {
+        let standing = Standing::of(&self.app.store, patient)?;
+        let facts = self.facts(&standing, document)?;
+        let actor = self.actor()?;
+        Ok(facts.is_some_and(|facts| {
+            !facts.signed
+                && actor
+                    .ask_without_emergency(Action::Confirm, Resource::Document(&facts))
+                    .allowed
+        }))
     }
 
     /// The kind of note that who is signed in writes.
@@ -157,10 +253,12 @@ fn document_of(event: &StoredEvent) -> Option<DocumentId> {
 }
 
 impl Notes {
-    /// Whether what stands there may be used.
+    /// Whether what stands there may be used: nobody has to confirm it first.
     pub(crate) fn lets(&self, origin: &EventOrigin) -> bool {
         match origin {
-            EventOrigin::Document { document, .. } => self.documents.contains(document),
+            EventOrigin::Document { document, .. } => {
+                self.documents.contains(document) && !self.unconfirmed.contains(document)
+            }
             EventOrigin::Observation { .. } => self.reports,
         }
     }
@@ -198,6 +296,12 @@ impl Rows<'_> {
     pub(crate) fn patient(&mut self, patient: PatientId) -> bool {
         let standing = self.standing(patient);
         self.filter.lets_patient(&standing.patient)
+    }
+
+    /// Whether nobody has confirmed a note that was asked about before.
+    pub(crate) fn is_unconfirmed(&self, document: DocumentId) -> bool {
+        let head = self.heads.get(&document).and_then(Option::as_ref);
+        head.is_some_and(|head| head.is_unconfirmed)
     }
 
     /// Whether what a note, or another system, states of a patient may be in the list.

@@ -14,8 +14,10 @@ use axum::response::{IntoResponse, Response};
 use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tsumugi_access::AddressGroup;
 use tsumugi_coding::Coder;
 use tsumugi_records::{Stamp, Store};
 
@@ -116,6 +118,8 @@ pub(crate) struct Visit {
     pub(crate) token: Option<String>,
     /// How the browser calls itself.
     pub(crate) client: String,
+    /// Network address of the browser.
+    pub(crate) address: Option<IpAddr>,
     /// Language of the page.
     pub(crate) language: Language,
     /// Its colours.
@@ -146,6 +150,7 @@ impl Visit {
             actor: parts.extensions.get().cloned(),
             token: app.and_then(|app| session::token(app, &parts.headers)),
             client: session::client(&parts.headers),
+            address: parts.extensions.get::<SocketAddr>().map(SocketAddr::ip),
             ..Self::default()
         };
         let cookies = parts
@@ -164,6 +169,13 @@ impl Visit {
             }
         }
         visit
+    }
+}
+
+impl Visit {
+    /// Where the request comes from, as failed sign-ins are counted.
+    pub(crate) fn group(&self) -> AddressGroup {
+        AddressGroup::of(self.address)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::access::Notes;
 use crate::advice::{Kind, Switches};
+use crate::audit;
 use crate::log;
 use crate::web::error::WebError;
-use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, conflict, today};
+use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, ToSign, conflict, today};
 use crate::web::state::{App, Desk, Visit};
 use crate::web::support::Panel;
 use crate::web::view::{Lens, feedback_view};
@@ -18,7 +19,9 @@ use std::time::Duration;
 use tsumugi_access::{Action, Activity, SessionError};
 use tsumugi_clinical::ConceptId;
 use tsumugi_intake::{Answer, Correction, Session, Settled, candidates};
-use tsumugi_records::{Correction as Taught, DraftRevision, Meaning, Revision, SettledPhrase};
+use tsumugi_records::{
+    AuditEntity, AuditSubtype, Correction as Taught, DraftRevision, Meaning, Revision, SettledPhrase,
+};
 
 /// Most concepts offered in place of a wrong one: as many as there are digits.
 const MOST_CANDIDATES: usize = 9;
@@ -51,8 +54,13 @@ enum Said {
     Support { rev: u64 },
     /// Switches a kind of support, or `all`.
     Switch { kind: String, on: bool },
-    /// Sign this text.
-    Sign { text: String, base: Option<i64> },
+    /// Sign this text, or enter it on behalf of a physician.
+    Sign {
+        text: String,
+        base: Option<i64>,
+        #[serde(default)]
+        physician: String,
+    },
 }
 
 impl Said {
@@ -137,6 +145,8 @@ struct Live {
     rev: u64,
     text: String,
     notes: Notes,
+    /// Whether the editor has told its first text.
+    is_greeted: bool,
 }
 
 impl Live {
@@ -161,6 +171,7 @@ impl Live {
             rev: 0,
             text,
             notes,
+            is_greeted: false,
         };
         Ok((live, hello))
     }
@@ -190,15 +201,23 @@ impl Live {
             Ok(said) => said,
             Err(error) => return json!({"type": "error", "message": error.to_string()}),
         };
-        let activity = match &said {
-            // What a line that came back says by itself is no sign of a person.
-            Said::Edit { text, .. } if *text == self.text => Activity::Page,
-            said => said.activity(),
-        };
+        let activity = self.activity(&said);
         if let Err(end) = self.look(activity) {
             return end;
         }
         self.answer(said)
+    }
+
+    /// A line that came back says again what was said before, and the text as it then is: up to its first text nothing
+    /// is a sign of a person.
+    fn activity(&mut self, said: &Said) -> Activity {
+        let is_greeting = !self.is_greeted;
+        self.is_greeted |= matches!(said, Said::Edit { .. });
+        match said {
+            _ if is_greeting => Activity::Page,
+            Said::Edit { text, .. } if *text == self.text => Activity::Page,
+            said => said.activity(),
+        }
     }
 
     fn answer(&mut self, said: Said) -> Value {
@@ -223,7 +242,7 @@ impl Live {
             Said::Save { text, base } => {
                 let stamp = self.desk.stamp()?;
                 let base = base.map(Revision::new);
-                let revision = self.desk.app.save_draft(&self.place, &stamp, base, &text)?;
+                let revision = self.desk.save_draft(&self.place, &stamp, base, &text)?;
                 let at = stamp.at.civil().strftime("%H:%M:%S").to_string();
                 Ok(json!({"type": "saved", "revision": revision, "at": at}))
             }
@@ -252,16 +271,25 @@ impl Live {
                 if kind != "all" && Kind::of(&kind).is_none() {
                     return Err(WebError::Bad("error.invalid"));
                 }
-                crate::advice::switch(&self.desk.app.store, self.desk.stamp()?, &kind, on)?;
+                let mut entry = audit::of(self.desk.actor()?, AuditSubtype::Update)?;
+                let says = format!("support-switch {kind}: {}", if on { "on" } else { "off" });
+                entry.entities.push(AuditEntity::Query(says));
+                let store = self.desk.app.store.audited(entry);
+                crate::advice::switch(&store, self.desk.stamp()?, &kind, on)?;
                 self.support(self.rev)
             }
-            Said::Sign { text, base } => {
-                let base = base.map(Revision::new);
-                let receipt = self
-                    .desk
-                    .app
-                    .sign_note(&self.desk, &self.place, &text, base, &self.answers)?;
-                let address = format!("/patients/{}?signed={}", self.place.patient.id, receipt.document);
+            Said::Sign {
+                text,
+                base,
+                physician,
+            } => {
+                let given = ToSign {
+                    text: &text,
+                    base: base.map(Revision::new),
+                    answers: &self.answers,
+                    physician: &physician,
+                };
+                let address = self.desk.app.sign_note(&self.desk, &self.place, &given)?;
                 Ok(json!({"type": "signed", "address": address}))
             }
         }

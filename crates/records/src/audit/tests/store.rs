@@ -79,6 +79,7 @@ pub(super) fn note(patient: PatientId, text: &str) -> SignNote {
         events: Vec::new(),
         resources: Vec::new(),
         draft: None,
+        on_behalf_of: None,
     }
 }
 

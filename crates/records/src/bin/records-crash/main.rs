@@ -304,6 +304,7 @@ fn note(patient: PatientId, number: u64) -> Result<SignNote, StoreError> {
             json: br#"{"resourceType":"Observation"}"#.to_vec(),
         }],
         draft: None,
+        on_behalf_of: None,
     })
 }
 

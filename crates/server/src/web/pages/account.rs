@@ -48,6 +48,7 @@ fn page(desk: &Desk, wrong: Option<&str>) -> Result<Response, WebError> {
                     @else { (ui.t("second-factor.off")) }
                 }
                 form method="post" action="/account/second-factor" {
+                    (field("factor-present", ui.t("password.present"), "password", "off"))
                     button.primary[!view.has_second_factor] type="submit" { (if view.has_second_factor { ui.t("second-factor.replace") } else { ui.t("second-factor.begin") }) }
                 }
             }
@@ -143,6 +144,7 @@ pub(crate) async fn password(
             &desk.app.store,
             (&actor.user().id, &actor.session.handle),
             (&given.present, &given.password),
+            &desk.visit.group(),
         );
         match changed {
             Ok(()) => Ok(Redirect::to("/account").into_response()),
@@ -156,15 +158,30 @@ pub(crate) async fn password(
     .await
 }
 
-/// Begins to enrol a device.
-pub(crate) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response {
+/// The present password, given once more.
+#[derive(Deserialize)]
+pub(crate) struct Again {
+    #[serde(default, rename = "factor-present")]
+    present: String,
+}
+
+/// Begins to enrol a device, the password given once more.
+pub(crate) async fn enrol(State(app): State<Arc<App>>, visit: Visit, Form(again): Form<Again>) -> Response {
     answer(app, visit, move |desk| {
         let id = &desk.actor()?.user().id;
-        let enrolment = desk
-            .app
-            .gate
-            .enrol(&desk.app.store, id, ISSUER)
-            .map_err(|error| WebError::Other(error.to_string()))?;
+        let begun = desk.app.gate.enrol(
+            &desk.app.store,
+            (id, &again.present),
+            (ISSUER, &desk.visit.group()),
+        );
+        let enrolment = match begun {
+            Ok(enrolment) => enrolment,
+            Err(error) => {
+                let why = desk.reason(&error)?;
+                let answer = page(desk, Some(&why))?;
+                return Ok((StatusCode::BAD_REQUEST, answer).into_response());
+            }
+        };
         let ui = desk.ui();
         let body = html! {
             p { (ui.t("second-factor.scan")) }
@@ -176,7 +193,7 @@ pub(crate) async fn enrol(State(app): State<Arc<App>>, visit: Visit) -> Response
             }
             p.hint { (ui.t("second-factor.wrong-says")) }
         };
-        Ok(card(desk, ui.t("second-factor.title"), &body))
+        Ok(card(desk, ui.t("second-factor.title"), &body).into_response())
     })
     .await
 }
@@ -247,7 +264,7 @@ pub(crate) async fn confirm(
                         (field("code", ui.t("second-factor.first-code"), "text", "one-time-code"))
                         button.primary type="submit" { (ui.t("second-factor.confirm")) }
                     }
-                    form method="post" action="/account/second-factor" { button type="submit" { (ui.t("second-factor.again")) } }
+                    p { a.button href="/account" { (ui.t("second-factor.again")) } }
                 };
                 Ok((StatusCode::BAD_REQUEST, card(desk, ui.t("second-factor.title"), &again)).into_response())
             }

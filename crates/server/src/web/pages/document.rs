@@ -4,7 +4,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
-use crate::web::pages::facts;
+use crate::web::pages::{as_of, confirmations, facts};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::view;
@@ -60,6 +60,7 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
     };
     let list = view::facts(lens, &document.text, &note);
     let marks = view::marks(&note, &list, &[]);
+    let is_unconfirmed = app.store.unconfirmed_of(record.id)?.contains_key(&id);
     let addendum = format!("/open?patient={}&addendum={id}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, clock::today()))
@@ -70,15 +71,18 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
                     p.note-head {
                         time { (moment(&ui, document.written_at.civil())) }
                         span.who { (desk.person(&document.author)) }
-                        span.signed-mark { (ui.t("document.signed")) }
+                        @if is_unconfirmed { (confirmations::mark(desk)) } @else { span.signed-mark { (ui.t("document.signed")) } }
                     }
                     div.buttons {
                         button.scripted type="button" data-copy="note-text" data-done=(ui.t("note.copied")) { (ui.t("note.copy")) }
-                        a.button href=(addendum) { (ui.t("document.add")) }
+                        a.button href=(format!("/documents/{id}/print?version={}", document.version)) { (ui.t("as-of.print-one")) }
+                        @if !is_unconfirmed { a.button href=(addendum) { (ui.t("document.add")) } }
                     }
                 }
+                (confirmations::banner(desk, &record, id, document.version)?)
                 @if !document.is_newest { p.notice { (ui.t("document.old-version")) } }
                 div #note-text.note-text { (facts::marked(&document.text, &marks, &list, shown.fact)) }
+                (as_of::differences(desk, &versions, document))
                 (history(desk, &versions, document))
             }
             aside.side {

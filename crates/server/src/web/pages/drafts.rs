@@ -92,8 +92,7 @@ pub(crate) async fn discard(
         };
         let place = desk.app.note_place(&link)?;
         desk.may_write(Action::Write, &place)?;
-        desk.app
-            .discard_draft(&place, desk.author()?, Revision::new(form.base))?;
+        desk.discard_draft(&place, Revision::new(form.base))?;
         Ok::<_, WebError>(Redirect::to(&format!("/patients/{}", place.patient.id)).into_response())
     })
     .await

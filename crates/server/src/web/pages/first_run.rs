@@ -133,10 +133,11 @@ pub(crate) async fn create(State(app): State<Arc<App>>, visit: Visit, Form(given
         if let Err(error) = created {
             return Ok(form(desk, &given, Some(&desk.reason(&error)?)));
         }
-        match app
-            .gate
-            .sign_in(&app.store, (&given.user, &given.password), &visit.client)
-        {
+        match app.gate.sign_in(
+            &app.store,
+            (&given.user, &given.password),
+            (&visit.client, &visit.group()),
+        ) {
             Ok(signed) => Ok(go_on(desk, &signed.token.reveal(), "/account")),
             Err(error) => Err(WebError::Other(error.to_string())),
         }

@@ -1,6 +1,8 @@
 //! The pages, one module each.
 
 pub(crate) mod account;
+pub(crate) mod as_of;
+pub(crate) mod confirmations;
 pub(crate) mod document;
 pub(crate) mod drafts;
 pub(crate) mod emergency;

@@ -2,13 +2,14 @@
 //!
 //! The page works as a form; where scripts run, the editor takes the text over and the server answers every key press.
 
-use crate::access::{Notes, Standing};
+use crate::access::Notes;
 use crate::advice::Switches;
 use crate::web::clock;
 use crate::web::error::WebError;
-use crate::web::notes::{NoteLink, NotePlace, conflict, escape, today};
+use crate::web::notes::{NoteLink, NotePlace, ToSign, conflict, escape, today};
 use crate::web::page::{Shell, moment, patient_bar, shell};
 use crate::web::pages::facts;
+use crate::web::permit::Signer;
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::support;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
-use tsumugi_access::Action;
+use tsumugi_access::{Action, User};
 use tsumugi_records::{DocumentVersion, DraftRevision, Revision, TimelineItem};
 
 /// Opens a note, as a page of ours or a hospital's record links to it.
@@ -59,6 +60,8 @@ pub(crate) struct Sent {
     base: String,
     text: String,
     #[serde(default)]
+    physician: String,
+    #[serde(default)]
     action: String,
 }
 
@@ -76,12 +79,15 @@ pub(crate) async fn post(State(app): State<Arc<App>>, visit: Visit, Form(sent): 
         // Forms send line ends as CR LF, whatever was typed.
         let text = sent.text.replace("\r\n", "\n");
         let done = if sent.action == "sign" {
-            desk.app
-                .sign_note(desk, &place, &text, base, &[])
-                .map(|receipt| format!("/patients/{}?signed={}", place.patient.id, receipt.document))
+            let given = ToSign {
+                text: &text,
+                base,
+                answers: &[],
+                physician: &sent.physician,
+            };
+            desk.app.sign_note(desk, &place, &given)
         } else {
-            desk.app
-                .save_draft(&place, &desk.stamp()?, base, &text)
+            desk.save_draft(&place, &desk.stamp()?, base, &text)
                 .map(|_| format!("/open?{}", link.query()))
         };
         match done {
@@ -143,7 +149,7 @@ fn screen(
         .or(saved.map(|draft| draft.text.as_str()))
         .unwrap_or_default();
     let base = saved.map(|draft| draft.revision.to_string()).unwrap_or_default();
-    let standing = Standing::of(&app.store, &place.patient)?;
+    let (standing, signer) = desk.signer(place)?;
     let (events, notes) = desk.events(&standing)?;
     let summary = summary(&ui, &app.coder, &events, clock::today());
     let view = view(desk, place, text, &notes)?;
@@ -159,7 +165,7 @@ fn screen(
                     input type="hidden" name="encounter" value=(place.link.encounter);
                     input type="hidden" name="addendum" value=(addendum);
                     input type="hidden" name="base" value=(base);
-                    (bar(&ui, place))
+                    (bar(&ui, place, &signer))
                     div #conflict hidden {}
                     div.paper {
                         textarea #text name="text" rows="18" spellcheck="false" aria-label=(ui.t("note.text")) placeholder=(ui.t("note.placeholder")) { (text) }
@@ -207,7 +213,11 @@ fn view(desk: &Desk, place: &NotePlace, text: &str, notes: &Notes) -> Result<Not
     Ok(feedback_view(lens, text, session.edit(0, text)))
 }
 
-fn bar(ui: &Ui<'_>, place: &NotePlace) -> Markup {
+fn bar(ui: &Ui<'_>, place: &NotePlace, signer: &Signer) -> Markup {
+    let sign = match signer {
+        Signer::Author => ui.t("note.sign"),
+        Signer::Named(_) => ui.t("note.enter"),
+    };
     html! {
         div.note-bar {
             h1 {
@@ -221,8 +231,20 @@ fn bar(ui: &Ui<'_>, place: &NotePlace) -> Markup {
             div.buttons {
                 button.scripted #copy type="button" title="Ctrl+Shift+C" { (ui.t("note.copy")) }
                 button.unscripted type="submit" name="action" value="save" { (ui.t("note.save")) }
-                button.primary #sign type="submit" name="action" value="sign" { (ui.t("note.sign")) " " kbd { "Ctrl+S" } }
+                @if let Signer::Named(physicians) = signer { (physician(ui, physicians)) }
+                button.primary #sign type="submit" name="action" value="sign" { (sign) " " kbd { "Ctrl+S" } }
             }
+        }
+    }
+}
+
+/// Asks on whose behalf the note is entered.
+fn physician(ui: &Ui<'_>, physicians: &[User]) -> Markup {
+    html! {
+        label.physician for="physician" { (ui.t("note.physician")) }
+        select #physician name="physician" {
+            @if physicians.len() != 1 { option value="" { (ui.t("note.physician-choose")) } }
+            @for user in physicians { option value=(user.id) { (user.name) " (" (user.department) ")" } }
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Shown {
     #[serde(default)]
     range: String,
     signed: Option<i64>,
+    entered: Option<i64>,
 }
 
 /// Shows a patient.
@@ -83,6 +84,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
         (emergency::open_now(desk, id)?)
+        @if shown.entered.is_some() { p.notice role="status" { (ui.t("confirm.entered")) } }
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
         div.page-head {
             h1 { (ui.t("timeline.title")) }
@@ -91,6 +93,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
                     a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
                 }
             }
+            a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
             a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
             @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
             a.button.primary href=(write) { (ui.t("patients.write")) }
@@ -102,7 +105,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         }
         section.notes aria-labelledby="notes" {
             h2 #notes { (ui.t("patient.notes")) " " span.count { (documents.len()) } }
-            ol { @for document in documents.iter().rev() { (note(desk, document)) } }
+            ol { @for document in documents.iter().rev() { (note(desk, document, readable.unconfirmed.contains(&document.document))) } }
         }
     };
     Ok(shell(
@@ -131,7 +134,7 @@ fn documents(entries: &[TimelineEntry]) -> Vec<&DocumentVersion> {
     found.collect()
 }
 
-fn note(desk: &Desk, document: &DocumentVersion) -> Markup {
+fn note(desk: &Desk, document: &DocumentVersion, is_unconfirmed: bool) -> Markup {
     const LENGTH: usize = 120;
     let ui = desk.ui();
     let start: String = document
@@ -147,6 +150,7 @@ fn note(desk: &Desk, document: &DocumentVersion) -> Markup {
                     time { (moment(&ui, document.written_at.civil())) }
                     span.kind { (ui.of("note", &document.kind)) }
                     span.who { (desk.person(&document.author)) }
+                    @if is_unconfirmed { (crate::web::pages::confirmations::mark(desk)) }
                     @if document.version > 1 { span.version { (ui.t("document.has-addendum")) } }
                 }
                 span.start { (start) }

@@ -42,13 +42,11 @@ pub(crate) async fn list(
     answer(app, visit, move |desk| {
         desk.author()?;
         let ui = desk.ui();
-        let mut entry = audit::of(desk.actor()?, AuditSubtype::Search)?;
-        entry.entities.push(AuditEntity::Query(desk.visit.here.clone()));
-        desk.app.store.audit_read(&entry)?;
         let (real, dummies) = (
             allowed(desk, Population::Real, query.q.trim())?,
             allowed(desk, Population::Dummy, query.q.trim())?,
         );
+        listed(desk, real.iter().chain(&dummies))?;
         let may_register = desk.actor()?.may(Action::Register);
         let body = html! {
             div.page-head {
@@ -61,6 +59,7 @@ pub(crate) async fn list(
                 @if may_register { a.button.primary href="/patients/new" { (ui.t("patients.new")) } }
             }
             @if desk.actor()?.session.first_run { (crate::web::pages::first_run::invitation(&ui)) }
+            (crate::web::pages::confirmations::notice(desk)?)
             (drafts(desk)?)
             section.patients aria-labelledby="real" {
                 h2 #real { (ui.t("patients.real")) " " span.count { (real.len()) } }
@@ -79,6 +78,18 @@ pub(crate) async fn list(
         Ok(shell(desk, &Shell { title: ui.t("patients.title"), class: "list", script: None }, &body))
     })
     .await
+}
+
+/// Leaves the entry of the list, with the patients that it shows: one entry, since a line of it tells no more than that
+/// there is a patient. It is durable before the list leaves.
+fn listed<'a>(desk: &Desk, shown: impl Iterator<Item = &'a PatientRecord>) -> Result<(), WebError> {
+    let mut entry = audit::of(desk.actor()?, AuditSubtype::Search)?;
+    entry.entities.push(AuditEntity::Query(desk.visit.here.clone()));
+    let shown: Vec<String> = shown.map(|record| record.id.to_string()).collect();
+    let says = format!("shown patients ({}): {}", shown.len(), shown.join(" "));
+    entry.entities.push(AuditEntity::Query(says));
+    desk.app.store.audit_read(&entry)?;
+    Ok(())
 }
 
 /// Most patients that are looked through at once for those who may be listed.

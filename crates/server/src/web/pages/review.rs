@@ -4,6 +4,7 @@
 mod queue;
 mod tally;
 
+use crate::audit;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, moment, shell};
 use crate::web::pages::facts;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 use tsumugi_access::Action;
 use tsumugi_clinical::{Certainty, ConceptId, Event, Experiencer, Phase, StructuredNote};
 use tsumugi_intake::candidates;
-use tsumugi_records::{Correction, Decision, DocumentId, DocumentVersion, Population};
+use tsumugi_records::{
+    AuditEntity, AuditSubtype, Correction, Decision, DocumentId, DocumentVersion, Population,
+};
 
 /// Topic of the decisions.
 const REVIEW: &str = "review";
@@ -103,11 +106,19 @@ pub(crate) async fn keep(
 ) -> Response {
     answer(app, visit, move |desk| {
         let author = desk.author()?.to_owned();
-        let document = readable(desk, id)?;
+        let document = judgeable(desk, id)?;
         let note = desk.app.reading(&document)?;
         let reviewed = read(&document, &note, &fields);
         teach(desk, &document, &note, &reviewed)?;
-        desk.app.store.decide(Decision {
+        let mut entry = audit::of_patient(desk.actor()?, AuditSubtype::Update, document.patient)?;
+        entry.entities.push(AuditEntity::Document {
+            document: document.document,
+            version: Some(document.version),
+            digest: None,
+        });
+        let says = format!("review: {} verdicts", reviewed.facts.len());
+        entry.entities.push(AuditEntity::Query(says));
+        desk.app.store.audited(entry).decide(Decision {
             topic: REVIEW.to_owned(),
             subject: format!("{id}"),
             body: json!(reviewed).to_string(),
@@ -126,6 +137,14 @@ fn readable(desk: &Desk, id: i64) -> Result<DocumentVersion, WebError> {
     let document = desk.app.store.document(DocumentId::new(id))?;
     let record = desk.app.store.patient(document.patient)?;
     desk.may_document(Action::Read, &record, &document)?;
+    Ok(document)
+}
+
+/// A report on which who is signed in may give verdicts: they outlast an emergency access.
+fn judgeable(desk: &Desk, id: i64) -> Result<DocumentVersion, WebError> {
+    let document = readable(desk, id)?;
+    let record = desk.app.store.patient(document.patient)?;
+    desk.may_lastingly(Action::Read, &record, document.document)?;
     Ok(document)
 }
 

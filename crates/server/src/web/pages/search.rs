@@ -5,6 +5,7 @@ use crate::chart;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, age_and_sex, day, dummy_mark, shell};
+use crate::web::pages::confirmations::mark;
 use crate::web::pages::search_query::{Condition, Query};
 use crate::web::permit::Rows;
 use crate::web::reading::{entities_of, words};
@@ -23,8 +24,8 @@ use tsumugi_access::Action;
 use tsumugi_clinical::{ConceptId, Polarity};
 use tsumugi_intake::complete;
 use tsumugi_records::{
-    AuditEntity, AuditSubtype, EventHit, EventOrigin, Page, PatientHits, PatientId, Population, TextHit,
-    TextQuery,
+    AuditEntity, AuditSubtype, DocumentId, EventHit, EventOrigin, Page, PatientHits, PatientId, Population,
+    TextHit, TextQuery,
 };
 
 /// Patients and hits of each that are shown; the file holds all.
@@ -37,6 +38,8 @@ const MOST_LOOKED_THROUGH: u32 = 2000;
 /// What was found: the patients for whom all conditions hold, each with the hits of all of them.
 struct Found {
     patients: BTreeMap<PatientId, Vec<EventHit>>,
+    /// Notes among them that nobody has confirmed.
+    unconfirmed: BTreeSet<DocumentId>,
 }
 
 /// What may be shown of what was found: each condition must hold by notes that may be used.
@@ -81,8 +84,14 @@ fn find(
                 .collect(),
         });
     }
+    let patients = found.unwrap_or_default();
+    let documents = patients.values().flatten().filter_map(|hit| hit.document);
+    let unconfirmed = documents
+        .filter(|document| rows.is_unconfirmed(*document))
+        .collect();
     Ok(Found {
-        patients: found.unwrap_or_default(),
+        patients,
+        unconfirmed,
     })
 }
 
@@ -165,7 +174,7 @@ pub(crate) async fn csv(State(app): State<Arc<App>>, visit: Visit, Asked(query):
         let found = find(desk, Action::Export, population, &query.conditions(desk))?;
         let named: Vec<PatientId> = found.patients.keys().copied().collect();
         told(desk, AuditSubtype::Export, &named)?;
-        let mut file = String::from("patient_id,population,hits,first,last\r\n");
+        let mut file = String::from("patient_id,population,hits,first,last,unconfirmed\r\n");
         for (patient, hits) in &found.patients {
             let number = desk.app.store.patient(*patient)?.details.number;
             let times: BTreeSet<String> = hits
@@ -176,6 +185,8 @@ pub(crate) async fn csv(State(app): State<Arc<App>>, visit: Visit, Asked(query):
                 times.first().cloned().unwrap_or_default(),
                 times.last().cloned().unwrap_or_default(),
             );
+            let of = hits.iter().filter_map(|hit| hit.document);
+            let unconfirmed = of.filter(|document| found.unconfirmed.contains(document)).count();
             let kind = if population == Population::Dummy {
                 "dummy"
             } else {
@@ -184,7 +195,7 @@ pub(crate) async fn csv(State(app): State<Arc<App>>, visit: Visit, Asked(query):
             // Writing to a string does not fail.
             let _ = write!(
                 file,
-                "{},{kind},{},{first},{last}\r\n",
+                "{},{kind},{},{first},{last},{unconfirmed}\r\n",
                 quoted(&number),
                 hits.len()
             );
@@ -311,7 +322,7 @@ fn facts(
     let numbers = [("patients", &*count.to_string()), ("hits", &*hits.to_string())];
     let mut cards = Vec::new();
     for (patient, hits) in found.patients.iter().take(MOST_PATIENTS) {
-        cards.push(card(desk, *patient, hits)?);
+        cards.push(card(desk, *patient, hits, &found.unconfirmed)?);
     }
     Ok(html! {
         section.understood aria-label=(ui.t("search.understood")) {
@@ -365,12 +376,20 @@ fn chip(ui: &Ui<'_>, condition: &Condition) -> Markup {
     }
 }
 
-fn card(desk: &Desk, patient: PatientId, hits: &[EventHit]) -> Result<Markup, WebError> {
+fn card(
+    desk: &Desk,
+    patient: PatientId,
+    hits: &[EventHit],
+    unconfirmed: &BTreeSet<DocumentId>,
+) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let record = desk.app.store.patient(patient)?;
     let mut rows = Vec::new();
     for hit in hits.iter().take(MOST_HITS) {
-        rows.push(hit_row(desk, hit)?);
+        let is_unconfirmed = hit
+            .document
+            .is_some_and(|document| unconfirmed.contains(&document));
+        rows.push(hit_row(desk, hit, is_unconfirmed)?);
     }
     Ok(html! {
         li.result {
@@ -388,7 +407,7 @@ fn card(desk: &Desk, patient: PatientId, hits: &[EventHit]) -> Result<Markup, We
 }
 
 /// A hit with the words of its note, which lead to their place.
-fn hit_row(desk: &Desk, hit: &EventHit) -> Result<Markup, WebError> {
+fn hit_row(desk: &Desk, hit: &EventHit, is_unconfirmed: bool) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let app = &desk.app;
     let stored = app.store.event(hit.event)?;
@@ -426,6 +445,7 @@ fn hit_row(desk: &Desk, hit: &EventHit) -> Result<Markup, WebError> {
     Ok(html! {
         li.absent[hit.polarity == Polarity::Absent] {
             time { (day(&ui, hit.from.unwrap_or(hit.at).date())) }
+            @if is_unconfirmed { (mark(desk)) }
             (quote)
             span.fact-name {
                 @if hit.polarity == Polarity::Absent { (ui.t("fact.absent")) }
@@ -482,7 +502,7 @@ fn texts(desk: &Desk, query: &Query, population: Population) -> Result<Markup, W
     told(desk, AuditSubtype::Search, &named)?;
     let mut rows = Vec::new();
     for hit in &hits {
-        rows.push(text_row(desk, hit)?);
+        rows.push(text_row(desk, hit, allowed.is_unconfirmed(hit.document))?);
     }
     Ok(html! {
         p.found role="status" { (dummy_mark(&ui, population)) (ui.fill("search.found-text", &numbers)) }
@@ -490,7 +510,7 @@ fn texts(desk: &Desk, query: &Query, population: Population) -> Result<Markup, W
     })
 }
 
-fn text_row(desk: &Desk, hit: &TextHit) -> Result<Markup, WebError> {
+fn text_row(desk: &Desk, hit: &TextHit, is_unconfirmed: bool) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let record = desk.app.store.patient(hit.patient)?;
     let chars: Vec<char> = hit.snippet.chars().collect();
@@ -510,6 +530,7 @@ fn text_row(desk: &Desk, hit: &TextHit) -> Result<Markup, WebError> {
                 (dummy_mark(&ui, record.population))
                 span.number { (record.details.number) }
                 time { (day(&ui, hit.written_at.civil().date())) }
+                @if is_unconfirmed { (mark(desk)) }
             }
             a.snippet href=(format!("/documents/{}", hit.document)) {
                 (cut(from, first.start)) mark.m.problem.lit { (cut(first.start, first.end)) } (cut(first.end, hit.snippet_span.end))

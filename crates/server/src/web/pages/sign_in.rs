@@ -160,9 +160,11 @@ fn form(desk: &Desk, user: &str, next: &str, wrong: Option<&str>) -> Result<Resp
 pub(crate) async fn enter(State(app): State<Arc<App>>, visit: Visit, Form(given): Form<Given>) -> Response {
     answer(app, visit, move |desk| {
         let Desk { app, visit, .. } = desk;
-        let signed = app
-            .gate
-            .sign_in(&app.store, (given.user.trim(), &given.password), &visit.client);
+        let signed = app.gate.sign_in(
+            &app.store,
+            (given.user.trim(), &given.password),
+            (&visit.client, &visit.group()),
+        );
         match signed {
             Ok(signed) => {
                 let next = local(&given.next);
@@ -213,7 +215,7 @@ pub(crate) async fn second(State(app): State<Arc<App>>, visit: Visit, Form(given
         match desk
             .app
             .gate
-            .second_factor(&desk.app.store, desk.token(), &given.code)
+            .second_factor(&desk.app.store, desk.token(), (&given.code, &desk.visit.group()))
         {
             Ok((token, None)) => Ok(go_on(desk, &token.reveal(), local(&given.next))),
             // Who used a recovery code is told how many are left.
@@ -287,11 +289,11 @@ fn lock_form(desk: &Desk, next: &str, wrong: Option<&str>) -> Response {
 /// Unlocks the session.
 pub(crate) async fn unlock(State(app): State<Arc<App>>, visit: Visit, Form(given): Form<Given>) -> Response {
     answer(app, visit, move |desk| {
-        match desk
-            .app
-            .gate
-            .unlock_session(&desk.app.store, desk.token(), &given.password)
-        {
+        match desk.app.gate.unlock_session(
+            &desk.app.store,
+            desk.token(),
+            (&given.password, &desk.visit.group()),
+        ) {
             Ok(()) => Ok(Redirect::to(local(&given.next)).into_response()),
             Err(PeopleError::Session(SessionError::SecondFactorWanted { .. })) => {
                 Ok(Redirect::to("/second-factor").into_response())
@@ -313,11 +315,11 @@ pub(crate) async fn unlock_script(
     Form(given): Form<Given>,
 ) -> Response {
     answer(app, visit, move |desk| {
-        match desk
-            .app
-            .gate
-            .unlock_session(&desk.app.store, desk.token(), &given.password)
-        {
+        match desk.app.gate.unlock_session(
+            &desk.app.store,
+            desk.token(),
+            (&given.password, &desk.visit.group()),
+        ) {
             Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
             Err(PeopleError::Session(_)) => Ok(StatusCode::GONE.into_response()),
             Err(error) => Ok((StatusCode::UNAUTHORIZED, desk.reason(&error)?).into_response()),

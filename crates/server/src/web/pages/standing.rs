@@ -14,7 +14,7 @@ use maud::html;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tsumugi_access::{Action, CareTeamId, DepartmentId, Resource, UserId};
-use tsumugi_records::{AccessKind, AuditEntity, AuditSubtype, PatientId, PatientRecord};
+use tsumugi_records::{AccessKind, AuditEntity, AuditSubtype, PatientId, PatientRecord, StoreError};
 
 /// The kinds that are typed, with the key of their text.
 const TYPED: [(AccessKind, &str); 4] = [
@@ -50,6 +50,8 @@ fn page(desk: &Desk, id: PatientId, wrong: Option<&str>) -> Result<Response, Web
     let record = desk.app.store.patient(id)?;
     let (may_write, may_restrict) = may(desk, &record)?;
     desk.reads(id, None)?;
+    // Read before the facts: a change in between is noticed, never overwritten.
+    let seen = desk.app.store.access_version(id)?;
     let facts = desk.app.store.access_facts(id)?;
     let of = |kind| -> Vec<String> {
         let names = facts.patient.get(&kind);
@@ -61,6 +63,7 @@ fn page(desk: &Desk, id: PatientId, wrong: Option<&str>) -> Result<Response, Web
         div.page-head { h1 { (ui.t("standing.title")) } p { (record.details.name) " (" (record.details.number) ")" } a.button href=(format!("/patients/{id}")) { (ui.t("previous.timeline")) } }
         (mistake(wrong))
         form.card method="post" action=(format!("/patients/{id}/access")) {
+            input type="hidden" name="seen" value=(seen);
             @if may_write {
                 p.hint { (ui.t("standing.says")) }
                 @for (kind, key) in TYPED {
@@ -129,18 +132,26 @@ pub(crate) async fn keep(
             }
             wanted.push((AccessKind::Label, labels));
         }
-        for (kind, names) in wanted {
+        let seen = of("seen").first().and_then(|seen| seen.parse().ok());
+        let seen: u64 = seen.ok_or(WebError::Bad("error.invalid"))?;
+        let store = &desk.app.store;
+        let mut present = store.access_facts(id)?.patient;
+        wanted.retain(|(kind, names)| present.remove(kind).unwrap_or_default() != *names);
+        if !wanted.is_empty() {
             let mut entry = audit::of_patient(desk.actor()?, AuditSubtype::PolicyChange, id)?;
-            let list: Vec<&str> = names.iter().map(String::as_str).collect();
-            let says = format!("{}: {}", kind.as_str(), list.join(" "));
-            entry.entities.push(AuditEntity::Query(says));
-            let store = &desk.app.store;
-            let before = store.access_facts(id)?.patient.remove(&kind).unwrap_or_default();
-            if before != names {
-                store
-                    .audited(entry)
-                    .set_access_names(id, None, kind, names, desk.stamp()?)?;
+            for (kind, names) in &wanted {
+                let list: Vec<&str> = names.iter().map(String::as_str).collect();
+                let says = format!("{}: {}", kind.as_str(), list.join(" "));
+                entry.entities.push(AuditEntity::Query(says));
             }
+            let changed = store
+                .audited(entry)
+                .change_access(id, seen, wanted, desk.stamp()?);
+            if let Err(StoreError::Conflict { .. }) = changed {
+                let page = page(desk, id, Some(desk.ui().t("standing.stale")))?;
+                return Ok((StatusCode::CONFLICT, page).into_response());
+            }
+            changed?;
         }
         // Who has just given the patient away may not see the page any more.
         Ok(Redirect::to("/").into_response())

@@ -145,7 +145,9 @@ pub(crate) async fn retract(
     answer(app, visit, move |desk| {
         let author = desk.author()?.to_owned();
         let advice = &desk.app.advice;
-        let held = advice.retract(&desk.app.store, &author, numbered.number)?;
+        let entry = log::entry(desk, &format!("retract {}", numbered.number))?;
+        let store = desk.app.store.audited(entry);
+        let held = advice.retract(&store, &author, numbered.number)?;
         let held = held.ok_or(WebError::NotFound)?;
         let number = Some(numbered.number);
         log::note(desk, "retracted", (&held.source, &held.said), "", number)?;

@@ -10,7 +10,7 @@ use crate::web::state::{App, Desk, Visit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tsumugi_access::{Action, Activity, Resource, UserId};
+use tsumugi_access::{Action, Activity, AddressGroup, Resource, UserId};
 use tsumugi_clinical::Sex;
 use tsumugi_coding::Coder;
 use tsumugi_records::{
@@ -50,6 +50,7 @@ fn server() -> (Arc<App>, PatientId, i64) {
         structured: None,
         name: None,
         entry: None,
+        on_behalf_of: None,
     };
     let patient = store.patient(id).unwrap();
     let document = chart::sign(&coder, &store, &patient, signing)
@@ -80,7 +81,7 @@ fn desk(app: &Arc<App>, name: &str, role: &str) -> Desk {
         gate.set_password_by_link(store, &link, PASSWORD).unwrap();
     }
     let token = gate
-        .sign_in(store, (name, PASSWORD), "test")
+        .sign_in(store, (name, PASSWORD), ("test", &AddressGroup::of(None)))
         .unwrap()
         .token
         .reveal();
@@ -148,6 +149,116 @@ fn what_outlasts_an_emergency_access_is_not_changed_by_it() {
     assert!(actor.ask(Action::Read, patient).allowed);
     assert!(!actor.ask_without_emergency(Action::Read, patient).allowed);
     assert!(!actor.ask_without_emergency(Action::Write, patient).allowed);
+}
+
+/// Enters a note of the patient; gives its document.
+fn entered(desk: &Desk, text: &str, physician: &str) -> Result<tsumugi_records::DocumentId, WebError> {
+    let place = desk.app.note_place(&NoteLink {
+        patient: NUMBER.to_owned(),
+        ..NoteLink::default()
+    })?;
+    let given = crate::web::notes::ToSign {
+        text,
+        base: None,
+        answers: &[],
+        physician,
+    };
+    let address = desk.app.sign_note(desk, &place, &given)?;
+    let number = address.rsplit('=').next().and_then(|number| number.parse().ok());
+    Ok(tsumugi_records::DocumentId::new(number.unwrap()))
+}
+
+#[test]
+fn what_a_scribe_enters_is_no_base_for_anything_until_it_is_confirmed() {
+    let (app, id, _) = server();
+    let (sato, mori) = (desk(&app, "sato", "physician"), desk(&app, "mori", "physician"));
+    let hata = desk(&app, "hata", "scribe");
+    let patient = app.store.patient(id).unwrap();
+    for nobody in ["", "hata", "nobody"] {
+        assert!(matches!(
+            entered(&hata, "HIV(-)", nobody),
+            Err(WebError::Bad("error.physician"))
+        ));
+    }
+    let document = entered(&hata, "CRP 12.5", "sato").unwrap();
+    let facts = |desk: &Desk| {
+        let standing = crate::access::Standing::of(&app.store, &patient).unwrap();
+        let (events, notes) = desk.events(&standing).unwrap();
+        (events.len(), notes)
+    };
+    let (before, notes) = facts(&sato);
+    assert!(notes.documents.contains(&document) && notes.unconfirmed.contains(&document));
+    let record = chart::record_of(&app.store, &patient, None).unwrap();
+    assert_eq!(record.notes.len(), 1, "support reads what is signed only");
+    assert_eq!(app.store.assertion_head(), Ok(0), "nothing is learned");
+    let may = |desk: &Desk| desk.may_confirm(&patient, document).unwrap();
+    assert!(may(&sato) && !may(&mori) && !may(&hata));
+    set(&app, id, AccessKind::Attending, &["mori", "hata"]);
+    assert!(may(&mori), "who is in charge stands in");
+    assert!(!may(&hata), "nobody confirms what they wrote");
+    app.confirm_note(&sato, &patient, document, 1).unwrap();
+    let (after, notes) = facts(&sato);
+    assert!(after > before && notes.unconfirmed.is_empty());
+    assert!(!may(&sato), "once");
+    let entries = app.store.who_looked(id, None, 100).unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .map(|one| (one.entry.agent.who.as_str(), one.entry.subtype))
+        .collect();
+    assert!(told.contains(&("hata", AuditSubtype::Create)) && told.contains(&("sato", AuditSubtype::Sign)));
+    let by_hata = entries
+        .iter()
+        .find(|one| one.entry.agent.on_behalf_of.is_some())
+        .unwrap();
+    assert_eq!(by_hata.entry.agent.on_behalf_of.as_deref(), Some("sato"));
+    let report = app
+        .store
+        .verify_audit(&[], tsumugi_records::KeyTrust::AsCarried)
+        .unwrap();
+    assert!(report.is_whole(), "{:?}", report.findings);
+}
+
+#[test]
+fn who_signs_names_nobody() {
+    let (app, _, _) = server();
+    let sato = desk(&app, "sato", "physician");
+    entered(&sato, "CRP 0.1", "mori").unwrap();
+    assert!(app.store.unconfirmed(None).unwrap().is_empty());
+}
+
+#[test]
+fn drafts_and_changes_of_accounts_leave_entries_that_say_what() {
+    let (app, id, _) = server();
+    let sato = desk(&app, "sato", "physician");
+    let place = app
+        .note_place(&NoteLink {
+            patient: NUMBER.to_owned(),
+            ..NoteLink::default()
+        })
+        .unwrap();
+    let stamp = sato.stamp().unwrap();
+    let base = sato.save_draft(&place, &stamp, None, "a").unwrap();
+    let base = sato.save_draft(&place, &stamp, Some(base), "ab").unwrap();
+    sato.discard_draft(&place, base).unwrap();
+    let entries = app.store.who_looked(id, None, 100).unwrap();
+    let of = |subtype| {
+        let found = entries
+            .iter()
+            .filter(|one| one.entry.subtype == subtype && one.entry.agent.who == "sato");
+        found.count()
+    };
+    assert_eq!((of(AuditSubtype::Create), of(AuditSubtype::Delete)), (1, 1));
+    let all = app.store.audit_entries(&tsumugi_records::AuditFilter {
+        limit: 100,
+        ..Default::default()
+    });
+    let texts: Vec<String> = all
+        .unwrap()
+        .iter()
+        .map(|one| format!("{:?}", one.entry.entities))
+        .collect();
+    let says = "now: sato role=physician department=internal teams= active=true";
+    assert!(texts.iter().any(|text| text.contains(says)), "{texts:?}");
 }
 
 #[test]

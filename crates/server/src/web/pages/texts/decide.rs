@@ -58,7 +58,9 @@ pub(super) fn keep(desk: &Desk, given: &Given, sent: &Sent) -> Result<Outcome, W
         }
     }
     let statements: Vec<NewStatement> = accepted.iter().map(|one| one.statement.clone()).collect();
-    let taken = desk.app.advice.accept(&desk.app.store, &author, &statements)?;
+    let says = format!("accept from {}", given.source_id());
+    let store = desk.app.store.audited(log::entry(desk, &says)?);
+    let taken = desk.app.advice.accept(&store, &author, &statements)?;
     for (decided, taken) in accepted.iter().zip(taken) {
         let said = &decided.statement.said;
         match taken {

@@ -1,6 +1,7 @@
 //! What was accepted so far, and who decided what.
 
 use super::fields;
+use crate::audit;
 use crate::library::digest_of;
 use crate::web::error::WebError;
 use crate::web::page::{day, moment};
@@ -9,7 +10,7 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tsumugi_knowledge::{Accepted, Cell, Held, shape};
-use tsumugi_records::{Decision, Population};
+use tsumugi_records::{AuditEntity, AuditEntry, AuditSubtype, Decision, Population};
 
 /// Topic of the decisions.
 const TOPIC: &str = "knowledge-reading";
@@ -45,13 +46,25 @@ pub(super) fn note(
         number,
     };
     let body = serde_json::to_string(&noted).map_err(|error| WebError::Other(error.to_string()))?;
-    desk.app.store.decide(Decision {
+    let entry = entry(desk, &format!("{verdict} {source}"))?;
+    desk.app.store.audited(entry).decide(Decision {
         topic: TOPIC.to_owned(),
         subject: source.to_owned(),
         body,
         stamp: desk.stamp()?,
     })?;
     Ok(())
+}
+
+/// The entry that a decision on knowledge leaves in the audit trail.
+pub(super) fn entry(desk: &Desk, says: &str) -> Result<AuditEntry, WebError> {
+    const LONGEST: usize = 300;
+    let mut entry = audit::of(desk.actor()?, AuditSubtype::Update)?;
+    let says: String = says.chars().take(LONGEST).collect();
+    entry
+        .entities
+        .push(AuditEntity::Query(format!("knowledge: {says}")));
+    Ok(entry)
 }
 
 /// What a statement is known by on the page: its words and its place in the text, whatever its source is called.
