@@ -130,7 +130,7 @@ fn measure(site: &Site, clients: usize, span: Duration, rest: Duration, cookie: 
                 match answer {
                     Ok((200, stream)) => {
                         times.push(asked.elapsed());
-                        kept = (client % 2 == 0).then_some(stream);
+                        kept = client.is_multiple_of(2).then_some(stream);
                     }
                     _ => failed += 1,
                 }

@@ -14,10 +14,27 @@ MARK = os.environ["TSUMUGI_MARK"]
 IDS = int(os.environ["TSUMUGI_IDS"])
 CONCEPTS = ["fever", "cough", "acute-cholangitis", "hypertension", "pneumonia", "amlodipine"]
 SERVICES = ["patient-view", "order-select", "order-sign", "encounter-discharge"]
-ASSETS = ["app.css", "editor.js", "favicon.svg"]
+ASSETS = ["icon.svg", "note.js", "page.js", "read.js"]
 # Emergency access opens a record that is otherwise closed: there the numbers stay as they were drawn.
 OPENS = ("/emergency",)
 DRAW = random.Random(4711)
+
+
+def call(hook):
+    """A call that a hospital's record makes about a dummy."""
+    context = {"userId": "Practitioner/physician", "patientId": "D001", "encounterId": "1"}
+    if hook.startswith("order"):
+        order = {
+            "resourceType": "MedicationRequest",
+            "id": "m1",
+            "status": "draft",
+            "intent": "order",
+            "subject": {"reference": "Patient/D001"},
+            "medicationCodeableConcept": {"text": "amlodipine"},
+        }
+        context["draftOrders"] = {"resourceType": "Bundle", "entry": [{"resource": order}]}
+        context["selections"] = ["MedicationRequest/m1"]
+    return {"hook": hook, "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea", "context": context}
 
 
 @schemathesis.hook
@@ -30,7 +47,10 @@ def before_call(context, case, kwargs):
     given = case.path_parameters
     if given and "id" in given:
         if path.startswith("/cds-services"):
-            given["id"] = "tsumugi-" + DRAW.choice(SERVICES)
+            hook = DRAW.choice(SERVICES)
+            given["id"] = "tsumugi-" + hook
+            if path.endswith("{id}") and case.method.upper() == "POST" and DRAW.random() < 0.5:
+                case.body = call(hook)
         elif path.startswith(("/terms", "/knowledge")):
             given["id"] = DRAW.choice(CONCEPTS)
         elif not path.startswith("/users"):
@@ -45,7 +65,10 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def after_call(context, case, response):
-    COUNTS.write(f"{case.method.upper()}\t{case.operation.path}\t{response.status_code}\n")
+    # Who is sent to sign in was not let in.
+    leads = response.headers.get("location", "")
+    status = 401 if response.status_code == 303 and leads.startswith("/sign-in?next=") else response.status_code
+    COUNTS.write(f"{case.method.upper()}\t{case.operation.path}\t{status}\n")
 
 
 @schemathesis.check

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
-/// Most values in a JSON body: five thousand resources of a few dozen values each. A value takes up to 100 bytes.
-const MOST_VALUES: usize = 400_000;
+/// Most values in a JSON body: five thousand resources of forty values each. A named value takes some 230 bytes.
+const MOST_VALUES: usize = 200_000;
 /// Deepest JSON: twice what a resource in a bundle in a request needs.
 const DEEPEST: usize = 64;
 /// Most fields of a form: a review of a long note has some hundreds.

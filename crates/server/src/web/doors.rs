@@ -108,7 +108,8 @@ impl Doors {
         } else {
             route
         };
-        let route = route.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+        // A method that the address does not have is no door: 405 for everybody.
+        let route = route.route_layer(axum::middleware::from_fn(move |request: Request, next: Next| {
             doorman(ask, request, next)
         }));
         self.router = self.router.route(path, route);

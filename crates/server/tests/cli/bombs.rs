@@ -152,7 +152,7 @@ fn bombs() -> Vec<Bomb> {
         ),
         ("deep arrays", SIGN, JSON, "", nested("["), 400),
         ("deep objects", SIGN, JSON, "", nested("{\"a\":"), 400),
-        ("deep arrays in a draft", "/api/draft", JSON, "", nested("["), 400),
+        ("deep arrays in a draft", "/api/draft", JSON, "", nested("["), 422),
         (
             "deep objects for a launch",
             "/api/launch",

@@ -18,6 +18,7 @@ type Own = (&'static str, &'static str, u16, &'static str, &'static str);
 
 /// Answers beside those of every page. A door whose success (2xx or 101) stands here has no other success.
 const OWN: &[Own] = &[
+    ("GET", "/launch", 403, HTML, ""),
     ("GET", "/healthz", 200, PLAIN, ""),
     ("GET", "/healthz", 503, PLAIN, ""),
     ("GET", "/openapi.json", 200, JSON, "Document"),
