@@ -9,7 +9,7 @@ import { choosePassword, createPatient, password, signIn, textOf, toEnd } from "
 import { Server, freePort } from "./server.mjs";
 
 /** The code of an authenticator (RFC 6238) some steps from now. */
-function codeOf(secret, steps = 0) {
+export function codeOf(secret, steps = 0) {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   const bits = [...secret.replaceAll(" ", "")].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
   const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));

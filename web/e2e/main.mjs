@@ -11,6 +11,7 @@ import { accessStories } from "./access.mjs";
 import { supportStories } from "./support.mjs";
 import { proxyStories } from "./proxy.mjs";
 import { textStories } from "./texts.mjs";
+import { xssStories } from "./xss.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" } },
@@ -390,6 +391,7 @@ try {
 
   await supportStories(story, page, server.address);
   await textStories(story, page, server.address);
+  await xssStories(story, { browser, binary: options.binary });
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
     const own = complaints.filter((text) => !/WebSocket connection|ERR_CONNECTION|status of 404/.test(text));

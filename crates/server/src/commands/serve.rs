@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Name under which browsers reach this server, without a port; may be given several times.
     #[arg(long = "host")]
     hosts: Vec<String>,
+    /// Address of a reverse proxy of the site, whose `X-Forwarded-For` is believed; may be given several times.
+    #[arg(long = "proxy")]
+    proxies: Vec<IpAddr>,
     /// Seconds after which an unused session locks.
     #[arg(long, default_value_t = IDLE_LOCK, value_parser = clap::value_parser!(u64).range(1..=3600))]
     idle_lock: u64,
@@ -77,6 +80,7 @@ impl Default for Args {
             tls_cert: None,
             tls_key: None,
             hosts: Vec::new(),
+            proxies: Vec::new(),
             idle_lock: IDLE_LOCK,
             locked_at: LOCKED_AT,
             data: None,
@@ -192,6 +196,7 @@ fn setting(args: &Args, address: SocketAddr, secure: bool) -> Setting {
             locked_at: args.locked_at,
             ..LockoutRules::default()
         },
+        proxies: args.proxies.iter().map(IpAddr::to_canonical).collect(),
         ..Setting::default()
     }
 }

@@ -97,22 +97,18 @@ pub(crate) fn text_of(rules: &ReadingRules, contents: &str) -> Result<String, St
     }
     let document = roxmltree::Document::parse(contents).map_err(|error| error.to_string())?;
     let mut text = String::new();
-    write_element(rules, document.root_element(), &mut text);
-    Ok(text)
-}
-
-fn write_element(rules: &ReadingRules, node: roxmltree::Node<'_, '_>, text: &mut String) {
-    if let Some(kind) = rules.element(node.tag_name().name()) {
-        text.extend(["\n[", kind, "]\n"]);
-    }
-    for child in node.children() {
-        if child.is_element() {
-            write_element(rules, child, text);
-        } else if let Some(words) = child.text().map(str::trim).filter(|words| !words.is_empty()) {
+    // In the order of the document and without recursion, which deep nesting would exhaust.
+    for node in document.descendants() {
+        if let Some(kind) = rules.element(node.tag_name().name()) {
+            text.extend(["\n[", kind, "]\n"]);
+        } else if node.is_text()
+            && let Some(words) = node.text().map(str::trim).filter(|words| !words.is_empty())
+        {
             text.push_str(words);
             text.push('\n');
         }
     }
+    Ok(text)
 }
 
 /// The longest line that can be a heading, in characters.

@@ -5,12 +5,18 @@
 
 use crate::access::{Actor, Origin};
 use crate::audit;
+use crate::web::connections::Connection;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
+use crate::web::openapi::{
+    self,
+    takes::{Parts, Takes},
+};
 use crate::web::session;
 use crate::web::state::{App, Desk, Visit};
 use axum::Router;
-use axum::extract::Request;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -20,6 +26,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tsumugi_access::{Action, Activity, SessionError};
 use tsumugi_records::AuditSubtype;
+
+/// Longest body at a door that asks nothing, in bytes.
+const LONGEST_ANONYMOUS_BODY: usize = 64 << 10;
 
 /// What a door asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +54,8 @@ pub(crate) struct Door {
     pub(crate) method: &'static str,
     /// What it asks.
     pub(crate) ask: Ask,
+    /// What its page takes.
+    pub(crate) takes: Takes,
 }
 
 /// The addresses, as they are added.
@@ -59,34 +70,76 @@ impl Doors {
     pub(crate) fn get<H, T>(self, path: &'static str, ask: Ask, handler: H) -> Self
     where
         H: Handler<T, Arc<App>>,
-        T: 'static,
+        T: Parts + 'static,
     {
-        self.door("GET", path, ask, get(handler))
+        self.taking(T::takes(), ("GET", path), ask, get(handler))
     }
 
     /// Adds an address that changes something.
     pub(crate) fn post<H, T>(self, path: &'static str, ask: Ask, handler: H) -> Self
     where
         H: Handler<T, Arc<App>>,
-        T: 'static,
+        T: Parts + 'static,
     {
-        self.door("POST", path, ask, post(handler))
+        self.taking(T::takes(), ("POST", path), ask, post(handler))
     }
 
-    /// Adds an address with methods of its own.
+    /// Adds an address with methods of its own. What its body holds stands in `openapi::answers`.
     pub(crate) fn door(
-        mut self,
+        self,
         method: &'static str,
         path: &'static str,
         ask: Ask,
         route: MethodRouter<Arc<App>>,
     ) -> Self {
-        let route = route.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+        self.taking(Takes::default(), (method, path), ask, route)
+    }
+
+    fn taking(
+        mut self,
+        takes: Takes,
+        (method, path): (&'static str, &'static str),
+        ask: Ask,
+        route: MethodRouter<Arc<App>>,
+    ) -> Self {
+        // Who is not known yet sends forms of a few fields.
+        let route = if ask == Ask::Nothing {
+            route.layer(DefaultBodyLimit::max(LONGEST_ANONYMOUS_BODY))
+        } else {
+            route
+        };
+        // A method that the address does not have is no door: 405 for everybody.
+        let route = route.route_layer(axum::middleware::from_fn(move |request: Request, next: Next| {
             doorman(ask, request, next)
         }));
         self.router = self.router.route(path, route);
-        self.list.push(Door { path, method, ask });
+        self.list.push(Door {
+            path,
+            method,
+            ask,
+            takes,
+        });
         self
+    }
+
+    /// Adds the address of the document that describes all doors so far, and itself.
+    pub(crate) fn described(self, path: &'static str) -> Self {
+        let mut list = self.list.clone();
+        list.push(Door {
+            path,
+            method: "GET",
+            ask: Ask::Nothing,
+            takes: Takes::default(),
+        });
+        let document = Bytes::from(openapi::document(&list).to_string());
+        let page = get(async move || {
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-cache"),
+            ];
+            (headers, document.clone())
+        });
+        self.door("GET", path, Ask::Nothing, page)
     }
 
     /// Puts layers around all addresses so far.
@@ -112,7 +165,12 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
             let (method, headers) = (request.method().clone(), request.headers().clone());
             return match serves(&app, &method, &headers).await {
                 Some(refusal) => refusal,
-                None => next.run(request).await,
+                None => {
+                    if headers.contains_key(header::AUTHORIZATION) {
+                        recognise(&request);
+                    }
+                    next.run(request).await
+                }
             };
         }
         Ask::Person | Ask::System(_) | Ask::Records(_) => {}
@@ -137,6 +195,7 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
     {
         return forbidden(&app, request, actor).await;
     }
+    recognise(&request);
     request.extensions_mut().insert(actor.clone());
     let response = next.run(request).await;
     let tells = response.status().as_u16() < 400;
@@ -148,6 +207,13 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     response
+}
+
+/// Tells the connection that it is of somebody who is let in.
+fn recognise(request: &Request) {
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+        connection.recognise();
+    }
 }
 
 /// What a request shows of who sends it.

@@ -39,6 +39,14 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     if (changes || is_upgrade) && !is_own_origin(&app, headers) {
         return (StatusCode::FORBIDDEN, "foreign origin\n").into_response();
     }
+    if is_encoded(headers) {
+        return (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            [(header::ACCEPT_ENCODING, "identity")],
+            "a body must come as it is, without Content-Encoding\n",
+        )
+            .into_response();
+    }
     let mut request = request;
     request.extensions_mut().insert(Arc::clone(&app));
     let secure = app.gate.setting.secure;
@@ -56,6 +64,13 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
             .insert(name, axum::http::HeaderValue::from_static(value));
     }
     response
+}
+
+/// No body is decompressed here: what is small on the way and huge once read is refused.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut words = encodings.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    words.any(|word| !word.trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_own_host(app: &App, headers: &HeaderMap) -> bool {

@@ -2,8 +2,11 @@
 
 mod api;
 mod assets;
+mod attending;
+mod bounds;
 mod chain_svg;
 pub(crate) mod clock;
+mod connections;
 mod diff;
 mod doors;
 mod error;
@@ -12,6 +15,7 @@ mod guard;
 mod health;
 mod import;
 mod notes;
+mod openapi;
 mod page;
 mod pages;
 mod permit;
@@ -28,6 +32,7 @@ mod ui_text;
 mod view;
 mod ws;
 
+pub(crate) use bounds::{Fields, weighed};
 pub(crate) use doors::{Ask, Doors};
 pub(crate) use error::WebError;
 pub(crate) use notes::escape;
@@ -182,6 +187,7 @@ fn doors() -> Doors {
         .get("/healthz", Nothing, health::show)
         .get("/assets/{name}", Nothing, assets::serve)
         .get("/ws", Records(&[Read, Write, Sign]), ws::open)
+        .described("/openapi.json")
 }
 
 /// Emergency access, and what administrators and other systems use.
@@ -254,6 +260,7 @@ fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(guarded)
         .layer(axum::middleware::from_fn(failures::log_failures))
+        .layer(axum::middleware::from_fn(attending::attend))
         .with_state(app)
 }
 

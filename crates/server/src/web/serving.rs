@@ -1,8 +1,11 @@
-//! The accept loop: a timer for the headers, a limit of connections, TLS where it is given.
+//! The accept loop: a timer for the headers, limits of connections, TLS where it is given.
 
+use crate::web::attending::Watched;
+use crate::web::connections::{Connection, Connections, IDLE, Limits, STALLED};
 use crate::web::state::App;
 use anyhow::Context as _;
-use axum::Extension;
+use axum::middleware::AddExtension;
+use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -12,18 +15,19 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
+use tower::Layer as _;
 
-/// Most connections at once.
-const MOST_CONNECTIONS: usize = 1024;
 /// Within this time a browser must have sent its headers, and before that have agreed on TLS.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
 
 /// Certificate and key of this server.
 #[derive(Clone)]
@@ -69,12 +73,28 @@ pub(crate) async fn serve(
     tls: Option<Tls>,
     stop: impl Future<Output = ()>,
 ) {
+    serve_within(Limits::of_system(), listener, app, tls, stop).await;
+}
+
+/// The same with limits of one's own.
+pub(crate) async fn serve_within(
+    limits: Limits,
+    listener: TcpListener,
+    app: Arc<App>,
+    tls: Option<Tls>,
+    stop: impl Future<Output = ()>,
+) {
+    let connections = Connections::new(limits, app.gate.setting.proxies.clone());
     let router = super::router(app);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let mut looks = tokio::time::interval(LOOKS);
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = looks.tick() => {
+                connections.end_stalled(IDLE, STALLED);
+                continue;
+            }
             () = &mut stop => return,
         };
         let Ok((stream, peer)) = accepted else {
@@ -82,29 +102,42 @@ pub(crate) async fn serve(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Some(place) = connections.admit(peer.ip()) else {
             continue;
         };
         // A key press and its answer are small packets that must not wait for company.
         let _ = stream.set_nodelay(true);
-        let router = router.clone().layer(Extension::<SocketAddr>(peer));
-        let tls = tls.clone();
+        let (router, tls) = (router.clone(), tls.clone());
         tokio::spawn(async move {
-            match tls {
-                None => talk(stream, router).await,
-                Some(Tls(acceptor)) => {
-                    let agreed = tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await;
-                    if let Ok(Ok(stream)) = agreed {
-                        talk(stream, router).await;
-                    }
-                }
+            let connection = Arc::clone(place.connection());
+            let stream = Watched::new(stream, place);
+            let router = Extension(peer).layer(Extension(Arc::clone(&connection)).layer(router));
+            tokio::select! {
+                () = greet(stream, router, tls) => {}
+                () = connection.ended() => {}
             }
-            drop(place);
         });
     }
 }
 
-async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: axum::Router) {
+/// How often connections on which nothing moves are looked for.
+const LOOKS: Duration = Duration::from_secs(5);
+
+/// Talks, by TLS where it is given.
+async fn greet(stream: Watched<TcpStream>, router: Answers, tls: Option<Tls>) {
+    let Some(Tls(acceptor)) = tls else {
+        return talk(stream, router).await;
+    };
+    let agreed = tokio::time::timeout(HEADER_TIMEOUT, acceptor.accept(stream)).await;
+    if let Ok(Ok(stream)) = agreed {
+        talk(stream, router).await;
+    }
+}
+
+/// The router with what a request has to know of its connection.
+type Answers = AddExtension<AddExtension<Router, Arc<Connection>>, SocketAddr>;
+
+async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Answers) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()

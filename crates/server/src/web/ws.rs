@@ -4,6 +4,7 @@ use crate::access::Notes;
 use crate::advice::{Kind, Switches};
 use crate::audit;
 use crate::log;
+use crate::web::bounds::weighed;
 use crate::web::error::WebError;
 use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, ToSign, conflict, today};
 use crate::web::state::{App, Desk, Visit};
@@ -197,6 +198,9 @@ impl Live {
 
     /// Answers a message.
     fn hear(&mut self, message: &str) -> Value {
+        if let Err(error) = weighed(message.as_bytes()) {
+            return json!({"type": "error", "message": error.to_string()});
+        }
         let said: Said = match serde_json::from_str(message) {
             Ok(said) => said,
             Err(error) => return json!({"type": "error", "message": error.to_string()}),

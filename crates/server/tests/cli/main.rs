@@ -7,6 +7,8 @@ mod accounts;
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod files;

@@ -1,5 +1,4 @@
-//! Measurements; run them in release:
-//! `cargo test --release -p tsumugi-records --lib audit::tests::bench -- --ignored --nocapture --test-threads 1`.
+//! Measurements. `cargo xtask bench-audit` runs them in a release build and reads the lines `figure`, tab, name, tab, value.
 
 use super::entry;
 use super::store::{note, patient};
@@ -32,16 +31,21 @@ fn process_time() -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
-#[test]
-#[ignore = "takes minutes"]
-fn a_million_entries_are_verified() {
-    verify_log_of(1_000_000);
+/// A size that `cargo xtask bench-audit` sets, for a try with small numbers.
+pub(super) fn size(name: &str, usual: i64) -> i64 {
+    let set = std::env::var_os(name).and_then(|set| set.to_str()?.parse().ok());
+    set.unwrap_or(usual)
+}
+
+/// Tells a figure.
+pub(super) fn figure(name: &str, value: f64) {
+    println!("figure\t{name}\t{value:.4}");
 }
 
 #[test]
-#[ignore = "prints figures"]
-fn a_hundred_thousand_entries_are_verified() {
-    verify_log_of(100_000);
+#[ignore = "takes minutes"]
+fn a_million_entries_are_verified() {
+    verify_log_of(size("TSUMUGI_BENCH_ENTRIES", 1_000_000));
 }
 
 fn verify_log_of(count: i64) {
@@ -70,6 +74,8 @@ fn verify_log_of(count: i64) {
             report.is_whole() && report.entries == count.unsigned_abs(),
             "{report:?}"
         );
+        figure("verify.entries", count as f64);
+        figure("verify.seconds", verified.as_secs_f64());
         println!(
             "{count} entries of {bytes} bytes: appended in {appended:.1?}, verified in {verified:.2?}, of which the calling thread had a processor for {busy:.2?}"
         );
@@ -180,6 +186,9 @@ fn sixteen_readers_with_and_without_audit() {
             let busy = process_time();
             let (rate, median, slow) = measure(&store, &patients, is_audited, rounds);
             rates[usize::from(is_audited)].push(rate);
+            if is_audited {
+                figure(&format!("readers.p50-ms.{work}"), median.as_secs_f64() * 1000.0);
+            }
             println!(
                 "{work} beside reading a page, audit {is_audited}: {rate:.0} pages/s, p50 {median:.2?}, p99 {slow:.2?}, {:.0?} of a processor a page",
                 process_time()
@@ -189,6 +198,10 @@ fn sixteen_readers_with_and_without_audit() {
         }
         let after = store.writer_counts();
         let mean = |rates: &[f64]| rates.iter().sum::<f64>() / rates.len() as f64;
+        figure(
+            &format!("readers.ratio.{work}"),
+            mean(&rates[1]) / mean(&rates[0]),
+        );
         println!(
             "{work} beside reading a page: with audit {:.1} % of without; {:.1} entries a commit",
             100.0 * mean(&rates[1]) / mean(&rates[0]),

@@ -5,6 +5,7 @@ mod queue;
 mod tally;
 
 use crate::audit;
+use crate::web::Fields;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, moment, shell};
 use crate::web::pages::facts;
@@ -102,7 +103,7 @@ pub(crate) async fn keep(
     State(app): State<Arc<App>>,
     visit: Visit,
     Path(id): Path<i64>,
-    Form(fields): Form<BTreeMap<String, String>>,
+    Form(fields): Form<Fields>,
 ) -> Response {
     answer(app, visit, move |desk| {
         let author = desk.author()?.to_owned();

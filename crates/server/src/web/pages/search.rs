@@ -538,3 +538,32 @@ fn text_row(desk: &Desk, hit: &TextHit, is_unconfirmed: bool) -> Result<Markup, 
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    /// A number of a patient is whatever a site writes; a spreadsheet must not take it for a formula.
+    #[test]
+    fn no_cell_of_the_file_is_a_formula() {
+        for (cell, want) in [
+            ("P4711", "P4711"),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("=1+2", "'=1+2"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "\"'\r=1\""),
+            ("a,b", "\"a,b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("a\n=1", "\"a\n=1\""),
+            ("", ""),
+        ] {
+            let got = quoted(cell);
+            assert_eq!(got, want, "{cell:?}");
+            let shown = got.trim_start_matches('"');
+            assert!(!shown.starts_with(['=', '+', '-', '@', '\t', '\r']), "{got:?}");
+        }
+    }
+}

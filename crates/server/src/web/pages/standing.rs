@@ -105,6 +105,9 @@ pub(crate) async fn keep(
         let id = PatientId::new(id);
         let record = desk.app.store.patient(id)?;
         let (may_write, may_restrict) = may(desk, &record)?;
+        if crate::web::bounds::has_too_many_fields(&form) {
+            return Err(WebError::Bad("error.invalid"));
+        }
         let fields = fields(&form);
         let of = |name: &str| fields.get(name).map(Vec::as_slice).unwrap_or_default();
         let mut wanted: Vec<(AccessKind, BTreeSet<String>)> = Vec::new();

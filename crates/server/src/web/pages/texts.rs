@@ -17,12 +17,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_records::Population;
 
 /// The form as it was sent.
-type Sent = BTreeMap<String, String>;
+type Sent = crate::web::Fields;
 
 /// A text as it was given, with what is said of it.
 #[derive(Debug, Clone, Default)]
