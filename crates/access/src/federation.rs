@@ -22,9 +22,7 @@ struct Subject {
 #[non_exhaustive]
 pub enum FederationError {
     /// The account belongs to another person there.
-    #[error(
-        "the account belongs to another person of the hospital's sign-in; an administrator can unbind it"
-    )]
+    #[error("the account belongs to another person of the hospital's sign-in; make a new account")]
     OtherPerson,
     /// The subject is missing or too long.
     #[error("the hospital's sign-in names no subject")]

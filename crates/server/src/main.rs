@@ -15,8 +15,10 @@ mod heads;
 mod hooks;
 mod library;
 mod log;
+mod oidc;
 mod proposals;
 mod seed;
+mod smart;
 mod timekeeping;
 mod web;
 
@@ -86,6 +88,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::account::Account,
     },
+    /// The programs of others (SMART on FHIR): register, list, disable. Stop the server first, or use the page "apps".
+    App {
+        #[command(subcommand)]
+        what: commands::app::AppCommand,
+    },
     /// The rules of access: check, show, set.
     Policy {
         #[command(subcommand)]
@@ -139,6 +146,7 @@ fn main() -> ExitCode {
         Some(Command::Restore(args)) => commands::store::restore(&args),
         Some(Command::Audit { what }) => commands::audit::run(&what),
         Some(Command::Account { what }) => commands::account::run(&what),
+        Some(Command::App { what }) => commands::app::run(&what),
         Some(Command::Policy { what }) => commands::policy::run(&what),
         Some(Command::Access { what }) => commands::access::run(&what),
         Some(Command::LaunchLink(args)) => commands::launch_link::run(&args),

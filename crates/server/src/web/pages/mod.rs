@@ -1,6 +1,7 @@
 //! The pages, one module each.
 
 pub(crate) mod account;
+pub(crate) mod apps;
 pub(crate) mod document;
 pub(crate) mod drafts;
 pub(crate) mod emergency;
