@@ -71,6 +71,10 @@ name! {
     UserId, "user"
 }
 name! {
+    /// The id of a registered app (`client_id`); never given to another.
+    AppId, "app"
+}
+name! {
     /// A department or ward of the hospital.
     DepartmentId, "department"
 }

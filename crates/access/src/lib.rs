@@ -15,14 +15,19 @@
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
 mod account;
+mod apps;
 mod attempts;
 mod common;
 mod emergency;
+mod federation;
+mod grants;
 mod ids;
+mod jose;
 mod launch;
 mod links;
 mod password;
 mod policy;
+mod scopes;
 mod secret;
 mod session;
 mod sign_in;
@@ -31,14 +36,22 @@ mod time;
 mod totp;
 
 pub use account::{AccountError, AccountView, Accounts, User};
+pub use apps::{App, AppError, Apps, Client, ClientError, Given, NewApp, NewAuthentication, assertion_of};
 pub use attempts::{AddressGroup, LockoutRules};
 pub use common::CommonPasswords;
 pub use emergency::{
     EMERGENCY_FOR_AT_MOST, Emergencies, EmergencyAccess, EmergencyError, EmergencyId, Review,
 };
-pub use ids::{
-    CareTeamId, DepartmentId, DocumentId, LONGEST_NAME, Label, NameError, NoteKind, PatientId, Role, UserId,
+pub use federation::{Federation, FederationError};
+pub use grants::{
+    ACCESS_FOR, Access, BACKEND_FOR, CODE_FOR, CONTEXT_FOR, Challenge, Consent, Grant, GrantError, Grants,
+    LaunchContext, Tokens,
 };
+pub use ids::{
+    AppId, CareTeamId, DepartmentId, DocumentId, LONGEST_NAME, Label, NameError, NoteKind, PatientId, Role,
+    UserId,
+};
+pub use jose::{Claims, JwtError, KeySet, KeySetError};
 pub use launch::{LAUNCH_FOR_AT_MOST, Launch, LaunchError, LaunchKey, Launches};
 pub use links::{FIRST_RUN_FOR, FirstRun, Installation, LinkError, OneTimeLinks, SET_PASSWORD_FOR};
 pub use password::{
@@ -49,6 +62,7 @@ pub use policy::{
     PolicyEditError, PolicyError, PolicyFile, PolicyLoadError, PolicyText, PolicyVersion, Position, Request,
     Resource, Standing, Subject, matrix_text, permission_matrix,
 };
+pub use scopes::{Interaction, Level, Scopes, Special};
 pub use secret::{Entropy, EntropyError, Token};
 pub use session::{
     ActiveSession, Activity, PendingSession, SessionError, SessionRules, SessionView, Sessions,

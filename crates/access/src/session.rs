@@ -369,6 +369,12 @@ impl Sessions {
         views
     }
 
+    /// Whether the session of a handle is there and not over; a locked one is.
+    pub fn is_there(&self, handle: &str, now: Timestamp) -> bool {
+        let session = self.shelf.get(handle);
+        session.is_some_and(|session| !is_over(&self.rules, session, now))
+    }
+
     /// Ends the session of a token: signing out.
     ///
     /// # Errors

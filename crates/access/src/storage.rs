@@ -26,6 +26,18 @@ pub enum Kind {
     Policy,
     /// The latest time seen.
     Clock,
+    /// Registered apps, by id; they are disabled, never removed.
+    App,
+    /// What apps were granted, by handle.
+    Grant,
+    /// Codes and tokens of grants, by handle.
+    GrantToken,
+    /// Contexts of launches of apps, by handle.
+    LaunchContext,
+    /// Ids of assertions that were used.
+    Assertion,
+    /// Persons of the hospital's own sign-in, by account.
+    Federation,
 }
 
 impl Kind {
@@ -39,6 +51,12 @@ impl Kind {
             Self::Emergency => "emergency",
             Self::Policy => "policy",
             Self::Clock => "clock",
+            Self::App => "app",
+            Self::Grant => "grant",
+            Self::GrantToken => "grant-token",
+            Self::LaunchContext => "launch-context",
+            Self::Assertion => "assertion",
+            Self::Federation => "federation",
         }
     }
 }

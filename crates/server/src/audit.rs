@@ -38,14 +38,32 @@ pub(crate) fn entry(
     Ok(about(of_name(author, subtype)?, patient))
 }
 
+/// How an app stands in the audit trail.
+pub(crate) fn app_name(app: &str) -> String {
+    format!("app:{app}")
+}
+
+/// An entry about what an app does for a person.
+pub(crate) fn of_app(app: &str, user: Option<&str>, subtype: AuditSubtype) -> Result<AuditEntry, StoreError> {
+    let mut entry = of_name(&app_name(app), subtype)?;
+    entry.agent.on_behalf_of = user.map(str::to_owned);
+    Ok(entry)
+}
+
 /// An entry about what somebody who is signed in does.
 pub(crate) fn of(actor: &Actor, subtype: AuditSubtype) -> Result<AuditEntry, StoreError> {
     let user = actor.user();
+    let name = user.id.to_string();
+    // No account has a colon in its name, so that an app is never taken for a person.
+    let (who, on_behalf_of) = match &actor.origin.app {
+        Some(app) => (app_name(app), Some(name)),
+        None => (name, None),
+    };
     let agent = AuditAgent {
-        who: user.id.to_string(),
+        who,
         name: Some(user.name.clone()),
         role: Some(user.role.to_string()),
-        on_behalf_of: None,
+        on_behalf_of,
     };
     let mut entry = AuditEntry::new(now()?, agent, subtype, source());
     entry.address.clone_from(&actor.origin.address);

@@ -17,9 +17,11 @@ mod import;
 mod library;
 mod log;
 mod masters;
+mod oidc;
 mod proposals;
 mod retention;
 mod seed;
+mod smart;
 mod timekeeping;
 mod web;
 
@@ -88,6 +90,11 @@ enum Command {
     Account {
         #[command(subcommand)]
         what: commands::account::Account,
+    },
+    /// The programs of others (SMART on FHIR): register, list, disable. Stop the server first, or use the page "apps".
+    App {
+        #[command(subcommand)]
+        what: commands::app::AppCommand,
     },
     /// The rules of access: check, show, set.
     Policy {
@@ -159,6 +166,7 @@ fn main() -> ExitCode {
         Some(Command::Restore(args)) => commands::store::restore(&args),
         Some(Command::Audit { what }) => commands::audit::run(&what),
         Some(Command::Account { what }) => commands::account::run(&what),
+        Some(Command::App { what }) => commands::app::run(&what),
         Some(Command::Policy { what }) => commands::policy::run(&what),
         Some(Command::Access { what }) => commands::access::run(&what),
         Some(Command::Retention { what }) => commands::retention::run(&what),

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod apps;
+#[cfg(test)]
 mod emergencies;
 #[cfg(test)]
 mod filters;

@@ -16,6 +16,8 @@ pub(crate) struct Origin {
     pub(crate) address: Option<String>,
     /// Id of the request, for the audit trail.
     pub(crate) request: Option<String>,
+    /// The app that acts for the person.
+    pub(crate) app: Option<String>,
 }
 
 /// Somebody who is signed in, at one request: the policy and the emergency accesses are those of its beginning.

@@ -9,9 +9,13 @@
 //! | `standing` | what the policy can ask about a patient and a note |
 //! | `actor` | who asks, and what the policy says to it |
 //! | `keys` | the secrets that other systems share with this one |
+//! | `apps` | the programs of others, and who stands behind their tokens |
+//! | `federated` | who comes from the hospital's own sign-in |
 //! | `people` | signing in, passwords, second factors, accounts |
 
 mod actor;
+mod apps;
+mod federated;
 mod keys;
 mod people;
 mod rows;
@@ -20,7 +24,9 @@ mod standing;
 mod tests;
 
 pub(crate) use actor::{Actor, Notes, Origin, kind_of_role, note_kind};
-pub(crate) use keys::Keys;
+pub(crate) use apps::Bearer;
+pub(crate) use federated::{Newcomers, Vouched};
+pub(crate) use keys::{Keys, SigningKey};
 pub(crate) use people::PeopleError;
 pub(crate) use rows::{Rows, SystemEntropy};
 pub(crate) use standing::{Standing, facts_of};
@@ -30,9 +36,9 @@ use anyhow::Context as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tsumugi_access::{
-    Accounts, Activity, Clock, Cost, Emergencies, Installation, Launches, LockoutRules, OneTimeLinks,
-    PasswordRules, Policies, SessionError, SessionRules, Sessions, StorageError, Subject, Timestamp, Token,
-    User, UserId,
+    Accounts, Activity, Apps, Clock, Cost, Emergencies, Federation, Grants, Installation, Launches,
+    LockoutRules, OneTimeLinks, PasswordRules, Policies, SessionError, SessionRules, Sessions, StorageError,
+    Subject, Timestamp, Token, User, UserId,
 };
 use tsumugi_records::{AuditEntry, AuditSubtype, Store, StoreError};
 
@@ -99,6 +105,9 @@ pub(crate) struct Inner {
     pub(crate) launches: Launches,
     pub(crate) emergencies: Emergencies,
     pub(crate) policies: Policies,
+    pub(crate) apps: Apps,
+    pub(crate) grants: Grants,
+    pub(crate) federation: Federation,
 }
 
 /// The gate: everybody comes through it.
@@ -114,8 +123,8 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Reads everything from the store. Where the wall clock was set back since the last run, all sessions, links and
-    /// emergency accesses end: nobody knows how much time passed.
+    /// Reads everything from the store. Where the wall clock was set back since the last run, all sessions, links,
+    /// emergency accesses and grants of apps end: nobody knows how much time passed.
     ///
     /// # Errors
     /// When the store fails, or holds a policy that this program does not read.
@@ -131,6 +140,9 @@ impl Gate {
             links: OneTimeLinks::load(&rows)?,
             launches: Launches::load(&rows)?,
             emergencies: Emergencies::load(&rows)?,
+            apps: Apps::load(&rows)?,
+            grants: Grants::load(&rows)?,
+            federation: Federation::load(&rows)?,
             policies: Policies::load(&rows)
                 .context("the rules of access in the store are not read by this program, and no others may stand in for them: mend them with the program that wrote them, or restore a backup")?,
         };
@@ -142,6 +154,7 @@ impl Gate {
             inner.sessions.end_all(&rows)?;
             inner.links.withdraw_all(&rows)?;
             inner.emergencies.end_all(&rows, now)?;
+            inner.grants.end_all(&rows)?;
         }
         inner.sessions.sweep(&rows, now)?;
         Ok(Self {

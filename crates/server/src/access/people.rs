@@ -50,6 +50,12 @@ pub(crate) enum PeopleError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The app.
+    #[error(transparent)]
+    App(#[from] tsumugi_access::AppError),
+    /// The person of the hospital's own sign-in.
+    #[error(transparent)]
+    Federation(#[from] tsumugi_access::FederationError),
     /// The rows.
     #[error(transparent)]
     Rows(#[from] StorageError),
@@ -87,7 +93,12 @@ impl Gate {
     }
 
     /// Tells the audit trail how a sign-in ended; what was refused is told too.
-    fn told<T>(&self, store: &Store, name: &str, outcome: Result<T, PeopleError>) -> Result<T, PeopleError> {
+    pub(super) fn told<T>(
+        &self,
+        store: &Store,
+        name: &str,
+        outcome: Result<T, PeopleError>,
+    ) -> Result<T, PeopleError> {
         // Nothing was tried, and strangers do not make the trail grow.
         if matches!(outcome, Err(PeopleError::Busy)) {
             return outcome;
@@ -116,7 +127,12 @@ impl Gate {
         self.begin(store, &proof, client)
     }
 
-    fn begin(&self, store: &Store, proof: &FirstFactor, client: &str) -> Result<Signed, PeopleError> {
+    pub(super) fn begin(
+        &self,
+        store: &Store,
+        proof: &FirstFactor,
+        client: &str,
+    ) -> Result<Signed, PeopleError> {
         let rows = Rows::new(store, None);
         let token =
             self.with(|inner, now| inner.sessions.open(&rows, &mut SystemEntropy, proof, client, now))?;
@@ -136,29 +152,6 @@ impl Gate {
         };
         let proof = self.told(store, user.as_str(), proof)?;
         self.begin(store, &proof, client)
-    }
-
-    /// Whether the policy lets a person administer, edit it or review who looked, with two factors.
-    fn administers(&self, user: &UserId) -> bool {
-        let Some(user) = self.with(|inner, _| inner.accounts.user(user).cloned()) else {
-            return false;
-        };
-        let subject = Subject {
-            user,
-            second_factor: true,
-            emergencies: BTreeSet::new(),
-        };
-        let policy = self.policy_in_force();
-        [Action::Administer, Action::EditPolicy, Action::ReviewAccess]
-            .into_iter()
-            .any(|action| {
-                let asked = Request {
-                    subject: &subject,
-                    action,
-                    resource: Resource::System,
-                };
-                policy.is_allowed(&asked).allowed
-            })
     }
 
     /// Takes the second factor of a session that waits for it; gives its new token, and how many recovery codes are left
@@ -459,6 +452,7 @@ impl Gate {
             inner.accounts.change(&rows, expected, user, &administers)?;
             if !active {
                 inner.sessions.revoke_user(&rows, &id, None)?;
+                inner.grants.end_user(&rows, &id)?;
             }
             Ok(())
         })

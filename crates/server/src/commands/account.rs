@@ -47,6 +47,8 @@ pub(crate) enum Account {
     Enable(One),
     /// Takes a lost second factor away.
     ResetSecondFactor(One),
+    /// Lets the next person of the hospital's own sign-in with this name have the account.
+    Unbind(One),
     /// Prints the path of a new link for setting a password.
     SetPassword(One),
 }
@@ -107,6 +109,11 @@ pub(crate) fn run(what: &Account) -> anyhow::Result<ExitCode> {
                 return link(id, &token);
             }
             say(&json!({"user": id, "second_factor": false}).to_string())
+        }),
+        Account::Unbind(one) => on(one, "unbind", |gate, store, id, entry| {
+            let rows = crate::access::Rows::new(store, Some(entry));
+            let was_bound = gate.with(|inner, _| inner.federation.unbind(&rows, id))?;
+            say(&json!({"user": id, "was_bound": was_bound}).to_string())
         }),
         Account::SetPassword(one) => on(one, "set-password", |gate, store, id, entry| {
             let token = gate.offer_password(store, id, entry)?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod diagnose;

@@ -5,6 +5,7 @@ use crate::access::{Gate, Keys, Setting};
 use crate::heads::Keeper;
 use crate::import::watch::{Watched, Watchers};
 use crate::import::{mllp, site};
+use crate::oidc::Oidc;
 use crate::web::Tls;
 use crate::{audit, chart, masters, seed, web};
 use anyhow::{Context as _, bail};
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// Puts the dummy patients into an empty store also when `--data` names it.
     #[arg(long)]
     dummies: bool,
+    /// File (TOML) of the hospital's own sign-in, OpenID Connect; docs/guides/smart.md says what stands in it.
+    #[arg(long, value_name = "FILE")]
+    oidc: Option<PathBuf>,
     /// File to which each signed head of the audit trail is appended, a line each: best on a share where this server can
     /// only add. Heads are signed every hour, at the start and at a clean stop, when entries were added.
     #[arg(long)]
@@ -85,6 +89,7 @@ impl Default for Args {
             locked_at: LOCKED_AT,
             data: None,
             dummies: false,
+            oidc: None,
             heads: None,
             watch: Vec::new(),
             watch_every: WATCH_EVERY,
@@ -108,6 +113,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|text| Watched::parse(text))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    let oidc = args.oidc.as_deref().map(Oidc::read).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -142,7 +148,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     store.audit_read(&audit::of_name("server", AuditSubtype::Start)?)?;
     let warm = Arc::clone(&coder);
-    let app = web::app(store, coder, bound, &args.hosts, (gate, Keys::open(&folder)?))?;
+    let app = web::app(
+        store,
+        coder,
+        bound,
+        &args.hosts,
+        (gate, Keys::open(&folder)?, oidc),
+    )?;
     let stop = {
         // From before the address is told: who knows it may stop the server cleanly.
         let _context = runtime.enter();

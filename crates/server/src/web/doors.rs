@@ -43,6 +43,8 @@ pub(crate) enum Ask {
     Records(&'static [Action]),
     /// That it is the hospital's own system, by its token.
     Service,
+    /// That it is an app, by an access token; the page asks the policy about the person behind it.
+    Token,
 }
 
 /// A door.
@@ -173,6 +175,13 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
                 }
             };
         }
+        Ask::Token => {
+            if let Some(refusal) = crate::smart::admit(&app, &mut request) {
+                return refusal;
+            }
+            let actor = request.extensions().get::<Actor>().cloned();
+            return withheld(next.run(request).await, actor.as_ref());
+        }
         Ask::Person | Ask::System(_) | Ask::Records(_) => {}
     }
     if let Some(launch) = launched(&request) {
@@ -198,8 +207,16 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
     recognise(&request);
     request.extensions_mut().insert(actor.clone());
     let response = next.run(request).await;
+    if matches!(ask, Ask::Records(_)) {
+        return withheld(response, Some(&actor));
+    }
+    response
+}
+
+/// Keeps back the answer of a page that asked nothing.
+fn withheld(response: Response, actor: Option<&Actor>) -> Response {
     let tells = response.status().as_u16() < 400;
-    if matches!(ask, Ask::Records(_)) && tells && !actor.has_asked() {
+    if tells && !actor.is_some_and(Actor::has_asked) {
         crate::log::error(
             "a page answered without asking the policy; the answer was withheld",
             &[],
@@ -243,6 +260,7 @@ pub(crate) fn origin(app: &App, request: &Request) -> Origin {
     Origin {
         address: address.map(|address| address.ip().to_string()),
         request: Some(app.request_id()),
+        app: None,
     }
 }
 

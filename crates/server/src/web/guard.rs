@@ -4,6 +4,7 @@
 //! changes something must come from a page of ours (`Origin`, `Sec-Fetch-Site`). Who asks is the doors' affair
 //! ([`crate::web::doors`]).
 
+use crate::smart::cors;
 use crate::web::state::App;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -34,9 +35,15 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     if !is_own_host(&app, headers) {
         return (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response();
     }
+    // What goes by a token alone may be asked by the pages of registered apps, and looks at no cookie.
+    let for_apps = cors::is_for_apps(request.uri().path());
+    let origin = headers.get(header::ORIGIN).cloned();
+    if for_apps && *request.method() == Method::OPTIONS {
+        return cors::preflight(&app, origin.as_ref());
+    }
     let is_upgrade = headers.contains_key(header::UPGRADE);
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if (changes || is_upgrade) && !is_own_origin(&app, headers) {
+    if (changes || is_upgrade) && !for_apps && !is_own_origin(&app, headers) {
         return (StatusCode::FORBIDDEN, "foreign origin\n").into_response();
     }
     if is_encoded(headers) {
@@ -57,6 +64,9 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         response
             .headers_mut()
             .insert(header::STRICT_TRANSPORT_SECURITY, always);
+    }
+    if for_apps {
+        cors::allow(&app, origin.as_ref(), response.headers_mut());
     }
     for (name, value) in HEADERS {
         response

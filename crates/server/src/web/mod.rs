@@ -33,17 +33,24 @@ mod view;
 mod ws;
 
 pub(crate) use bounds::{Fields, weighed};
-pub(crate) use doors::{Ask, Doors};
+pub(crate) use doors::{Ask, Doors, origin};
 pub(crate) use error::WebError;
+pub(crate) use failures::Why;
 pub(crate) use notes::escape;
+pub(crate) use page::{Shell, dummy_mark, shell};
+
 pub(crate) use pages::launch::signed as launch_link;
+pub(crate) use pages::patients::allowed as listed_patients;
+pub(crate) use pages::sign_in::{card, whose};
 pub(crate) use serving::{Tls, serve};
-pub(crate) use state::App;
+pub(crate) use session::{cookie as session_cookie, local, moved_on};
+pub(crate) use state::{App, Desk, Visit, answer};
 pub(crate) use support::{band, state_name};
 pub(crate) use ui_text::{Language, Ui};
 
 use crate::access::{Gate, Keys};
 use crate::advice::Advice;
+use crate::oidc::Oidc;
 use crate::proposals::ReadingRules;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
@@ -74,7 +81,7 @@ pub(crate) fn app(
     coder: Arc<Coder>,
     address: SocketAddr,
     names: &[String],
-    (gate, keys): (Gate, Keys),
+    (gate, keys, oidc): (Gate, Keys, Option<Oidc>),
 ) -> anyhow::Result<Arc<App>> {
     let files = embedded_files();
     let sources = sources_of(&files);
@@ -85,6 +92,7 @@ pub(crate) fn app(
         coder,
         gate,
         keys,
+        oidc,
         texts: Texts::new(&sources),
         rules: RuleSources::new(&sources),
         readings: Readings::default(),
@@ -97,7 +105,7 @@ pub(crate) fn app(
 #[cfg(test)]
 pub(crate) fn app_for_tests(store: Store, coder: Arc<Coder>, address: SocketAddr) -> Arc<App> {
     let gate = Gate::open(&store, crate::access::Setting::default()).unwrap();
-    app(store, coder, address, &[], (gate, Keys::drawn())).unwrap()
+    app(store, coder, address, &[], (gate, Keys::drawn(), None)).unwrap()
 }
 
 /// The names under which the server may be asked. Links to it carry the first: what it is called, else where it listens.
@@ -174,7 +182,8 @@ fn doors() -> Doors {
         .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
         .get("/api/concepts", Person, api::concepts)
         .post("/api/draft", Records(&[Write]), api::draft);
-    import::doors(crate::hooks::doors(administration_doors(sign_in_doors(doors))))
+    let doors = crate::smart::doors(administration_doors(sign_in_doors(doors)));
+    import::doors(crate::oidc::doors(crate::hooks::doors(doors)))
         .within(|router| {
             router
                 .layer(TimeoutLayer::with_status_code(
@@ -211,6 +220,11 @@ fn administration_doors(doors: Doors) -> Doors {
         .get("/users", System(Action::Administer), pages::users::list)
         .post("/users", System(Action::Administer), pages::users::add)
         .post("/users/{id}", System(Action::Administer), pages::users::change)
+        .get("/apps", System(Action::Administer), pages::apps::list)
+        .post("/apps", System(Action::Administer), pages::apps::add)
+        .post("/apps/{id}", System(Action::Administer), pages::apps::change)
+        .post("/apps/{id}/launch", Records(&[Action::Read]), pages::apps::launch)
+        .post("/account/apps", Person, pages::apps::withdraw)
         .get("/policy", System(Action::EditPolicy), pages::policy::show)
         .post("/policy", System(Action::EditPolicy), pages::policy::keep)
         .post("/api/launch", Ask::Service, pages::launch::offer)

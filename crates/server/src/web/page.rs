@@ -112,6 +112,7 @@ fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
     ];
     for (action, path, key) in [
         (Action::Administer, "/users", "nav.users"),
+        (Action::Administer, "/apps", "nav.apps"),
         (Action::EditPolicy, "/policy", "nav.policy"),
         (Action::ReviewAccess, "/emergencies", "nav.emergencies"),
     ] {

@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Gate, Keys};
 use crate::advice::Advice;
+use crate::oidc::Oidc;
 use crate::proposals::ReadingRules;
 use crate::web::error::WebError;
 use crate::web::reading::Readings;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) gate: Gate,
     /// Secrets shared with other systems.
     pub(crate) keys: Keys,
+    /// The hospital's own sign-in, where it has one.
+    pub(crate) oidc: Option<Oidc>,
     /// Names under which this server may be asked, with the port.
     pub(crate) hosts: Vec<String>,
     /// Seed and counter of the nonces.

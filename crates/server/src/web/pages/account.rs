@@ -64,6 +64,7 @@ fn page(desk: &Desk, wrong: Option<&str>) -> Result<Response, WebError> {
             }
         }
         (sessions(desk, &user.id, &actor.session.handle))
+        (crate::web::pages::apps::own(desk, &user.id))
     };
     let title = ui.t("account.title");
     Ok(shell(

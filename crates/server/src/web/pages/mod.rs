@@ -1,6 +1,7 @@
 //! The pages, one module each.
 
 pub(crate) mod account;
+pub(crate) mod apps;
 pub(crate) mod as_of;
 pub(crate) mod confirmations;
 pub(crate) mod document;

@@ -4,7 +4,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
-use crate::web::pages::emergency;
+use crate::web::pages::{apps, emergency};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
@@ -98,6 +98,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
             @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
             a.button.primary href=(write) { (ui.t("patients.write")) }
         }
+        (apps::start_buttons(desk, id))
         @if !is_whole { p.notice { (ui.t("patient.not-whole")) } }
         @match window(&rows, &documents, range) {
             Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },

@@ -96,7 +96,11 @@ fn listed<'a>(desk: &Desk, shown: impl Iterator<Item = &'a PatientRecord>) -> Re
 const LOOKED_THROUGH: u32 = 1000;
 
 /// The first patients, in the order of their ids, who may be listed.
-fn allowed(desk: &Desk, population: Population, text: &str) -> Result<Vec<PatientRecord>, WebError> {
+pub(crate) fn allowed(
+    desk: &Desk,
+    population: Population,
+    text: &str,
+) -> Result<Vec<PatientRecord>, WebError> {
     let mut rows = desk.rows(Action::Search, population)?;
     let mut found: Vec<PatientRecord> = Vec::new();
     let mut after = None;

@@ -63,7 +63,7 @@ pub(super) fn field(
 }
 
 /// A page with one card.
-pub(super) fn card(desk: &Desk, title: &str, body: &Markup) -> Response {
+pub(crate) fn card(desk: &Desk, title: &str, body: &Markup) -> Response {
     let body = html! { section.card.narrow.sign-in { h1 { (title) } (body) } };
     let page = Shell {
         title,
@@ -103,6 +103,8 @@ pub(super) fn reason(ui: &Ui<'_>, error: &PeopleError, now: Timestamp) -> Result
             format!("{} ({error})", ui.t("error.invalid"))
         }
         PeopleError::Link(_) => ui.t("link.gone").to_owned(),
+        PeopleError::App(_) => format!("{} ({error})", ui.t("error.invalid")),
+        PeopleError::Federation(_) => ui.t("oidc.other-person").to_owned(),
         PeopleError::Busy => ui.t("sign-in.busy").to_owned(),
         PeopleError::NotByLink(_) => ui.t("launch.administers").to_owned(),
         PeopleError::Store(error) => return Err(WebError::Store(error.clone())),
@@ -112,7 +114,7 @@ pub(super) fn reason(ui: &Ui<'_>, error: &PeopleError, now: Timestamp) -> Result
 
 impl Desk {
     /// The reason in the visitor's language.
-    pub(super) fn reason(&self, error: &PeopleError) -> Result<String, WebError> {
+    pub(crate) fn reason(&self, error: &PeopleError) -> Result<String, WebError> {
         reason(&self.ui(), error, self.app.gate.with(|_, now| now))
     }
 
@@ -150,6 +152,9 @@ fn form(desk: &Desk, user: &str, next: &str, wrong: Option<&str>) -> Result<Resp
             }
             (field("password", ui.t("sign-in.password"), "password", "current-password"))
             button.primary type="submit" { (ui.t("sign-in.do")) }
+        }
+        @if desk.app.oidc.is_some() {
+            p { a.button href=(format!("/oidc/sign-in?next={}", crate::web::notes::escape(local(next)))) { (ui.t("oidc.do")) } }
         }
         p.hint { (ui.t("sign-in.forgotten")) }
     };
@@ -329,7 +334,7 @@ pub(crate) async fn unlock_script(
 }
 
 /// Whose session the request shows.
-pub(super) fn whose(desk: &Desk) -> String {
+pub(crate) fn whose(desk: &Desk) -> String {
     let (app, origin) = (&desk.app, crate::access::Origin::default());
     let page = tsumugi_access::Activity::Page;
     match app.gate.resolve(&app.store, desk.token(), page, &origin) {

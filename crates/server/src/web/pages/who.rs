@@ -88,6 +88,7 @@ fn row(desk: &Desk, record: &AuditRecord) -> Markup {
             td data-label=(ui.t("who.when")) { time { (at) } }
             td data-label=(ui.t("who.who")) {
                 (desk.person(&entry.agent.who))
+                @if let Some(person) = &entry.agent.on_behalf_of { " " (ui.fill("who.for", &[("name", &desk.person(person))])) }
                 @if let Some(role) = &entry.agent.role { " " span.hint { (ui.of("role", role)) } }
             }
             td data-label=(ui.t("who.what")) {
