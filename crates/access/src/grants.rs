@@ -50,7 +50,7 @@ const MOST: usize = 100_000;
 /// All grants.
 #[derive(Debug)]
 pub struct Grants {
-    grants: Shelf<Grant>,
+    agreed: Shelf<Grant>,
     tokens: Shelf<Issued>,
     launches: Shelf<LaunchContext>,
     /// When the assertion ends.
@@ -65,7 +65,7 @@ impl Grants {
     /// When the storage fails or holds what this program did not write.
     pub fn load(storage: &dyn Storage) -> Result<Self, StorageError> {
         Ok(Self {
-            grants: Shelf::load(Kind::Grant, storage)?,
+            agreed: Shelf::load(Kind::Grant, storage)?,
             tokens: Shelf::load(Kind::GrantToken, storage)?,
             launches: Shelf::load(Kind::LaunchContext, storage)?,
             assertions: Shelf::load(Kind::Assertion, storage)?,
@@ -278,7 +278,7 @@ impl Grants {
             .map(|(_, issued)| issued.grant.as_str())
             .collect();
         let own = self
-            .grants
+            .agreed
             .iter()
             .filter(|(_, grant)| grant.personal && grant.user == *user);
         own.filter(|(id, _)| live.contains(id))
@@ -384,7 +384,7 @@ impl Grants {
             .tokens
             .get(&key)
             .filter(|issued| issued.hash.matches(&hash))?;
-        let grant = self.grants.get(&issued.grant)?;
+        let grant = self.agreed.get(&issued.grant)?;
         holds(issued, now).then(|| (key, issued.clone(), grant.clone()))
     }
 
@@ -452,7 +452,7 @@ impl Grants {
     ) -> Result<String, GrantError> {
         self.sweep(storage, now)?;
         let id = Token::draw(entropy)?.hash().handle();
-        self.grants.put(storage, &id, grant)?;
+        self.agreed.put(storage, &id, grant)?;
         Ok(id)
     }
 
@@ -473,7 +473,7 @@ impl Grants {
             hash: token.hash(),
             grant: grant.to_owned(),
             sort,
-            issued: now,
+            since: now,
             expires: now.after(span),
             used: false,
             scopes,
@@ -488,13 +488,13 @@ impl Grants {
         is_over: impl Fn(&str, &Grant) -> bool,
     ) -> Result<usize, StorageError> {
         let over: BTreeSet<String> = self
-            .grants
+            .agreed
             .iter()
             .filter(|(key, grant)| is_over(key, grant))
             .map(|(key, _)| key.to_owned())
             .collect();
         // The grant first: without it its tokens open nothing.
-        let count = self.grants.remove(storage, |key, _| over.contains(key))?;
+        let count = self.agreed.remove(storage, |key, _| over.contains(key))?;
         self.tokens
             .remove(storage, |_, issued| over.contains(&issued.grant))?;
         Ok(count)
@@ -512,7 +512,7 @@ impl Grants {
             .iter()
             .map(|(_, issued)| issued.grant.clone())
             .collect();
-        self.grants.remove(storage, |key, _| !live.contains(key))?;
+        self.agreed.remove(storage, |key, _| !live.contains(key))?;
         self.launches
             .remove(storage, |_, launch| now.since(launch.since) >= CONTEXT_FOR)?;
         self.assertions

@@ -115,6 +115,7 @@ fn note(
         events: text.events.clone(),
         resources: text.resources.clone(),
         draft: None,
+        on_behalf_of: None,
     }
 }
 
@@ -133,6 +134,7 @@ fn withdrawn(newest: &documents::DocumentVersion, key: String, stamp: &Stamp) ->
         events: Vec::new(),
         resources: Vec::new(),
         draft: None,
+        on_behalf_of: None,
     }
 }
 

@@ -135,7 +135,7 @@ pub(super) struct Issued {
     pub(super) hash: SecretHash,
     pub(super) grant: String,
     pub(super) sort: Sort,
-    pub(super) issued: Timestamp,
+    pub(super) since: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) used: bool,
     /// Fewer scopes than the grant's, where the app asked for fewer.
@@ -187,5 +187,5 @@ pub struct Access {
 
 /// Whether it holds now: neither over nor of the future.
 pub(super) fn holds(issued: &Issued, now: Timestamp) -> bool {
-    issued.issued <= now && now < issued.expires
+    issued.since <= now && now < issued.expires
 }

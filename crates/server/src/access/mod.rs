@@ -26,7 +26,9 @@ mod tests;
 pub(crate) use actor::{Actor, Notes, Origin, kind_of_role, note_kind};
 pub(crate) use apps::Bearer;
 pub(crate) use federated::{Newcomers, Vouched};
-pub(crate) use keys::{Keys, SigningKey};
+pub(crate) use keys::Keys;
+#[cfg(test)]
+pub(crate) use keys::SigningKey;
 pub(crate) use people::PeopleError;
 pub(crate) use rows::{Rows, SystemEntropy};
 pub(crate) use standing::{Standing, facts_of};

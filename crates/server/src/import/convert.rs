@@ -170,7 +170,13 @@ fn structured(
         .map(str::trim)
         .filter(|author| !author.is_empty());
     let author = given.unwrap_or(&stamp.author).to_owned();
-    let resources = fhir::resources(engine.coder, patient, (&text.text, written, &author), &note);
+    let resources = fhir::resources(
+        engine.coder,
+        patient,
+        (&text.text, written, &author),
+        false,
+        &note,
+    );
     let kind = text.kind.as_ref().map_or(REPORT, |kind| &*kind.code);
     let text = ReceivedText {
         kind: kind.to_owned(),

@@ -129,17 +129,14 @@ impl Oidc {
             escape(callback),
             escape(&pending.verifier)
         );
-        let basic = match &self.secret {
-            Some(secret) => {
-                let pair = format!("{}:{}", escape(&self.client_id), escape(secret));
-                Some(format!("Basic {}", STANDARD.encode(pair)))
-            }
-            None => {
-                // Writing to a string does not fail.
-                let _ = write!(form, "&client_id={}", escape(&self.client_id));
-                None
-            }
-        };
+        let basic = self.secret.as_ref().map(|secret| {
+            let pair = format!("{}:{}", escape(&self.client_id), escape(secret));
+            format!("Basic {}", STANDARD.encode(pair))
+        });
+        if basic.is_none() {
+            // Writing to a string does not fail.
+            let _ = write!(form, "&client_id={}", escape(&self.client_id));
+        }
         let answer = self.http.post(&to.token, basic, form).await?;
         let token = answer.get("id_token").and_then(Value::as_str);
         let token = token.ok_or(Refused::Wrong("there is no id_token in it"))?;

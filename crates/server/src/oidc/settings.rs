@@ -28,6 +28,7 @@ const LONGEST_SECRET: usize = 1024;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the words of the file")]
 struct File {
     issuer: String,
     client_id: String,

@@ -57,6 +57,8 @@ const FIELDS: [&str; 10] = [
     "nonce",
 ];
 
+const UNKNOWN_LAUNCH: &str = "launch: not known, over, of another person, or without the scope launch; start the app again from the patient's page";
+
 impl Asked {
     /// Reads a request of `user`'s browser.
     pub(super) fn read(app: &App, user: &UserId, pairs: Vec<(String, String)>) -> Result<Self, Fault> {
@@ -103,17 +105,11 @@ impl Asked {
             .and(&registered.scopes)
             .and(&SUPPORTED)
             .without_level(Level::System);
-        let launch = match fields.get("launch") {
-            None => None,
-            Some(token) => {
-                let found = app
-                    .gate
-                    .with(|inner, now| inner.grants.launch(token, &registered.id, user, now).cloned());
-                let found = found.filter(|_| scopes.has(Special::Launch));
-                let unknown = "launch: not known, over, of another person, or without the scope launch; start the app again from the patient's page";
-                Some((token.to_owned(), found.ok_or_else(|| wrong(unknown))?))
-            }
-        };
+        let launch = fields.get("launch").map(|token| {
+            let found = launched(app, user, &registered, token).filter(|_| scopes.has(Special::Launch));
+            found.ok_or_else(|| wrong(UNKNOWN_LAUNCH))
+        });
+        let launch = launch.transpose()?;
         let scopes = match launch {
             Some(_) => scopes,
             None => scopes.without(Special::Launch),
@@ -143,6 +139,19 @@ impl Asked {
     pub(super) fn back(&self, app: &App, told: &[(&str, &str)]) -> String {
         address(app, &self.redirect, told, &self.state)
     }
+}
+
+/// The launch that a text names, with that text.
+fn launched(
+    app: &App,
+    user: &UserId,
+    registered: &tsumugi_access::App,
+    token: &str,
+) -> Option<(String, LaunchContext)> {
+    let found = app
+        .gate
+        .with(|inner, now| inner.grants.launch(token, &registered.id, user, now).cloned());
+    found.map(|found| (token.to_owned(), found))
 }
 
 /// An address of the app with fields behind it; who answers is told too (RFC 9207).

@@ -64,6 +64,7 @@ fn patient(store: &Store, number: &str, department: &str) -> i64 {
         key: None,
         draft: None,
         structured: None,
+        on_behalf_of: None,
         name: None,
         entry: None,
     };

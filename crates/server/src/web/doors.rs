@@ -165,15 +165,13 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
         Ask::Nothing => return next.run(request).await,
         Ask::Service => {
             let (method, headers) = (request.method().clone(), request.headers().clone());
-            return match serves(&app, &method, &headers).await {
-                Some(refusal) => refusal,
-                None => {
-                    if headers.contains_key(header::AUTHORIZATION) {
-                        recognise(&request);
-                    }
-                    next.run(request).await
-                }
-            };
+            if let Some(refusal) = serves(&app, &method, &headers).await {
+                return refusal;
+            }
+            if headers.contains_key(header::AUTHORIZATION) {
+                recognise(&request);
+            }
+            return next.run(request).await;
         }
         Ask::Token => {
             if let Some(refusal) = crate::smart::admit(&app, &mut request) {

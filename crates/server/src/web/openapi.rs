@@ -43,6 +43,7 @@ pub(crate) fn document(doors: &[Door]) -> Value {
                     "description": "What signing in gives; over TLS its name is __Host-tsumugi_session.",
                 },
                 "service": {"type": "http", "scheme": "bearer", "description": "The token in services.token."},
+                "token": {"type": "http", "scheme": "bearer", "description": "An access token of POST /oauth/token."},
             },
             "schemas": answers::schemas(),
         },
@@ -59,6 +60,7 @@ fn operation(door: &Door) -> Value {
             Ask::Nothing => json!([]),
             Ask::Person | Ask::System(_) | Ask::Records(_) => json!([{"session": []}]),
             Ask::Service => json!([{"service": []}]),
+            Ask::Token => json!([{"token": []}]),
         },
     });
     if let Some(body) = body(door)

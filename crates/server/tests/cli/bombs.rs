@@ -133,7 +133,7 @@ fn bombs() -> Vec<Bomb> {
         write!(entry, "{}\"{number}\":0", comma(number)).unwrap();
         entry
     };
-    vec![
+    let mut bombs = vec![
         (
             "gzip to the services",
             SIGN,
@@ -186,6 +186,15 @@ fn bombs() -> Vec<Bomb> {
             filled("{", key, "}"),
             400,
         ),
+        ("too long a body", SIGN, JSON, "", vec![b' '; 4 * MIB + 1], 413),
+    ];
+    bombs.extend(forms());
+    bombs
+}
+
+/// Bombs that are forms.
+fn forms() -> [Bomb; 4] {
+    [
         (
             "a form of a million fields",
             "/knowledge/read",
@@ -218,7 +227,6 @@ fn bombs() -> Vec<Bomb> {
             filled("user=", |_| "x".repeat(100), ""),
             413,
         ),
-        ("too long a body", SIGN, JSON, "", vec![b' '; 4 * MIB + 1], 413),
     ]
 }
 

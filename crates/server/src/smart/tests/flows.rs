@@ -1,6 +1,6 @@
 //! What an app does, from the first request to what it reads.
 
-use super::{REDIRECT, place, served};
+use super::{House, REDIRECT, place, served};
 use crate::smart::tests::wire::ask;
 use tsumugi_access::{AppId, KeySet, UserId};
 use tsumugi_records::{AuditFilter, AuditOutcome, PatientId};
@@ -72,65 +72,8 @@ fn an_app_reads_the_patient_that_was_chosen() {
         assert_eq!(answer.field("state").as_deref(), Some("a b&c"));
         assert_eq!(answer.field("iss"), Some(format!("http://{}", house.address)));
         let code = answer.field("code").unwrap();
-        let tokens = house.redeem("chart", &code);
-        assert_eq!(tokens.header("cache-control"), Some("no-store"));
-        let tokens = tokens.json();
-        assert_eq!(tokens["patient"], house.internal.to_string());
-        assert_eq!(
-            tokens["scope"],
-            "launch/patient openid fhirUser patient/Condition.rs patient/Patient.r"
-        );
-        assert!(tokens["expires_in"].as_u64().unwrap() <= 3600 && tokens.get("refresh_token").is_none());
-        let keys = KeySet::parse(&house.get("/oauth/jwks", "").body).unwrap();
-        let claims = keys.verify(tokens["id_token"].as_str().unwrap()).unwrap();
-        assert_eq!(claims.text("nonce"), Some("n-1"));
-        assert_eq!(
-            (claims.text("sub"), claims.texts("aud")),
-            (Some("sato"), vec!["chart"])
-        );
-        let user = claims
-            .text("fhirUser")
-            .unwrap()
-            .rsplit_once("/fhir/R4/")
-            .unwrap()
-            .1
-            .to_owned();
-
-        let token = tokens["access_token"].as_str().unwrap();
-        assert_eq!(house.fhir(&user, token).json()["name"][0]["text"], "sato");
-        assert_eq!(house.fhir("Practitioner/suzuki", token).status, 403);
-        let patient = house.fhir(&format!("Patient/{}", house.internal), token);
-        assert_eq!(
-            (patient.status, patient.json()["identifier"][0]["value"].as_str()),
-            (200, Some("4711"))
-        );
-        assert_eq!(
-            patient.header("content-type"),
-            Some("application/fhir+json; charset=utf-8")
-        );
-        let found = house
-            .fhir(&format!("Condition?patient=Patient/{}", house.internal), token)
-            .json();
-        assert_eq!(found["resourceType"], "Bundle");
-        let own = &found["entry"][0]["resource"];
-        assert_eq!(own["subject"]["reference"], format!("Patient/{}", house.internal));
-        let one = house.fhir(&format!("Condition/{}", own["id"].as_str().unwrap()), token);
-        assert_eq!(one.json(), *own);
-        for (path, status) in [
-            (format!("Patient/{}", house.surgery), 403),
-            (format!("Condition?patient={}", house.surgery), 403),
-            (format!("Observation?patient={}", house.internal), 403),
-            (format!("Patient?_id={}", house.internal), 403),
-            ("Patient?identifier=9999".to_owned(), 403),
-            ("Condition".to_owned(), 400),
-            (format!("Condition?patient={}&code=x", house.internal), 400),
-            (format!("Claim?patient={}", house.internal), 404),
-            ("Condition/none".to_owned(), 404),
-        ] {
-            let answer = house.fhir(&path, token);
-            assert_eq!(answer.status, status, "{path}: {}", answer.body);
-            assert_eq!(answer.json()["resourceType"], "OperationOutcome", "{path}");
-        }
+        let (user, token) = checked(house, &code);
+        opens_that_patient_only(house, &user, &token);
         // The second use of a code ends what the first one gave.
         let again = house.redeem("chart", &code);
         assert_eq!(
@@ -138,10 +81,76 @@ fn an_app_reads_the_patient_that_was_chosen() {
             (400, Some("invalid_grant"))
         );
         assert_eq!(
-            house.fhir(&format!("Patient/{}", house.internal), token).status,
+            house.fhir(&format!("Patient/{}", house.internal), &token).status,
             401
         );
     });
+}
+
+/// What a code gives: the practitioner it was given for, and the access token.
+fn checked(house: &House, code: &str) -> (String, String) {
+    let tokens = house.redeem("chart", code);
+    assert_eq!(tokens.header("cache-control"), Some("no-store"));
+    let tokens = tokens.json();
+    assert_eq!(tokens["patient"], house.internal.to_string());
+    assert_eq!(
+        tokens["scope"],
+        "launch/patient openid fhirUser patient/Condition.rs patient/Patient.r"
+    );
+    assert!(tokens["expires_in"].as_u64().unwrap() <= 3600 && tokens.get("refresh_token").is_none());
+    let keys = KeySet::parse(&house.get("/oauth/jwks", "").body).unwrap();
+    let claims = keys.verify(tokens["id_token"].as_str().unwrap()).unwrap();
+    assert_eq!(claims.text("nonce"), Some("n-1"));
+    assert_eq!(
+        (claims.text("sub"), claims.texts("aud")),
+        (Some("sato"), vec!["chart"])
+    );
+    let user = claims
+        .text("fhirUser")
+        .unwrap()
+        .rsplit_once("/fhir/R4/")
+        .unwrap()
+        .1
+        .to_owned();
+    (user, tokens["access_token"].as_str().unwrap().to_owned())
+}
+
+/// The token opens the patient and the type that were agreed to, and nothing else.
+fn opens_that_patient_only(house: &House, user: &str, token: &str) {
+    assert_eq!(house.fhir(user, token).json()["name"][0]["text"], "sato");
+    assert_eq!(house.fhir("Practitioner/suzuki", token).status, 403);
+    let patient = house.fhir(&format!("Patient/{}", house.internal), token);
+    assert_eq!(
+        (patient.status, patient.json()["identifier"][0]["value"].as_str()),
+        (200, Some("4711"))
+    );
+    assert_eq!(
+        patient.header("content-type"),
+        Some("application/fhir+json; charset=utf-8")
+    );
+    let found = house
+        .fhir(&format!("Condition?patient=Patient/{}", house.internal), token)
+        .json();
+    assert_eq!(found["resourceType"], "Bundle");
+    let own = &found["entry"][0]["resource"];
+    assert_eq!(own["subject"]["reference"], format!("Patient/{}", house.internal));
+    let one = house.fhir(&format!("Condition/{}", own["id"].as_str().unwrap()), token);
+    assert_eq!(one.json(), *own);
+    for (path, status) in [
+        (format!("Patient/{}", house.surgery), 403),
+        (format!("Condition?patient={}", house.surgery), 403),
+        (format!("Observation?patient={}", house.internal), 403),
+        (format!("Patient?_id={}", house.internal), 403),
+        ("Patient?identifier=9999".to_owned(), 403),
+        ("Condition".to_owned(), 400),
+        (format!("Condition?patient={}&code=x", house.internal), 400),
+        (format!("Claim?patient={}", house.internal), 404),
+        ("Condition/none".to_owned(), 404),
+    ] {
+        let answer = house.fhir(&path, token);
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        assert_eq!(answer.json()["resourceType"], "OperationOutcome", "{path}");
+    }
 }
 
 #[test]
@@ -254,7 +263,7 @@ fn an_app_that_is_started_from_a_patients_page_gets_that_patient_once() {
         assert_eq!(start(house.surgery).status, 403);
         let started = start(house.internal);
         let (_, rest) = started.body.split_once("launch=").unwrap();
-        let launch = &rest[..64];
+        let launch = rest.get(..64).unwrap();
         assert!(
             started
                 .body

@@ -111,7 +111,7 @@ fn draws(door: &Door) -> bool {
 fn asked(door: &Door, add: &mut impl FnMut(u16, &'static str)) {
     let is_script = door.path.starts_with("/api/") || door.path == "/ws";
     match door.ask {
-        Ask::Nothing => {}
+        Ask::Nothing | Ask::Token => {}
         Ask::Service => add(401, PLAIN),
         Ask::Person | Ask::System(_) | Ask::Records(_) => {
             if is_script {

@@ -273,7 +273,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
             })
             .collect();
         let read = visitor.visit_map(Fields {
-            fields: &mut fields,
+            list: &mut fields,
             next: 0,
             without: self.without,
         });
@@ -327,7 +327,7 @@ impl<'de> MapAccess<'de> for Entry<'_> {
 
 /// Each field once, but for the one that is left out.
 struct Fields<'s> {
-    fields: &'s mut Vec<Field>,
+    list: &'s mut Vec<Field>,
     next: usize,
     without: Option<&'s [usize]>,
 }
@@ -339,7 +339,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         if matches!(self.without, Some([only]) if *only == self.next) {
             self.next += 1;
         }
-        let Some(field) = self.fields.get(self.next) else {
+        let Some(field) = self.list.get(self.next) else {
             return Ok(None);
         };
         let key: StrDeserializer<'_, Refused> = field.name.into_deserializer();
@@ -353,7 +353,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
             Some([first, rest @ ..]) if *first == number && !rest.is_empty() => Some(rest),
             _ => None,
         };
-        let Some(field) = self.fields.get_mut(number) else {
+        let Some(field) = self.list.get_mut(number) else {
             return Err(Refused::custom("no such field"));
         };
         seed.deserialize(Probe {
