@@ -310,11 +310,11 @@ mod tests {
         assert_eq!(claims.seconds("exp"), Some(1_300_819_380));
     }
 
-    /// RFC 7515, appendix A.2: the same claims signed with RS256.
+    /// The same claims signed with RS256, by a key that `openssl genrsa` made for this test.
     #[test]
     fn the_token_of_an_rsa_key_is_verified() {
-        let key = r#"{"keys":[{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRpEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
-        let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+        let key = r#"{"keys":[{"kty":"RSA","e":"AQAB","n":"yUP8RGJcx3kUmmcyerKB462vKF73MgKBzEAB8DlA1BkpDZHKd66Q9pULkjumHnoAE0NatoduLo9U9CPytYn4sLANL8UMVWR3iFl6G_RzmjZH51ikVPmg1lzYA3AGEgFDIlGRT0Zb_RjblQ1SSAcT2ceuXjxBui2m24fBHUBTY0t6oTgTqvAl9GoVPiuH7TlIzkT3ZHuaxzpUdpCQZFZNvRV_TV8zZxBIuScfLGFi1G6cDnvBE6mx7HDte3yfyIuaSoUKRGxghiGmayX7lNmo7RjelfkTqE0CNTrcTF4CvBPejejnE-EsfDEDwqgpPwSfhVPcDFKnkmAodMoxuA97fw"}]}"#;
+        let token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DgY_AWWD8ybQHNOyR9OAteezqyHJXvIDPROxvQ1dEnqcjpN823uaswP-BNqJm0JOcCVL6lwYSREHG1UDCvlRuA5h_e1G9Kqkwsp75WI3pduB4gYdCHOeet0zbWq_R7aif8OnurTWYLAvK70ylsL3XB1TVeXXdypaBmh2dG2d9CqqPHjB1X9VVlcn1boHIv8vTHyNB7ZA7wzXhIos7yOk5_MjxHUiqfy-F1bWh9gBstS_301g1t_o5LbWIHJcL7_nkL7CqRayYdjW1iffUVbLOTV-vK1Knub_bGmsw9cBQMre0t7UIec7ZrOM51noiKHShmjD3VN7RgY2OvIDkXWcOA";
         let set = KeySet::parse(key).unwrap();
         assert_eq!(set.verify(token).unwrap().text("iss"), Some("joe"));
         let changed = token.replacen(".eyJpc3MiOiJqb2Ui", ".eyJpc3MiOiJqb2Yi", 1);

@@ -26,26 +26,10 @@ use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
 use tsumugi_clinical::{
-    Certainty, ConceptId, Event, EventKind, Evidence, Experiencer, FactKey, Patient, Phase, Polarity,
+    Certainty, Event, EventKind, Evidence, Experiencer, FactKey, Patient, Phase, Polarity,
 };
 use tsumugi_tables::TermKind;
-use tsumugi_terminology::Concept;
-
-/// What a site's own masters map: YJ, HOT, disease keys, local codes → our concepts.
-pub trait Codes: fmt::Debug {
-    /// The concept of a code; `system` is canonical ([`tsumugi_terminology::canonical`]).
-    fn concept(&self, system: &str, code: &str) -> Option<ConceptId>;
-}
-
-/// No masters.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCodes;
-
-impl Codes for NoCodes {
-    fn concept(&self, _system: &str, _code: &str) -> Option<ConceptId> {
-        None
-    }
-}
+use tsumugi_terminology::{Codes, Concept};
 
 /// What is known beside a resource.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +40,7 @@ pub struct ImportContext<'a> {
     pub date: Option<Date>,
     /// What the statement is evidence of, where not of care.
     pub evidence: Option<Evidence>,
-    /// The site's masters.
+    /// The site's masters: YJ, HOT, disease keys, local codes → our concepts.
     pub codes: &'a dyn Codes,
     /// Resources that came with this one (the Medication that it names).
     pub beside: &'a [Value],

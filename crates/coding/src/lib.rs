@@ -18,5 +18,5 @@ mod refine;
 mod staging;
 
 pub use coder::{Coder, CoderError, read_context};
-pub use imported::{Codes, ImportContext, Imported, NoCodes, Remark};
+pub use imported::{ImportContext, Imported, Remark};
 pub use record::{Record, RecordNote};

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use tsumugi_clinical::{ConceptId, Event, Evidence, Interpretation, Note, Patient, Phase, Polarity};
-use tsumugi_coding::{Coder, Codes, ImportContext, Imported, NoCodes, Record};
+use tsumugi_clinical::{Code, ConceptId, Event, Evidence, Interpretation, Note, Patient, Phase, Polarity};
+use tsumugi_coding::{Coder, ImportContext, Imported, Record};
+use tsumugi_terminology::{Codes, Maps};
 
 #[expect(clippy::expect_used, reason = "without an engine there is nothing to test")]
 static CODER: LazyLock<Coder> =
@@ -29,12 +30,18 @@ fn import(resource: &Value) -> Imported {
     CODER.import(&context(&patient), resource)
 }
 
+/// The codes of the embedded tables: a site without masters.
+fn codes() -> &'static dyn Codes {
+    static MAPS: LazyLock<Maps<'static>> = LazyLock::new(|| CODER.vocabulary().maps());
+    &*MAPS
+}
+
 fn context(patient: &Patient) -> ImportContext<'_> {
     ImportContext {
         patient,
         date: "2026-11-22".parse().ok(),
         evidence: None,
-        codes: &NoCodes,
+        codes: codes(),
         beside: &[],
     }
 }
@@ -407,6 +414,14 @@ fn a_master_maps_what_our_tables_do_not_hold() {
     #[derive(Debug)]
     struct Master;
     impl Codes for Master {
+        fn display(&self, _system: &str, _code: &str) -> Option<String> {
+            None
+        }
+
+        fn codes(&self, _concept: &str) -> Vec<Code> {
+            Vec::new()
+        }
+
         fn concept(&self, system: &str, code: &str) -> Option<ConceptId> {
             (system == YJ && code == "9999999X0000").then(|| ConceptId::new("drug.warfarin"))
         }

@@ -1,5 +1,4 @@
-//! What any source states, in one form that the parser of each standard makes and the store keeps. No parser is in the tree
-//! yet.
+//! What any source states, in one form that the parser of each standard makes and the store keeps.
 //!
 //! A parser never stops at what it cannot read: it tells where and why ([`Problem`]), hands out the bytes it was about, and
 //! goes on with the next statement. Nothing is coded here: `coding` turns the resources into events.

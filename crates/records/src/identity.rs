@@ -29,7 +29,7 @@ pub struct PatientIdentifier {
     pub stamp: Stamp,
 }
 
-/// Why two numbers of one value are taken for one person's.
+/// Why two numbers of one value may be one person's: somebody decides.
 const SAME_IN_ALL: &str = "same number, birth date, sex and name under another issuer's name";
 /// Why two records are linked, or proposed to be.
 const MERGED: &str = "the source merged the numbers";
@@ -180,7 +180,7 @@ fn introduce(
     let patient = create(conn, population, number, person, site.stamp)?;
     add(conn, (population, issuer, &person.number), patient, site.stamp)?;
     if let Some(alike) = alike {
-        links::link_quietly(conn, patient, alike, SAME_IN_ALL, site.stamp)?;
+        links::propose(conn, patient, alike, SAME_IN_ALL, site.stamp)?;
     }
     Ok(patient)
 }

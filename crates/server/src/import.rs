@@ -35,6 +35,7 @@ use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tsumugi_clinical::StructuredNote;
 use tsumugi_coding::Coder;
+use tsumugi_exchange::device::Clock;
 use tsumugi_exchange::incoming::{Handed, Incoming, Place, Problem, Severity, Standard};
 use tsumugi_records::{
     AuditSubtype, DeadLetterId, ItemReceipt, NewDeadLetter, Population, Receipt, Reception, ReceptionBatch,
@@ -63,8 +64,21 @@ pub(crate) struct Setting {
     pub(crate) address: Option<String>,
     /// Number of the patient, for sources that do not say whose they are.
     pub(crate) patient: Option<String>,
+    /// What the clock of a device showed at a time that is known.
+    pub(crate) clock: Option<Clock>,
     /// The dead letter that is read again; what is no statement stays that letter.
     pub(crate) replay_of: Option<DeadLetterId>,
+}
+
+impl Setting {
+    /// The issuer as it is kept: empty where it is this site.
+    fn own<'i>(&self, issuer: &'i str) -> &'i str {
+        if self.facility.as_deref() == Some(issuer) {
+            ""
+        } else {
+            issuer
+        }
+    }
 }
 
 /// What is needed of the program.
@@ -122,6 +136,8 @@ impl<'e> Importer<'e> {
         let origin = Origin {
             file: file.to_owned(),
             patient: self.setting.patient.clone(),
+            facility: self.setting.facility.clone(),
+            clock: self.setting.clock,
         };
         let outcome = read(&origin, input, &mut |handed| self.take(handed));
         if let Err(error) = outcome {

@@ -288,7 +288,7 @@ fn a_full_disk_fails_the_write_and_not_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.db");
     let tuning = Tuning {
-        max_pages: Some(130),
+        max_pages: Some(200),
         ..Tuning::default()
     };
     let store = Store::open_with(&path, tuning).unwrap();

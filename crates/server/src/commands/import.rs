@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tsumugi_coding::Coder;
+use tsumugi_exchange::device::Clock;
 use tsumugi_records::Population;
 
 /// Exit code when something was rejected and the rest is in.
@@ -48,6 +48,9 @@ pub(crate) struct Args {
     /// Number of the patient, for sources that do not say whose they are: a device, a medication notebook.
     #[arg(long)]
     patient: Option<String>,
+    /// A time of the device's clock and what it really was, e.g. 2026-11-20T08:10=2026-11-20T08:00: its times are corrected.
+    #[arg(long, value_parser = clock, value_name = "SHOWN=TRUE")]
+    clock: Option<Clock>,
     #[command(flatten)]
     place: Place,
 }
@@ -55,9 +58,9 @@ pub(crate) struct Args {
 /// Imports everything that was named.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let standard = readers::named(&args.standard).context("unknown standard")?;
-    let read = readers::wanted(standard)?;
+    let read = readers::of(standard);
     let store = args.place.open()?;
-    let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
+    let coder = Arc::new(args.place.engine()?);
     let advice = Advice::open(Arc::clone(&coder), &store)?;
     let stating = readers::stating();
     let engine = Engine {
@@ -74,6 +77,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         author: OPERATOR.to_owned(),
         address: None,
         patient: args.patient.clone(),
+        clock: args.clock,
         replay_of: None,
     };
     let stop = stopped()?;
@@ -116,6 +120,15 @@ pub(crate) fn read_file(
             Ok(())
         }
     }
+}
+
+fn clock(text: &str) -> Result<Clock, String> {
+    let wanted = || "two times are wanted, e.g. 2026-11-20T08:10=2026-11-20T08:00".to_owned();
+    let (device, reference) = text.split_once('=').ok_or_else(wanted)?;
+    Ok(Clock {
+        device: device.parse().map_err(|_| wanted())?,
+        reference: reference.parse().map_err(|_| wanted())?,
+    })
 }
 
 /// The population of an import.
@@ -225,7 +238,7 @@ pub(crate) fn dead_letters(what: &DeadLetters) -> anyhow::Result<ExitCode> {
                 bail!("a dead letter has a number from 1; `tsumugi dead-letters list` shows them");
             }
             let store = place.open_existing()?;
-            let replayed = crate::import::letters::replay(&store, ids, patient.as_deref())?;
+            let replayed = crate::import::letters::replay(&store, place.engine()?, ids, patient.as_deref())?;
             let code = if replayed.rejected == 0 { 0 } else { SOME_BAD };
             say(&serde_json::to_string(&replayed)?)?;
             Ok(ExitCode::from(code))

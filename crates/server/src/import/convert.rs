@@ -3,7 +3,7 @@
 use super::{Engine, Setting};
 use crate::{audit, chart, fhir};
 use serde_json::Value;
-use tsumugi_clinical::StructuredNote;
+use tsumugi_clinical::{Patient, StructuredNote};
 use tsumugi_exchange::incoming::{self, Incoming, Person, Place, Problem, Text};
 use tsumugi_records::{
     AuditSubtype, Evidence, PatientId, PatientRecord, ReceivedPerson, ReceivedPlace, ReceivedResource,
@@ -26,8 +26,8 @@ pub(super) fn statement(
     stamp: &Stamp,
     incoming: Incoming,
 ) -> anyhow::Result<(ReceivedStatement, Vec<StructuredNote>, Vec<Problem>)> {
-    let (events, problems) = (engine.stating)(engine.coder, &incoming);
     let person = person(&incoming);
+    let (events, problems) = (engine.stating)(engine.coder, &described(engine, setting, &person)?, &incoming);
     let (mut texts, mut notes) = (Vec::new(), Vec::new());
     if !incoming.texts.is_empty()
         && incoming.standing == incoming::Standing::Valid
@@ -106,6 +106,27 @@ fn person(incoming: &Incoming) -> ReceivedPerson {
     }
 }
 
+/// What is known of the person: sex and age decide some reference intervals.
+fn described(engine: Engine<'_>, setting: &Setting, person: &ReceivedPerson) -> anyhow::Result<Patient> {
+    let mut patient = Patient {
+        sex: person.sex,
+        birth_date: person.birth_date,
+        ..Patient::default()
+    };
+    if (patient.sex.is_none() || patient.birth_date.is_none()) && !person.number.is_empty() {
+        let issuer = setting.own(&person.issuer);
+        let known = engine
+            .store
+            .find_by_identifier(setting.population, issuer, &person.number)?;
+        if let Some(known) = known {
+            let details = engine.store.patient(known)?.details;
+            patient.sex = patient.sex.or(Some(details.sex));
+            patient.birth_date = patient.birth_date.or(details.birth_date);
+        }
+    }
+    Ok(patient)
+}
+
 /// Those of the other numbers that a Patient resource of the statement says this one replaces (`Patient.link`).
 fn replaced(incoming: &Incoming) -> Vec<(String, String)> {
     let mut replaced = Vec::new();
@@ -137,8 +158,7 @@ fn introduced(
     person: &ReceivedPerson,
     stamp: &Stamp,
 ) -> anyhow::Result<PatientId> {
-    let is_own = setting.facility.as_deref() == Some(&person.issuer);
-    let issuer = if is_own { "" } else { person.issuer.as_str() };
+    let issuer = setting.own(&person.issuer);
     let store = engine.store;
     if let Some(patient) = store.find_by_identifier(setting.population, issuer, &person.number)? {
         return Ok(patient);

@@ -96,8 +96,13 @@ fn line(letter: &DeadLetter) -> Value {
 ///
 /// # Errors
 /// When the store fails, or a letter is not there.
-pub(crate) fn replay(store: &Store, ids: &[i64], patient: Option<&str>) -> anyhow::Result<Replayed> {
-    let coder = Arc::new(Coder::embedded().context("the embedded tables are broken")?);
+pub(crate) fn replay(
+    store: &Store,
+    coder: Coder,
+    ids: &[i64],
+    patient: Option<&str>,
+) -> anyhow::Result<Replayed> {
+    let coder = Arc::new(coder);
     let advice = Advice::open(Arc::clone(&coder), store)?;
     let stating = readers::stating();
     let engine = Engine {
@@ -129,7 +134,7 @@ fn again(
 ) -> anyhow::Result<()> {
     let (letter, bytes) = engine.store.dead_letter(id)?;
     let standard = readers::named(&letter.standard).context("a dead letter of an unknown standard")?;
-    let read: Read = readers::wanted(standard)?;
+    let read: Read = readers::of(standard);
     let setting = Setting {
         standard,
         population: letter.population,
@@ -138,6 +143,7 @@ fn again(
         author: OPERATOR.to_owned(),
         address: None,
         patient: patient.map(str::to_owned),
+        clock: None,
         replay_of: Some(id),
     };
     let mut importer = Importer::new(engine, setting, None);

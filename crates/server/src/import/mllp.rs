@@ -50,7 +50,6 @@ impl Door {
     /// # Errors
     /// When it is taken, or this program has no reader of HL7.
     pub(crate) async fn open(address: SocketAddr, allowed: Vec<IpAddr>) -> anyhow::Result<Self> {
-        drop(readers::wanted(Standard::Hl7)?);
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("--mllp {address}: cannot be opened; choose another port"))?;
@@ -166,9 +165,10 @@ fn take(app: &App, facility: Option<String>, peer: SocketAddr, message: &[u8]) -
         author: "mllp".to_owned(),
         address: Some(peer.ip().to_string()),
         patient: None,
+        clock: None,
         replay_of: None,
     };
-    let taken = readers::wanted(Standard::Hl7).and_then(|read| kept(engine, setting, &read, message));
+    let taken = kept(engine, setting, &readers::of(Standard::Hl7), message);
     match taken {
         Ok(report) => of_report(message, &report),
         Err(error) => {

@@ -1,9 +1,14 @@
 //! Which parser of `exchange` reads which standard, and what makes events of its resources.
 
-use std::io::{self, BufRead};
-use tsumugi_clinical::Event;
-use tsumugi_coding::Coder;
-use tsumugi_exchange::incoming::{Incoming, Problem, Sink, Standard};
+use std::io::{self, BufRead, Read as _};
+use std::sync::Arc;
+use tsumugi_clinical::{Event, Evidence, Patient};
+use tsumugi_coding::{Coder, ImportContext};
+use tsumugi_exchange::incoming::{self, Incoming, Person, Place, Problem, Severity, Sink, Standard};
+use tsumugi_exchange::{claims, device, feed, fhir_in, hl7v2, okusuri, ssmix2};
+
+/// Largest file of those that are read as a whole (a message, a document of a storage, a medication notebook), in bytes.
+const LARGEST: u64 = 256 << 20;
 
 /// What is known of a source beside its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,13 +17,32 @@ pub(crate) struct Origin {
     pub(crate) file: String,
     /// Number of the patient, for sources that do not say whose they are (a device, a medication notebook).
     pub(crate) patient: Option<String>,
+    /// Issuer of this site's numbers.
+    pub(crate) facility: Option<String>,
+    /// What the device's clock showed at a time that is known.
+    pub(crate) clock: Option<device::Clock>,
+}
+
+impl Origin {
+    /// As the parsers of files without a person of their own want it.
+    fn feed(&self) -> feed::Origin {
+        feed::Origin {
+            file: self.file.clone(),
+            facility: self.facility.clone(),
+            person: self.patient.clone().map(|number| Person {
+                issuer: self.facility.clone().unwrap_or_default(),
+                number,
+                ..Person::default()
+            }),
+        }
+    }
 }
 
 /// A parser: where the bytes come from, the bytes, and who takes what is read.
 pub(crate) type Read = Box<dyn Fn(&Origin, &mut dyn BufRead, &mut Sink<'_>) -> io::Result<()> + Send + Sync>;
 
 /// Makes events of a statement's resources; what has no concept is told, and is in the resources all the same.
-pub(crate) type Stating = dyn Fn(&Coder, &Incoming) -> (Vec<Event>, Vec<Problem>) + Send + Sync;
+pub(crate) type Stating = dyn Fn(&Coder, &Patient, &Incoming) -> (Vec<Event>, Vec<Problem>) + Send + Sync;
 
 /// The standards, by the words of the command line.
 pub(crate) const STANDARDS: [(&str, Standard); 7] = [
@@ -45,26 +69,67 @@ pub(crate) fn named(word: &str) -> Option<Standard> {
         .map(|(_, standard)| *standard)
 }
 
-/// The parser of a standard; none where this program has none.
-pub(crate) fn of(standard: Standard) -> Option<Read> {
+/// The parser of a standard.
+pub(crate) fn of(standard: Standard) -> Read {
+    // The tests of doors and batches have a reader of lines that say what is wanted; the parsers have their own tests.
+    #[cfg(test)]
+    if matches!(standard, Standard::Fhir | Standard::Hl7) {
+        return super::tests::reader();
+    }
     match standard {
-        #[cfg(test)]
-        Standard::Fhir | Standard::Hl7 => Some(super::tests::reader()),
-        _ => None,
+        Standard::Ssmix2 => Box::new(|origin, input, sink| {
+            ssmix2::file(&origin.file, &whole(input)?, sink);
+            Ok(())
+        }),
+        Standard::Hl7 => Box::new(|origin, input, sink| {
+            hl7v2::read(&whole(input)?, &origin.file, sink);
+            Ok(())
+        }),
+        Standard::Uke => {
+            let tables = Arc::new(claims::Tables::embedded());
+            Box::new(move |origin, input, sink| {
+                claims::uke::read(input, &origin.feed(), &tables, sink);
+                Ok(())
+            })
+        }
+        Standard::Dpc => {
+            let tables = Arc::new(claims::Tables::embedded());
+            Box::new(move |origin, input, sink| {
+                claims::dpc::read(input, &origin.feed(), &tables, sink);
+                Ok(())
+            })
+        }
+        Standard::Okusuri => {
+            let tables = okusuri::Tables::embedded();
+            Box::new(move |origin, input, sink| {
+                okusuri::read(&whole(input)?, &origin.feed(), &tables, sink);
+                Ok(())
+            })
+        }
+        Standard::Fhir => Box::new(|origin, mut input, sink| {
+            let form = fhir_in::Form::of(&origin.file);
+            fhir_in::read(&mut input, &origin.file, form, fhir_in::Limits::default(), sink);
+            Ok(())
+        }),
+        Standard::Device => {
+            let tables = device::Tables::embedded();
+            Box::new(move |origin, input, sink| {
+                device::read(input, &origin.feed(), &tables, origin.clock.as_ref(), sink);
+                Ok(())
+            })
+        }
     }
 }
 
-/// The parser of a standard.
-///
-/// # Errors
-/// Where this program has none.
-pub(crate) fn wanted(standard: Standard) -> anyhow::Result<Read> {
-    of(standard).ok_or_else(|| {
-        anyhow::anyhow!(
-            "{}: this version of the program has no reader of it; update the program",
-            word(standard)
-        )
-    })
+/// All of a source that is no stream.
+fn whole(input: &mut dyn BufRead) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        let message = format!("the file is larger than {LARGEST} bytes; no message or document is");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+    }
+    Ok(bytes)
 }
 
 /// Makes events of resources.
@@ -72,5 +137,44 @@ pub(crate) fn stating() -> Box<Stating> {
     #[cfg(test)]
     return super::tests::stating();
     #[cfg(not(test))]
-    Box::new(|_, _| (Vec::new(), Vec::new()))
+    Box::new(events)
+}
+
+#[cfg_attr(test, expect(dead_code, reason = "the tests of doors have their own"))]
+fn events(coder: &Coder, patient: &Patient, incoming: &Incoming) -> (Vec<Event>, Vec<Problem>) {
+    let (mut events, mut problems) = (Vec::new(), Vec::new());
+    if incoming.standing != incoming::Standing::Valid {
+        return (events, problems);
+    }
+    // What is no JSON has said so when it was read; its bytes are kept.
+    let read = incoming.resources.iter();
+    let values: Vec<serde_json::Value> = read
+        .map(|one| serde_json::from_slice(&one.json).unwrap_or_default())
+        .collect();
+    let maps = coder.vocabulary().maps();
+    let context = ImportContext {
+        patient,
+        date: incoming.civil.map(jiff::civil::DateTime::date),
+        evidence: match incoming.evidence {
+            incoming::Evidence::Care => None,
+            incoming::Evidence::Claim => Some(Evidence::Claim),
+            incoming::Evidence::Personal => Some(Evidence::Personal),
+        },
+        codes: &maps,
+        beside: &values,
+    };
+    for value in &values {
+        let imported = coder.import(&context, value);
+        events.extend(imported.events);
+        problems.extend(imported.remarks.into_iter().map(|remark| Problem {
+            place: Place {
+                field: None,
+                ..incoming.place.clone()
+            },
+            severity: Severity::Warning,
+            code: remark.code,
+            message: format!("{}: no event was made of it; the resource is kept", remark.about),
+        }));
+    }
+    (events, problems)
 }

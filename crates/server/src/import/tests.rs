@@ -112,7 +112,7 @@ fn handed(line: &[u8], place: Place, patient: &str) -> Handed {
 
 /// Reads `code.text` of an Observation with its value as the text engine does.
 pub(crate) fn stating() -> Box<Stating> {
-    Box::new(|coder, incoming| {
+    Box::new(|coder, _, incoming| {
         let mut events = Vec::new();
         for resource in &incoming.resources {
             let value: Value = serde_json::from_slice(&resource.json).unwrap_or_default();
@@ -175,6 +175,7 @@ fn setting(population: Population) -> Setting {
         author: "test".to_owned(),
         address: None,
         patient: None,
+        clock: None,
         replay_of: None,
     }
 }
@@ -344,13 +345,13 @@ fn a_dead_letter_is_read_again_and_then_in() {
     let letters = |all| site.store.dead_letters(None, all, 10).unwrap();
     assert_eq!(letters(true).len(), 2);
     // Nobody is named: read again alone it is dead again, and no second letter comes of it.
-    let replayed = super::letters::replay(&site.store, &[], None).unwrap();
+    let replayed = super::letters::replay(&site.store, Coder::embedded().unwrap(), &[], None).unwrap();
     assert_eq!(
         (replayed.letters, replayed.accepted, replayed.rejected),
         (2, 0, 2)
     );
     assert_eq!(letters(true).len(), 2);
-    let replayed = super::letters::replay(&site.store, &[], Some("5")).unwrap();
+    let replayed = super::letters::replay(&site.store, Coder::embedded().unwrap(), &[], Some("5")).unwrap();
     assert_eq!(
         (replayed.letters, replayed.accepted, replayed.rejected),
         (2, 1, 1)
@@ -360,7 +361,7 @@ fn a_dead_letter_is_read_again_and_then_in() {
     let patient = site.store.find_patient(Population::Real, "5").unwrap().unwrap();
     let received = site.store.received(patient).unwrap();
     assert_eq!((received.len(), received[0].place.file.as_str()), (1, "a.ndjson"));
-    assert!(super::letters::replay(&site.store, &[99], None).is_err());
+    assert!(super::letters::replay(&site.store, Coder::embedded().unwrap(), &[99], None).is_err());
     assert_eq!(site.store.doctor().unwrap().problems, [""; 0]);
 }
 

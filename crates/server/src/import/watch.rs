@@ -111,7 +111,7 @@ impl Watchers {
         let stop = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         for watched in folders {
-            let read = readers::wanted(watched.standard)?;
+            let read = readers::of(watched.standard);
             let (app, watched, stop) = (Arc::clone(app), watched.clone(), Arc::clone(&stop));
             let setting = Setting {
                 standard: watched.standard,
@@ -121,6 +121,7 @@ impl Watchers {
                 author: "watch".to_owned(),
                 address: None,
                 patient: None,
+                clock: None,
                 replay_of: None,
             };
             let thread = std::thread::Builder::new()
@@ -247,9 +248,10 @@ mod tests {
             author: "watch".to_owned(),
             address: None,
             patient: None,
+            clock: None,
             replay_of: None,
         };
-        let (read, stop) = (readers::wanted(Standard::Fhir).unwrap(), AtomicBool::new(false));
+        let (read, stop) = (readers::of(Standard::Fhir), AtomicBool::new(false));
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a.ndjson");
         let mut seen = Seen::default();

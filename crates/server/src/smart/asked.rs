@@ -101,21 +101,18 @@ impl Asked {
             return Err(wrong(&wanted));
         }
         let (asked, _) = Scopes::parse(fields.get("scope").unwrap_or_default());
-        let scopes = asked
-            .and(&registered.scopes)
-            .and(&SUPPORTED)
-            .without_level(Level::System);
+        let scopes = offered(&asked, &registered);
         let launch = fields.get("launch").map(|token| {
             let found = launched(app, user, &registered, token).filter(|_| scopes.has(Special::Launch));
             found.ok_or_else(|| wrong(UNKNOWN_LAUNCH))
         });
         let launch = launch.transpose()?;
-        let scopes = match launch {
-            Some(_) => scopes,
-            None => scopes.without(Special::Launch),
+        let scopes = if launch.is_some() {
+            scopes
+        } else {
+            scopes.without(Special::Launch)
         };
-        let opens = scopes.has_level(Level::Patient) || scopes.has_level(Level::User);
-        if !opens && !scopes.has(Special::OpenId) && !scopes.has(Special::LaunchPatient) {
+        if !opens_something(&scopes) {
             let none =
                 "none of these scopes is one that the app was registered with and that is offered here";
             return Err(back("invalid_scope", none));
@@ -139,6 +136,22 @@ impl Asked {
     pub(super) fn back(&self, app: &App, told: &[(&str, &str)]) -> String {
         address(app, &self.redirect, told, &self.state)
     }
+}
+
+/// What can be granted of what is asked for: no person can let an app act for the system.
+fn offered(asked: &Scopes, app: &tsumugi_access::App) -> Scopes {
+    asked
+        .and(&app.scopes)
+        .and(&SUPPORTED)
+        .without_level(Level::System)
+}
+
+/// Whether scopes let an app know anything at all.
+fn opens_something(scopes: &Scopes) -> bool {
+    scopes.has_level(Level::Patient)
+        || scopes.has_level(Level::User)
+        || scopes.has(Special::OpenId)
+        || scopes.has(Special::LaunchPatient)
 }
 
 /// The launch that a text names, with that text.

@@ -68,9 +68,7 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
         )
             .into_response();
     };
-    let Some(read) = readers::of(standard) else {
-        return (StatusCode::NOT_IMPLEMENTED, "this version has no reader of it\n").into_response();
-    };
+    let read = readers::of(standard);
     let stating = readers::stating();
     let engine = Engine {
         store: &app.store,
@@ -95,6 +93,7 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
         author: "service".to_owned(),
         address,
         patient: asked.patient,
+        clock: None,
         replay_of: None,
     };
     let mut importer = Importer::new(engine, setting, None);

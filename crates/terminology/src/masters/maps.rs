@@ -5,11 +5,12 @@ use crate::concept::system;
 use crate::import::icd10;
 use crate::vocabulary::Vocabulary;
 use rustc_hash::FxHashMap;
+use std::fmt;
 use std::sync::Arc;
 use tsumugi_clinical::{Code, ConceptId};
 
 /// What asks for concepts by codes, and for codes by concepts. Systems are named by their FHIR address.
-pub trait Codes {
+pub trait Codes: fmt::Debug {
     /// The concept of a code; nothing where the code is not known or means several.
     fn concept(&self, system: &str, code: &str) -> Option<ConceptId>;
 

@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const HTML: &str = "text/html";
 const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
+const FHIR: &str = "application/fhir+json";
+const FORM: &str = "application/x-www-form-urlencoded";
+const BYTES: &str = "application/octet-stream";
 /// An answer without a body.
 const NONE: &str = "";
 
@@ -47,6 +50,29 @@ const OWN: &[Own] = &[
     ("GET", "/cds-services", 200, JSON, "Services"),
     ("POST", "/cds-services/{id}", 200, JSON, "Cards"),
     ("POST", "/cds-services/{id}/feedback", 200, JSON, "Kept"),
+    ("POST", "/import/{standard}", 200, JSON, "Kept"),
+    ("POST", "/import/{standard}", 404, PLAIN, ""),
+    ("POST", "/import/{standard}", 413, PLAIN, ""),
+    ("POST", "/import/{standard}", 422, JSON, "Kept"),
+    ("POST", "/import/{standard}", 503, PLAIN, ""),
+    ("GET", "/.well-known/smart-configuration", 200, JSON, "Kept"),
+    ("GET", "/.well-known/openid-configuration", 200, JSON, "Kept"),
+    (
+        "GET",
+        "/fhir/R4/.well-known/smart-configuration",
+        200,
+        JSON,
+        "Kept",
+    ),
+    ("GET", "/oauth/jwks", 200, JSON, "Kept"),
+    ("POST", "/oauth/token", 200, JSON, "Kept"),
+    ("POST", "/oauth/introspect", 200, JSON, "Kept"),
+    ("POST", "/oauth/revoke", 200, NONE, ""),
+    ("GET", "/fhir/R4/metadata", 200, FHIR, "Kept"),
+    ("GET", "/fhir/R4/{kind}", 200, FHIR, "Kept"),
+    ("GET", "/fhir/R4/{kind}/{id}", 200, FHIR, "Kept"),
+    ("GET", "/oidc/sign-in", 303, NONE, ""),
+    ("GET", "/oidc/callback", 403, HTML, ""),
 ];
 
 /// Statuses of a refusal by the services; each carries an outcome of FHIR.
@@ -85,6 +111,19 @@ pub(super) fn of(door: &Door) -> Value {
     let mut with = |status: u16, media, form| {
         told.entry(status).or_default().insert((media, form));
     };
+    if door.path.starts_with("/oauth/") && door.method == "POST" && door.takes.body.is_none() {
+        for status in [400, 401, 503] {
+            with(status, JSON, "Kept");
+        }
+        with(500, NONE, "");
+        with(504, NONE, "");
+    }
+    if door.path.starts_with("/fhir/R4/") {
+        for status in [400, 401, 403, 404, 500, 503] {
+            with(status, FHIR, "OperationOutcome");
+        }
+        with(504, NONE, "");
+    }
     if is_services {
         for status in OUTCOMES {
             with(status, JSON, "OperationOutcome");
@@ -104,7 +143,12 @@ fn own(door: &Door) -> impl Iterator<Item = &'static Own> {
 
 /// Whether a page is drawn there, which says what went wrong in HTML.
 fn draws(door: &Door) -> bool {
-    !matches!(door.path, "/healthz" | "/openapi.json" | "/assets/{name}" | "/ws")
+    let is_for_programs = ["/fhir/", "/.well-known/", "/import/", "/oauth/jwks"]
+        .iter()
+        .any(|part| door.path.starts_with(part));
+    let is_for_apps = door.path.starts_with("/oauth/") && door.path != "/oauth/authorize";
+    let is_bare = matches!(door.path, "/healthz" | "/openapi.json" | "/assets/{name}" | "/ws");
+    !(is_bare || is_for_apps || is_for_programs)
 }
 
 /// What the door itself answers.
@@ -155,7 +199,7 @@ fn written(told: &Told) -> Value {
             .filter(|(media, _)| *media != NONE)
             .map(|(media, form)| {
                 let schema = match (*media, *form) {
-                    (JSON, form) if !form.is_empty() => {
+                    (JSON | FHIR, form) if !form.is_empty() => {
                         json!({"$ref": format!("#/components/schemas/{form}")})
                     }
                     (JSON, _) => json!({}),
@@ -177,13 +221,18 @@ fn written(told: &Told) -> Value {
 }
 
 /// The body of a door that reads it by itself.
-pub(super) fn body(door: &Door) -> Option<Value> {
+pub(super) fn body(door: &Door) -> Option<(&'static str, Value)> {
     let form = match (door.method, door.path) {
         ("POST", "/cds-services/{id}") => "Call",
         ("POST", "/cds-services/{id}/feedback") => "Feedback",
+        ("POST", "/import/{standard}") => return Some((BYTES, json!({"type": "string"}))),
+        ("POST", "/oauth/token" | "/oauth/introspect" | "/oauth/revoke") => {
+            let fields = json!({"type": "object", "additionalProperties": {"type": "string"}});
+            return Some((FORM, fields));
+        }
         _ => return None,
     };
-    Some(json!({"$ref": format!("#/components/schemas/{form}")}))
+    Some((JSON, json!({"$ref": format!("#/components/schemas/{form}")})))
 }
 
 /// Forms of JSON that more than one place names. CDS Hooks 2.0 is their source where they are of its services.
@@ -264,7 +313,7 @@ mod tests {
                     .any(|door| door.method == *method && door.path == *path),
                 "{method} {path} {status}: there is no such door"
             );
-            assert_eq!(form.is_empty(), *media != JSON, "{method} {path}");
+            assert_eq!(form.is_empty(), ![JSON, FHIR].contains(media), "{method} {path}");
             assert!(form.is_empty() || schemas().get(form).is_some(), "{form}");
         }
     }
