@@ -51,12 +51,25 @@ fn a_number_of_this_site_is_found_under_any_of_its_names() {
 }
 
 #[test]
-fn before_the_site_names_itself_the_same_person_under_two_issuers_is_linked_and_can_be_parted() {
+fn before_the_site_names_itself_the_same_person_under_two_issuers_is_proposed_and_never_linked_alone() {
     let store = Store::open_in_memory().unwrap();
     let first = receive(&store, of("urn:a", "7", "a"));
     assert_eq!(shown(&store, first.patient), "7");
     let second = receive(&store, of("urn:b", "7", "b"));
     assert_ne!(second.patient, first.patient);
+    assert_eq!(store.read_under(second.patient), Ok(second.patient));
+    assert_eq!(
+        (events(&store, first.patient), events(&store, second.patient)),
+        (1, 1)
+    );
+    let proposed = store.duplicates(Population::Real, 10).unwrap();
+    assert_eq!(proposed.len(), 1);
+    let mut two = [proposed[0].patient, proposed[0].other];
+    two.sort();
+    assert_eq!(two, [first.patient, second.patient]);
+    store
+        .link_patients(second.patient, first.patient, "looked at both", stamp())
+        .unwrap();
     assert_eq!(store.read_under(second.patient), Ok(first.patient));
     assert_eq!(events(&store, first.patient), 2);
     store

@@ -44,7 +44,7 @@ fn a_source_is_taken_in_with_the_token_only() {
             assert_eq!(post(address, "/import/fhir", "wrong", line).0, 401);
             assert_eq!(app.store.find_patient(Population::Real, "1"), Ok(None));
             assert_eq!(post(address, "/import/pdf", &token, line).0, 404);
-            assert_eq!(post(address, "/import/uke", &token, line).0, 501);
+            assert_eq!(post(address, "/import/uke", &token, line).0, 422);
             let (status, body) = post(address, "/import/fhir?file=x.ndjson&dummy=true", &token, line);
             let report: Value = serde_json::from_str(&body).unwrap();
             assert_eq!(
