@@ -123,6 +123,14 @@ const LATER_CHECKS: &[(&str, &str)] = &[
     ),
 ];
 
+/// The question to a store that knows the timeline by topic (schema 7).
+const TOPIC_CHECK: (&str, &str) = (
+    "event of the index is not on the timeline by topic, or on another patient's",
+    "SELECT i.event FROM event_index i WHERE i.role = 0 AND i.experiencer = 'patient' AND i.certainty <> 'general'
+         AND NOT EXISTS (SELECT 1 FROM topic_mark m WHERE m.event = i.event AND m.patient = i.patient)
+     UNION ALL SELECT m.event FROM topic_mark m WHERE NOT EXISTS (SELECT 1 FROM event_index i WHERE i.event = m.event)",
+);
+
 impl Store {
     /// Examines the store. It reads everything, so it takes its time on a large one; others go on meanwhile.
     ///
@@ -197,7 +205,9 @@ pub(crate) fn examine(conn: &Connection) -> Vec<String> {
     } else {
         ("(SELECT 0 WHERE 0)", &[][..])
     };
-    for (what, sql) in CHECKS.iter().chain(later) {
+    let knows_topics = conn.prepare("SELECT 1 FROM topic_mark LIMIT 0").is_ok();
+    let topics = knows_topics.then_some(&TOPIC_CHECK);
+    for (what, sql) in CHECKS.iter().chain(later).chain(topics) {
         let sql = sql.replace("{removed}", removed);
         let rows = noting(
             &mut problems,

@@ -6,6 +6,7 @@ use crate::events::{Origin, OriginRow};
 use crate::ids::{EventId, PatientId};
 use crate::links::{self, FAMILY};
 use crate::stamp::word;
+use crate::topics;
 use rusqlite::{Connection, params};
 use tsumugi_clinical::{Comparator, Event, EventKind, Polarity, Quantity};
 
@@ -95,7 +96,15 @@ pub(crate) fn add(
             origin.at.to_string()
         ])?;
     }
-    Ok(())
+    let until = time.and_then(|time| time.from.and(time.to));
+    topics::add(
+        conn,
+        id,
+        person,
+        (origin.at, document),
+        event,
+        (low.or(high), until),
+    )
 }
 
 /// The numbers between which a value lies, where an open end is absent.

@@ -10,7 +10,7 @@
 //! `access_change` and `access_fact` are who may do what. `confirmation` is what became of notes that were entered on behalf
 //! of a physician. A document goes only by [`Store::remove_document`], when its time of keeping is over; `tombstone` stays. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
-//! `document_text`, `document_fts`.
+//! `document_text`, `document_fts`, `topic_mark`.
 //! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
 //!
 //! **Versions.** Every version of a document holds the whole note as it then reads. Searches and the timeline show the
@@ -64,6 +64,7 @@ mod statements;
 mod store;
 mod texts;
 mod timeline;
+mod topics;
 mod writer;
 
 pub use access::{AccessFacts, AccessKind, AccessNames, AccessWrite, DocumentHead};
@@ -112,4 +113,5 @@ pub use stamp::{Moment, Population, Stamp};
 pub use statements::ReceivedRecord;
 pub use store::{Audited, Store};
 pub use timeline::{TimelineEntry, TimelineItem};
+pub use topics::{Odds, Topic, TopicConflict, TopicMark, TopicQuery, TopicRow};
 pub use writer::WriterCounts;

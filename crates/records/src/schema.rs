@@ -14,6 +14,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -58,6 +59,8 @@ const TABLES: &[&str] = &[
     "settled_phrase",
     "statement",
     "tombstone",
+    "topic_mark",
+    "topic_row",
     "unconfirmed",
 ];
 
