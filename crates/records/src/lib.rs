@@ -110,7 +110,7 @@ pub use retention::{KeptDocument, Removal, RemovalApproval, RemovalReceipt, Tomb
 pub use search::{EventFilter, EventHit, EventHits, Page, PatientHits, ValueRange};
 pub use sign::{SignNote, SignReceipt, Target};
 pub use stamp::{Moment, Population, Stamp};
-pub use statements::ReceivedRecord;
+pub use statements::{CountingResource, ReceivedRecord};
 pub use store::{Audited, Store};
 pub use timeline::{TimelineEntry, TimelineItem};
 pub use topics::{Odds, Topic, TopicConflict, TopicMark, TopicQuery, TopicRow};

@@ -59,6 +59,19 @@ pub struct ReceivedRecord {
     pub documents: Vec<(DocumentId, u32)>,
 }
 
+/// A resource of a statement that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountingResource {
+    /// The version of the statement.
+    pub observation: ObservationId,
+    /// `resourceType`.
+    pub kind: String,
+    /// Issuer of the number it came under; empty is this site.
+    pub issuer: String,
+    /// The JSON.
+    pub json: Vec<u8>,
+}
+
 const COLUMNS: &str =
     "x.observation, x.patient, o.source, o.key, o.version, x.sequence, x.standing, x.evidence, s.observation IS NOT NULL,
     o.civil, x.file, x.line, x.field, x.issuer, x.number, x.charset, x.sha256, o.author, o.at
@@ -71,6 +84,41 @@ impl Store {
     /// Only those of the file.
     pub fn received(&self, patient: PatientId) -> Result<Vec<ReceivedRecord>, StoreError> {
         self.read("received", |conn| of_patient(conn, patient))
+    }
+
+    /// Resources of some types in the statements that count about a person, in the order they came; those of linked records
+    /// too.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn received_resources(
+        &self,
+        patient: PatientId,
+        kinds: &[&str],
+    ) -> Result<Vec<CountingResource>, StoreError> {
+        self.read("received resources", |conn| {
+            let mut list = conn.prepare_cached(&format!(
+                "SELECT r.observation, r.kind, x.issuer, coalesce(r.json, x.bytes) FROM received_resource r
+                 JOIN received x ON x.observation = r.observation JOIN statement s ON s.observation = r.observation
+                 WHERE r.patient {FAMILY} AND r.kind = ?2 AND x.standing = 'valid' ORDER BY r.observation, r.number"
+            ))?;
+            let mut found = Vec::new();
+            for kind in kinds {
+                let rows = list.query_map(params![patient, kind], |row| {
+                    Ok(CountingResource {
+                        observation: row.get(0)?,
+                        kind: row.get(1)?,
+                        issuer: row.get(2)?,
+                        json: row.get(3)?,
+                    })
+                })?;
+                for row in rows {
+                    found.push(row?);
+                }
+            }
+            found.sort_by_key(|one: &CountingResource| one.observation);
+            Ok(found)
+        })
     }
 
     /// The bytes of a version of a statement exactly as they came, checked against their hash.

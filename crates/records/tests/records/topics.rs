@@ -197,12 +197,8 @@ fn dumped(path: &Path) -> Vec<String> {
     rows.unwrap().map(Result::unwrap).collect()
 }
 
-#[test]
-fn an_older_store_gets_the_same_rows_as_a_new_one() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("s.db");
-    let store = Store::open(&path).unwrap();
-    let who = patient(&store, Population::Real, "1");
+/// Events of every topic and flag.
+fn of_every_kind() -> Vec<Event> {
     let fever = Event {
         measured: Some(tsumugi_clinical::Measured {
             concept: tsumugi_clinical::ConceptId::new("temperature-as-measured"),
@@ -234,14 +230,19 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
         phase: Phase::Stopped,
         ..timed("smoking", None, Some("2020-01-01T00:00:00"))
     };
+    vec![fever, high, drug, relative, denied, event("cough")]
+}
+
+#[test]
+fn an_older_store_gets_the_same_rows_as_a_new_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Store::open(&path).unwrap();
+    let who = patient(&store, Population::Real, "1");
     store
         .sign(SignNote {
             key: Some("n".to_owned()),
-            ..note(
-                who,
-                "x",
-                vec![fever, high, drug, relative, denied, event("cough")],
-            )
+            ..note(who, "x", of_every_kind())
         })
         .unwrap();
     store

@@ -28,6 +28,7 @@ mod summary;
 mod support;
 mod timeline_rows;
 mod timeline_svg;
+mod topics;
 mod ui_text;
 mod view;
 mod ws;
@@ -127,26 +128,13 @@ fn hosts(address: SocketAddr, names: &[String], secure: bool) -> Vec<String> {
 
 /// All addresses of the screens, with what each asks.
 fn doors() -> Doors {
-    use Action::{Confirm, Export, Read, Restrict, Search, Sign, Write};
+    use Action::{Confirm, Export, Read, Search, Sign, Write};
     use Ask::{Nothing, Person, Records, System};
-    let doors = Doors::default()
+    let doors = patient_doors(Doors::default())
         .get("/", Records(&[Search]), pages::patients::list)
         .post("/preferences", Nothing, pages::preferences::prefer)
         .post("/patients", System(Action::Register), pages::patients::create)
         .get("/patients/new", System(Action::Register), pages::patients::new)
-        .get("/patients/{id}", Records(&[Read]), pages::patient::show)
-        .get("/patients/{id}/who", Records(&[Read]), pages::who::show)
-        .get("/patients/{id}/as-of", Records(&[Read]), pages::as_of::show)
-        .get(
-            "/patients/{id}/access",
-            Records(&[Write, Restrict]),
-            pages::standing::show,
-        )
-        .post(
-            "/patients/{id}/access",
-            Records(&[Write, Restrict]),
-            pages::standing::keep,
-        )
         .get("/open", Records(&[Write]), pages::note::open)
         .get("/launch", Nothing, pages::launch::open)
         .post("/notes", Records(&[Write, Sign]), pages::note::post)
@@ -197,6 +185,32 @@ fn doors() -> Doors {
         .get("/assets/{name}", Nothing, assets::serve)
         .get("/ws", Records(&[Read, Write, Sign]), ws::open)
         .described("/openapi.json")
+}
+
+/// One patient.
+fn patient_doors(doors: Doors) -> Doors {
+    use Action::{Read, Restrict, Write};
+    use Ask::Records;
+    doors
+        .get("/patients/{id}", Records(&[Read]), pages::patient::show)
+        .get("/patients/{id}/who", Records(&[Read]), pages::who::show)
+        .get("/patients/{id}/as-of", Records(&[Read]), pages::as_of::show)
+        .get(
+            "/patients/{id}/medications",
+            Records(&[Read]),
+            pages::medications::show,
+        )
+        .get("/patients/{id}/topics", Records(&[Read]), topics::show)
+        .get(
+            "/patients/{id}/access",
+            Records(&[Write, Restrict]),
+            pages::standing::show,
+        )
+        .post(
+            "/patients/{id}/access",
+            Records(&[Write, Restrict]),
+            pages::standing::keep,
+        )
 }
 
 /// Emergency access, and what administrators and other systems use.

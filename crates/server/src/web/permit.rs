@@ -327,4 +327,4 @@ impl Rows<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,6 +36,7 @@ const OWN: &[Own] = &[
     ("GET", "/ws", 426, PLAIN, ""),
     ("GET", "/search.csv", 200, "text/csv", ""),
     ("GET", "/api/concepts", 200, JSON, "Names"),
+    ("GET", "/patients/{id}/topics", 200, JSON, "Topics"),
     ("POST", "/api/draft", 204, NONE, ""),
     ("POST", "/api/launch", 200, JSON, "Launch"),
     ("POST", "/api/unlock", 204, NONE, ""),
@@ -275,6 +276,7 @@ pub(super) fn schemas() -> Value {
         "Document": object(&["openapi", "info", "paths"], json!({
             "openapi": text, "info": {"type": "object"}, "paths": {"type": "object"},
         })),
+        "Topics": list(&json!({"type": "object"})),
         "Names": list(&name),
         "Launch": object(&["url", "expires"], json!({"url": text, "expires": {"type": "integer"}})),
         "Services": object(&["services"], json!({"services": list(&service)})),

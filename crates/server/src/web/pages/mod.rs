@@ -11,6 +11,7 @@ mod facts;
 pub(crate) mod first_run;
 pub(crate) mod knowledge;
 pub(crate) mod launch;
+pub(crate) mod medications;
 pub(crate) mod note;
 pub(crate) mod patient;
 pub(crate) mod patients;

@@ -9,6 +9,7 @@ use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
 use crate::web::timeline_svg::{Window, draw};
+use crate::web::topics;
 use crate::web::view::Lens;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -80,6 +81,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let may_change = [Action::Write, Action::Restrict]
         .into_iter()
         .any(|action| actor.ask(action, Resource::Patient(&standing.patient)).allowed);
+    let conflicts = topics::conflicts(desk, id, &readable)?;
     let write = format!("/open?patient={}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
@@ -93,6 +95,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
                     a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
                 }
             }
+            a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
             a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
             a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
             @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
@@ -104,6 +107,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
             Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },
             None => p.empty { (ui.t("timeline.empty")) },
         }
+        (conflicts)
         section.notes aria-labelledby="notes" {
             h2 #notes { (ui.t("patient.notes")) " " span.count { (documents.len()) } }
             ol { @for document in documents.iter().rev() { (note(desk, document, readable.unconfirmed.contains(&document.document))) } }

@@ -28,7 +28,7 @@ fn stamp() -> Stamp {
 }
 
 /// A server with a patient of the department, a signed note, and accounts.
-fn server() -> (Arc<App>, PatientId, i64) {
+pub(crate) fn server() -> (Arc<App>, PatientId, i64) {
     let store = Store::open_in_memory().unwrap();
     let coder = Arc::new(Coder::without_tagger().unwrap());
     let details = PatientDetails {
@@ -70,7 +70,7 @@ fn set(app: &App, id: PatientId, kind: AccessKind, names: &[&str]) {
 }
 
 /// Where somebody signed in sits.
-fn desk(app: &Arc<App>, name: &str, role: &str) -> Desk {
+pub(crate) fn desk(app: &Arc<App>, name: &str, role: &str) -> Desk {
     let (gate, store) = (&app.gate, &app.store);
     if !gate.with(|inner, _| inner.accounts.user(&UserId::parse(name).unwrap()).is_some()) {
         let user = gate
