@@ -1,3 +1,5 @@
+#![expect(clippy::non_ascii_literal, reason = "Japanese is what is tested")]
+
 use super::{Asked, conflicts, query, rows};
 use crate::web::error::WebError;
 use crate::web::pages::medications;
