@@ -16,6 +16,7 @@ pub mod hl7v2;
 pub mod incoming;
 pub mod medtxt;
 pub mod okusuri;
+pub mod outgoing;
 pub mod ssmix2;
 
 mod json;

@@ -113,6 +113,7 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     for table in [
         "access_fact",
         "access_change",
+        "delivery",
         "confirmation",
         "unconfirmed",
         "retention_approval",

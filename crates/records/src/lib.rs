@@ -32,6 +32,7 @@ mod assertions;
 mod audit;
 mod backup;
 mod confirm;
+mod deliveries;
 mod doctor;
 mod documents;
 mod drafts;
@@ -82,6 +83,7 @@ pub use audit::{
 };
 pub use backup::CopyReport;
 pub use confirm::{ConfirmationReceipt, ConfirmationRecord, ConfirmationStep, LONGEST_REASON, Unconfirmed};
+pub use deliveries::{Delivered, DeliveryOutcome, DeliveryRecord, DueDelivery};
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};
 pub use drafts::{DraftKey, DraftRevision, KEPT_REVISIONS};

@@ -15,6 +15,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -34,6 +35,9 @@ const TABLES: &[&str] = &[
     "dead_letter",
     "dead_letter_replay",
     "decision",
+    "delivery",
+    "delivery_due",
+    "delivery_target",
     "document",
     "document_fts",
     "document_text",

@@ -24,6 +24,7 @@ mod seed;
 mod smart;
 mod timekeeping;
 mod web;
+mod write_back;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
@@ -125,6 +126,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::patients::Patients,
     },
+    /// Signed notes that did not reach the hospital's record: list, send again.
+    WriteBack {
+        #[command(subcommand)]
+        what: commands::write_back::WriteBack,
+    },
     /// Examines a store and says what it holds and what is wrong.
     Doctor(commands::store::Place),
     /// The dummy patients.
@@ -174,6 +180,7 @@ fn main() -> ExitCode {
         Some(Command::Import(args)) => commands::import::run(&args),
         Some(Command::DeadLetters { what }) => commands::import::dead_letters(&what),
         Some(Command::Patients { what }) => commands::patients::run(&what),
+        Some(Command::WriteBack { what }) => commands::write_back::run(&what),
         Some(Command::Doctor(place)) => commands::store::doctor(&place),
         Some(Command::Dummies {
             what: Dummies::Remove(place),

@@ -20,6 +20,7 @@ pub(crate) mod structure;
 pub(crate) mod support;
 pub(crate) mod table;
 pub(crate) mod terms;
+pub(crate) mod write_back;
 
 pub(crate) use account::OPERATOR;
 

@@ -6,7 +6,8 @@ use crate::heads::Keeper;
 use crate::import::watch::{Watched, Watchers};
 use crate::import::{mllp, site};
 use crate::oidc::Oidc;
-use crate::web::Tls;
+use crate::web::{App, Tls};
+use crate::write_back::{self, Original, Senders};
 use crate::{audit, chart, masters, seed, web};
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
@@ -70,6 +71,15 @@ pub(crate) struct Args {
     /// URI (or code) of this site as issuer of patients' numbers; it is kept.
     #[arg(long)]
     facility: Option<String>,
+    /// Where signed notes go back to: `ssmix2:DIR` (root of an extended storage) or `mdm:HOST:PORT`; may be given several times.
+    #[arg(long)]
+    write_back: Vec<String>,
+    /// Certificates (PEM) by which the other side of `mdm:` is believed; without them only this machine is.
+    #[arg(long, requires = "write_back")]
+    write_back_ca: Option<PathBuf>,
+    /// Which record is the original; it is kept, and shown beside each note.
+    #[arg(long, value_enum)]
+    original: Option<Original>,
 }
 
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8765";
@@ -96,6 +106,9 @@ impl Default for Args {
             mllp: None,
             mllp_allow: Vec::new(),
             facility: None,
+            write_back: Vec::new(),
+            write_back_ca: None,
+            original: None,
         }
     }
 }
@@ -108,12 +121,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         _ => None,
     };
     refuse_bare(address, tls.is_some())?;
-    let watched = args
-        .watch
-        .iter()
-        .map(|text| Watched::parse(text))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let oidc = args.oidc.as_deref().map(Oidc::read).transpose()?;
+    let ways = Ways::named(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -127,6 +135,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = chart::data_folder(args.data.as_deref())?;
     let store = chart::open_store(&folder).map_err(|error| explained(&folder, error))?;
     let facility = site::facility(&store, args.facility.as_deref(), "server")?;
+    write_back::decide(&store, args.original)?;
     let gate = Gate::open(&store, setting(args, bound, tls.is_some()))?;
     refuse_unknown(bound, &gate)?;
     let coder = Arc::new(masters::engine(Some(&folder))?);
@@ -153,7 +162,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         coder,
         bound,
         &args.hosts,
-        (gate, Keys::open(&folder)?, oidc),
+        (gate, Keys::open(&folder)?, ways.oidc),
     )?;
     let stop = {
         // From before the address is told: who knows it may stop the server cleanly.
@@ -163,18 +172,66 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     announce(app.scheme(), bound, first_run.as_ref())?;
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
-    let heads = Keeper::start(Arc::clone(&app), args.heads.clone());
-    let every = Duration::from_secs(args.watch_every);
-    let watchers = Watchers::start(&app, &watched, every, facility.as_deref())?;
+    let workers = Workers::start(&app, args, (&ways.watched, ways.targets), facility.as_deref())?;
     if let Some(door) = mllp {
         runtime.spawn(mllp::serve(door.of_site(facility), Arc::clone(&app), tls.clone()));
     }
     runtime.block_on(web::serve(listener, app, tls, stop));
-    watchers.finish();
-    if let Some(heads) = heads {
-        heads.finish();
-    }
+    workers.finish();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The ways to other systems, as they were named.
+struct Ways {
+    watched: Vec<Watched>,
+    oidc: Option<Oidc>,
+    targets: Vec<write_back::Target>,
+}
+
+impl Ways {
+    fn named(args: &Args) -> anyhow::Result<Self> {
+        let roots = args.write_back_ca.as_deref();
+        let watched = args.watch.iter().map(|text| Watched::parse(text));
+        let targets = args.write_back.iter();
+        let targets = targets.map(|text| write_back::Target::parse(text, roots));
+        Ok(Self {
+            watched: watched.collect::<anyhow::Result<_>>()?,
+            oidc: args.oidc.as_deref().map(Oidc::read).transpose()?,
+            targets: targets.collect::<anyhow::Result<_>>()?,
+        })
+    }
+}
+
+/// What works beside the answers.
+struct Workers {
+    heads: Option<Keeper>,
+    watchers: Watchers,
+    senders: Senders,
+}
+
+impl Workers {
+    fn start(
+        app: &Arc<App>,
+        args: &Args,
+        (watched, targets): (&[Watched], Vec<write_back::Target>),
+        facility: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let every = Duration::from_secs(args.watch_every);
+        Ok(Self {
+            heads: Keeper::start(Arc::clone(app), args.heads.clone()),
+            watchers: Watchers::start(app, watched, every, facility)?,
+            senders: Senders::start(app, targets, facility)?,
+        })
+    }
+
+    /// Ends them, the trail's head last.
+    fn finish(self) {
+        self.watchers.finish();
+        self.senders.finish();
+        if let Some(heads) = self.heads {
+            heads.finish();
+        }
+    }
 }
 
 /// Opens the door for HL7 messages, where one was asked for.

@@ -8,19 +8,45 @@ use crate::web::pages::{as_of, confirmations, facts};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::view;
+use crate::write_back;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_access::Action;
-use tsumugi_records::{DocumentId, DocumentVersion};
+use tsumugi_records::{DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion};
 
 /// What is shown of a note.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Shown {
     fact: Option<usize>,
     version: Option<u32>,
+}
+
+/// Which record is the original, and what became of the note there.
+fn went_back(desk: &Desk, id: DocumentId) -> Result<Markup, WebError> {
+    let ui = desk.ui();
+    let original = write_back::original(&desk.app.store)?;
+    let mut last: BTreeMap<String, DeliveryRecord> = BTreeMap::new();
+    for one in desk.app.store.deliveries(id)? {
+        last.insert(one.target.clone(), one);
+    }
+    Ok(html! {
+        @if let Some(original) = original { p.edition { (ui.t("write-back.original")) " " (ui.of("write-back.original", original.word())) } }
+        @for one in last.values() {
+            @let word = match one.outcome {
+                DeliveryOutcome::Delivered => "delivered",
+                DeliveryOutcome::Refused => "refused",
+                DeliveryOutcome::Failed => "failed",
+            };
+            p.edition.mistake[one.outcome == DeliveryOutcome::Refused] {
+                (ui.of("write-back", word)) " " time { (moment(&ui, one.stamp.at.civil())) }
+                @if one.outcome != DeliveryOutcome::Delivered { " " (one.answer) }
+            }
+        }
+    })
 }
 
 /// Shows a signed note.
@@ -90,15 +116,13 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
                     h2 #facts-head { (ui.t("facts.title")) " " span.count { (list.len()) } }
                     (facts::list(&ui, &list, shown.fact))
                 }
+                (went_back(desk, id)?)
                 p.edition { (ui.t("document.edition")) " " code { (document.edition) } }
             }
         }
     };
-    let title = format!(
-        "{} {}",
-        record.details.name,
-        moment(&ui, document.written_at.civil())
-    );
+    let written = moment(&ui, document.written_at.civil());
+    let title = format!("{} {written}", record.details.name);
     Ok(shell(
         desk,
         &Shell {
