@@ -121,6 +121,25 @@ impl Store {
         })
     }
 
+    /// Where a version of a statement stood in what was sent; none where that is not kept.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn received_place(&self, observation: ObservationId) -> Result<Option<ReceivedPlace>, StoreError> {
+        self.read("received place", |conn| {
+            let mut find =
+                conn.prepare_cached("SELECT file, line, field FROM received WHERE observation = ?1")?;
+            let place = find.query_row([observation], |row| {
+                Ok(ReceivedPlace {
+                    file: row.get(0)?,
+                    line: row.get(1)?,
+                    field: row.get(2)?,
+                })
+            });
+            Ok(place.optional()?)
+        })
+    }
+
     /// The bytes of a version of a statement exactly as they came, checked against their hash.
     ///
     /// # Errors

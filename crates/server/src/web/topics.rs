@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::civil::DateTime;
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tsumugi_access::Action;
 use tsumugi_clinical::Polarity;
@@ -111,6 +112,13 @@ pub(crate) fn conflicts(desk: &Desk, patient: PatientId, readable: &Notes) -> Re
     };
     let rows = rows(desk, patient, &query, readable)?;
     let mut found: Vec<TopicConflict> = rows.into_iter().flat_map(|row| row.conflicts).collect();
+    // A value and the state that was derived from it are on two rows, and one contradiction.
+    let mut known = BTreeSet::new();
+    found.retain(|conflict| {
+        let mut events = conflict.events.clone();
+        events.sort();
+        known.insert(events)
+    });
     found.sort_by_key(|conflict| std::cmp::Reverse(conflict.at));
     if found.is_empty() {
         return Ok(html! {});
@@ -127,7 +135,7 @@ pub(crate) fn conflicts(desk: &Desk, patient: PatientId, readable: &Notes) -> Re
             h2 #conflicts { (ui.t("topics.conflicts")) " " span.count { (found.len()) } }
             p.hint { (ui.t("topics.conflicts-say")) }
             ul { @for (conflict, events) in &listed {
-                li { time { (moment(&ui, conflict.at)) } " " @for event in events { span.said { (said(desk, event)) } " " } }
+                li { time { (moment(&ui, conflict.at)) } " " @for event in events { span.said { (said(desk, event)?) } " " } }
             } }
             @if more != "0" { p.hint { (ui.fill("topics.more", &[("count", &more)])) } }
         }
@@ -135,7 +143,7 @@ pub(crate) fn conflicts(desk: &Desk, patient: PatientId, readable: &Notes) -> Re
 }
 
 /// What an event says, and who says it.
-fn said(desk: &Desk, stored: &StoredEvent) -> Markup {
+fn said(desk: &Desk, stored: &StoredEvent) -> Result<Markup, WebError> {
     let ui = desk.ui();
     let lens = Lens {
         ui: desk.ui(),
@@ -144,14 +152,18 @@ fn said(desk: &Desk, stored: &StoredEvent) -> Markup {
     };
     let event = &stored.event;
     let value = event.value.as_ref().map(|value| value_text(&lens, value));
+    let place = match &stored.origin {
+        EventOrigin::Document { .. } => None,
+        EventOrigin::Observation { observation, .. } => desk.app.store.received_place(*observation)?,
+    };
     let absent = (event.polarity == Polarity::Absent).then_some(" (\u{2212})");
-    html! {
+    Ok(html! {
         (name(&ui, &desk.app.coder, event)) (absent.unwrap_or_default()) @if let Some(value) = value { " " span.value { (value) } }
         " [" @match &stored.origin {
             EventOrigin::Document { document, .. } => a href=(format!("/documents/{document}?fact={}#lit", stored.number)) { (ui.t("lane.notes")) " " (document) },
-            EventOrigin::Observation { source, .. } => (source),
+            EventOrigin::Observation { source, .. } => { (source) @if let Some(place) = &place { " " (place.file) @if let Some(line) = place.line { ":" (line) } } },
         } "]"
-    }
+    })
 }
 
 #[cfg(test)]

@@ -130,6 +130,9 @@ fn sources_meet_on_one_row_and_what_disagrees_is_shown_with_both() {
     receive(&app, "c", &temperature("36.4", "2026-11-28T08:00:00+09:00"));
     let page = conflicts(&sato, id, &readable).unwrap().into_string();
     assert!(page.contains("39.2") && page.contains("36.4"), "{page}");
+    // One contradiction, though fever and temperature are two rows; each source with its place.
+    assert_eq!(page.matches("<li>").count(), 1, "{page}");
+    assert!(page.contains("[fhir x]"), "{page}");
     assert!(matches!(
         told(&sato, id, "tests"),
         Err(WebError::Bad("topics.bad-topic"))
