@@ -224,14 +224,14 @@ pub(crate) fn keep(
     Ok(receipt)
 }
 
-/// What tells a repetition from another version.
+/// What tells a repetition from another version. The time is none of it: it follows from the bytes and resources, or is
+/// that at which a statement without a time came.
 fn digest(statement: &ReceivedStatement, sha256: &[u8; 32]) -> Result<[u8; 32], StoreError> {
     let mut parts = format!(
-        "{}\n{}\n{}\n{}\n{}\n",
+        "{}\n{}\n{}\n{}\n",
         statement.sequence,
         word(&statement.standing)?,
         word(&statement.evidence)?,
-        statement.observed_at.as_str(),
         hex(sha256),
     );
     for resource in &statement.resources {

@@ -64,7 +64,7 @@ const FLOWS: [Flow; 7] = [
             "claims/files/efn.txt",
             "claims/files/hn.txt",
         ],
-        6,
+        5,
         &[
             ("0000001234", "2型糖尿病", "type-2-diabetes"),
             ("0000005678", "大腿骨頸部骨折", "femoral-neck-fracture"),

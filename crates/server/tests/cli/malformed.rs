@@ -68,8 +68,11 @@ fn check(standard: &str, folder: &str, (good, named): (&str, &str)) -> usize {
     fs::copy(kept(good), &copy).unwrap();
     let (code, report) = import(standard, &alone, &data, &["--patient", "P-1"]);
     assert_eq!(code, Some(0), "{report}");
+    let number = |field: &str| report[field].as_u64().unwrap();
+    // The page of a notebook that is the person's own is one statement of all files.
+    let others = u64::from(standard == "okusuri");
     assert!(
-        report["accepted"].as_u64() >= Some(1) && report["repeated"] == report["accepted"],
+        number("repeated") > 0 && number("repeated") + others >= number("accepted"),
         "{standard}: the neighbour was not in: {report}"
     );
     // Read again without a mended program, all are dead as before, and none is doubled.
@@ -127,7 +130,8 @@ fn mistake(row: &Row, report: &Value, letters: &[Value], files: &Path) -> Option
         .map(|letter| letter["bytes"].as_u64().unwrap())
         .sum();
     // A file of which nothing is in is a dead letter whole, but for its envelope.
-    let is_kept = row.statements > 0 || errors.is_empty() || dead * 2 >= size;
+    let is_blank = row.code == "empty-file";
+    let is_kept = row.statements > 0 || errors.is_empty() || is_blank || dead * 2 >= size;
     (!is_kept).then(|| format!("{}: {dead} of {size} bytes are kept", row.file))
 }
 
