@@ -10,6 +10,7 @@ mod bench;
 mod bench_audit;
 mod bench_cds;
 mod bench_ddx;
+mod bench_import;
 mod corpus;
 mod crosscheck;
 mod e2e;
@@ -75,6 +76,8 @@ enum Command {
     BenchDdx(bench_ddx::Args),
     /// Measures decision support on the vignettes, encounters and orders of the tree.
     BenchCds(bench_cds::Args),
+    /// Measures how fast what other systems send is read and kept (in a release build of itself and of the binary).
+    BenchImport(bench_import::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -119,6 +122,7 @@ fn main() -> ExitCode {
         Command::Bench => finish(bench::run(&root())),
         Command::BenchCds(args) => finish(bench_cds::run(&root(), &args)),
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
+        Command::BenchImport(args) => finish(bench_import::run(&args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),
     }

@@ -6,6 +6,7 @@
 //! without syncs is the control: it must lose notes, or the experiment shows nothing.
 
 mod disk;
+mod outside;
 mod trace;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -25,14 +26,20 @@ use trace::Op;
 #[command(name = "soak", no_binary_name = true)]
 struct Options {
     /// Date of the report; there is no clock here.
-    #[arg(long)]
-    date: String,
+    #[arg(long, required_unless_present_any = ["import_kills", "fuzz"])]
+    date: Option<String>,
     /// How often to kill.
     #[arg(long, default_value_t = 50)]
     kills: u64,
     /// Notes signed while the system calls are recorded.
     #[arg(long, default_value_t = 60)]
     notes: u64,
+    /// Kills imports and the HL7 port so often instead, and writes no report.
+    #[arg(long)]
+    import_kills: Option<u64>,
+    /// Reads so many mutated files with each reader instead, and writes no report.
+    #[arg(long)]
+    fuzz: Option<u64>,
     /// Where the report goes, from the root of the workspace.
     #[arg(long, default_value = "eval/soak.json")]
     out: PathBuf,
@@ -83,6 +90,10 @@ struct Check {
 /// When a tool is missing, when something acknowledged was lost, or when the control lost nothing.
 pub(crate) fn run(args: &[String]) -> Result<()> {
     let options = Options::try_parse_from(args)?;
+    if options.import_kills.is_some() || options.fuzz.is_some() {
+        options.import_kills.map_or(Ok(()), outside::kill_imports)?;
+        return options.fuzz.map_or(Ok(()), outside::fuzz);
+    }
     let helper = build_helper()?;
     let work = crate::root().join("target/soak");
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("the power cut needs Linux")?;
@@ -93,7 +104,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         && power_cut.disks_with_losses + power_cut.disks_damaged == 0;
     let passed = is_kept && control.disks_with_losses > 0;
     let report = Report {
-        date: options.date,
+        date: options.date.unwrap_or_default(),
         // The version, without what a distributor adds.
         kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
         kills,

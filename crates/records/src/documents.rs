@@ -198,12 +198,11 @@ pub(crate) fn hash(bytes: &[u8]) -> [u8; 32] {
 
 /// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(2 * bytes.len());
+    for half in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.extend(char::from_digit(u32::from(half), 16));
+    }
+    text
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DocumentVersion> {

@@ -128,7 +128,7 @@ pub(crate) fn resolve(
     if person.number.is_empty() {
         return Err(StoreError::Invalid {
             what: "person",
-            detail: "the source names no number; it is not known whose record this is".to_owned(),
+            detail: "the source names no number; read it again with the number of the patient".to_owned(),
         });
     }
     let issuer = site.own(&person.issuer);

@@ -103,6 +103,7 @@ pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
 #[doc(hidden)]
 pub use open::Tuning;
 pub use patients::{PatientDetails, PatientFilter, PatientRecord};
+pub use received::PendingReceipt;
 pub use received::{
     Evidence, ItemReceipt, MAX_BATCH_ITEMS, NewDeadLetter, Receipt, ReceivedPerson, ReceivedPlace,
     ReceivedResource, ReceivedStatement, ReceivedText, Reception, ReceptionBatch, Standing, StatementReceipt,

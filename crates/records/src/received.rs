@@ -15,6 +15,7 @@ use crate::sign::SignReceipt;
 use crate::stamp::{Moment, Population, Stamp};
 use crate::statements;
 use crate::store::Store;
+use crate::writer::Pending;
 use jiff::civil::Date;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -240,6 +241,15 @@ impl Store {
     /// # Errors
     /// `Invalid` for more than [`MAX_BATCH_ITEMS`] items; `Full`, `Io`, `ReadOnly`, `Closed`. Then nothing of it is kept.
     pub fn receive(&self, batch: ReceptionBatch) -> Result<Receipt, StoreError> {
+        self.receive_later(batch)?.wait()
+    }
+
+    /// Sends a batch on its way: the next can be made ready while this one is written. It is kept, as by
+    /// [`Store::receive`], once [`PendingReceipt::wait`] has returned.
+    ///
+    /// # Errors
+    /// `Invalid` for more than [`MAX_BATCH_ITEMS`] items; `ReadOnly`, `Closed`.
+    pub fn receive_later(&self, batch: ReceptionBatch) -> Result<PendingReceipt, StoreError> {
         if batch.items.len() > MAX_BATCH_ITEMS {
             let detail = format!("{} items; at most {MAX_BATCH_ITEMS}", batch.items.len());
             return Err(StoreError::Invalid {
@@ -247,7 +257,23 @@ impl Store {
                 detail,
             });
         }
-        self.write_unaudited("receive", move |conn| receive(conn, &batch))
+        self.send("receive", move |conn| receive(conn, &batch))
+            .map(PendingReceipt)
+    }
+}
+
+/// A batch on its way.
+#[derive(Debug)]
+#[must_use = "a batch is kept for sure only after `wait`"]
+pub struct PendingReceipt(Pending<Receipt>);
+
+impl PendingReceipt {
+    /// Waits until the batch is durable.
+    ///
+    /// # Errors
+    /// `Full`, `Io`, `Closed`. Then nothing of it is kept.
+    pub fn wait(self) -> Result<Receipt, StoreError> {
+        self.0.wait()
     }
 }
 
@@ -311,10 +337,10 @@ fn alone(
     let signed = opened.signed.len();
     // The row of the batch must outlive the statement's savepoint.
     let had_row = opened.row;
-    conn.execute_batch("SAVEPOINT statement")?;
+    conn.prepare_cached("SAVEPOINT statement")?.execute([])?;
     match statements::keep(conn, opened, statement) {
         Ok(kept) => {
-            conn.execute_batch("RELEASE statement")?;
+            conn.prepare_cached("RELEASE statement")?.execute([])?;
             Ok(ItemReceipt::Kept(kept))
         }
         Err(error) if is_its_own(&error) => {

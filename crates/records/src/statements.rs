@@ -247,7 +247,8 @@ pub(crate) fn keep(
         source,
         key: &statement.key,
     };
-    let digest = digest(statement)?;
+    let sha256 = hash(&statement.bytes);
+    let digest = digest(statement, &sha256)?;
     let head = head(conn, &key)?;
     if let Some((observation, version)) = repeated(conn, &key, head.as_ref(), statement, &digest)? {
         let counts = head.is_some_and(|head| head.observation == observation);
@@ -262,7 +263,14 @@ pub(crate) fn keep(
         });
     }
     let reception = opened.row(conn)?;
-    let (observation, version) = insert(conn, &key, reception, issuer, (statement, &digest), &batch.stamp)?;
+    let (observation, version) = insert(
+        conn,
+        &key,
+        reception,
+        issuer,
+        (statement, &digest, &sha256),
+        &batch.stamp,
+    )?;
     let counts = head.as_ref().is_none_or(|head| {
         statement.sequence.is_empty() || head.sequence.is_empty() || statement.sequence >= head.sequence
     });
@@ -276,24 +284,29 @@ pub(crate) fn keep(
         documents: Vec::new(),
     };
     state(conn, &key, head.as_ref(), statement, &receipt)?;
-    if counts {
+    // What has no text now and had no version before has no document either.
+    if counts && (head.is_some() || !statement.texts.is_empty()) {
         texts::sign(conn, opened, &key, statement, &mut receipt)?;
     }
     Ok(receipt)
 }
 
-/// What tells a repetition from another version.
-fn digest(statement: &ReceivedStatement) -> Result<[u8; 32], StoreError> {
+/// What tells a repetition from another version. The time is none of it: it follows from the bytes and resources, or is
+/// that at which a statement without a time came.
+fn digest(statement: &ReceivedStatement, sha256: &[u8; 32]) -> Result<[u8; 32], StoreError> {
     let mut parts = format!(
-        "{}\n{}\n{}\n{}\n{}\n",
+        "{}\n{}\n{}\n{}\n",
         statement.sequence,
         word(&statement.standing)?,
         word(&statement.evidence)?,
-        statement.observed_at.as_str(),
-        hex(&hash(&statement.bytes)),
+        hex(sha256),
     );
     for resource in &statement.resources {
-        parts.push_str(&hex(&hash(&resource.json)));
+        if resource.json == statement.bytes {
+            parts.push_str(&hex(sha256));
+        } else {
+            parts.push_str(&hex(&hash(&resource.json)));
+        }
         parts.push('\n');
     }
     Ok(hash(parts.as_bytes()))
@@ -346,7 +359,7 @@ fn insert(
     key: &Which<'_>,
     reception: i64,
     issuer: &str,
-    (statement, digest): (&ReceivedStatement, &[u8; 32]),
+    (statement, digest, sha256): (&ReceivedStatement, &[u8; 32], &[u8; 32]),
     stamp: &Stamp,
 ) -> Result<(ObservationId, u32), StoreError> {
     let version: u32 = conn
@@ -388,7 +401,7 @@ fn insert(
         word(&statement.standing)?,
         word(&statement.evidence)?,
         statement.charset,
-        hash(&statement.bytes).as_slice(),
+        sha256.as_slice(),
         statement.bytes
     ])?;
     let mut add = conn.prepare_cached(

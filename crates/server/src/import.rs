@@ -11,13 +11,15 @@
 //! | `letters` | dead letters, and reading them again |
 //! | `report` | what is told at the end |
 //! | `site` | the site as issuer of patients' numbers |
-//! | `watch` | folders that are looked through again and again |
+//! | `watch` | folders that are followed while the server runs |
+//! | `notices` | what the file system says of them |
 //! | `mllp` | HL7 messages over a connection, with their acknowledgements |
 
 mod convert;
 pub(crate) mod files;
 pub(crate) mod letters;
 pub(crate) mod mllp;
+mod notices;
 pub(crate) mod readers;
 pub(crate) mod report;
 pub(crate) mod site;
@@ -29,6 +31,7 @@ use crate::advice::Advice;
 use crate::audit;
 use crate::chart;
 use crate::log::{self, Cause};
+use convert::Known;
 use readers::{Origin, Read, Stating};
 use report::Report;
 use std::io::BufRead;
@@ -38,8 +41,8 @@ use tsumugi_coding::Coder;
 use tsumugi_exchange::device::Clock;
 use tsumugi_exchange::incoming::{Handed, Incoming, Place, Problem, Severity, Standard};
 use tsumugi_records::{
-    AuditSubtype, DeadLetterId, ItemReceipt, NewDeadLetter, Population, Receipt, Reception, ReceptionBatch,
-    Stamp, Store,
+    AuditSubtype, DeadLetterId, ItemReceipt, NewDeadLetter, PendingReceipt, Population, Receipt, Reception,
+    ReceptionBatch, Stamp, Store,
 };
 
 /// Statements of one transaction.
@@ -99,6 +102,9 @@ pub(crate) struct Importer<'e> {
     engine: Engine<'e>,
     setting: Setting,
     waiting: Vec<Waiting>,
+    /// The batch that is being written while the next is made ready.
+    in_flight: Option<(PendingReceipt, Vec<Sent>)>,
+    known: Known,
     bytes: usize,
     report: Report,
     stop: Option<&'e AtomicBool>,
@@ -113,6 +119,9 @@ struct Waiting {
     notes: Vec<StructuredNote>,
 }
 
+/// What the report needs of an item that is being written: number of resources, place, what its texts say.
+type Sent = (u64, Place, Vec<StructuredNote>);
+
 impl<'e> Importer<'e> {
     /// Begins an import; `stop` ends it at the next statement, all that came before being kept.
     pub(crate) fn new(engine: Engine<'e>, setting: Setting, stop: Option<&'e AtomicBool>) -> Self {
@@ -120,6 +129,8 @@ impl<'e> Importer<'e> {
             engine,
             setting,
             waiting: Vec::new(),
+            in_flight: None,
+            known: Known::default(),
             bytes: 0,
             report: Report::default(),
             stop,
@@ -185,20 +196,35 @@ impl<'e> Importer<'e> {
     /// # Errors
     /// When the store fails; nothing of the batch is kept then.
     pub(crate) fn flush(&mut self) -> anyhow::Result<()> {
+        self.send()?;
+        self.settle()
+    }
+
+    /// Waits for the batch that is being written.
+    fn settle(&mut self) -> anyhow::Result<()> {
+        if let Some((pending, sent)) = self.in_flight.take() {
+            let receipt = pending.wait()?;
+            self.count(&receipt, sent);
+        }
+        Ok(())
+    }
+
+    /// Closes the batch and has it written while the next is made ready; the one before is durable then.
+    fn send(&mut self) -> anyhow::Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
         self.bytes = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let (mut items, mut told) = (Vec::new(), Vec::new());
+        let (mut items, mut sent) = (Vec::new(), Vec::new());
         for one in waiting {
-            told.push((one.resources, place_of(&one.item), one.notes));
+            sent.push((one.resources, place_of(&one.item), one.notes));
             items.push(one.item);
         }
         let setting = &self.setting;
         let mut entry = audit::of_name(&setting.author, AuditSubtype::Create)?;
         entry.address.clone_from(&setting.address);
-        let receipt = self.engine.store.receive(ReceptionBatch {
+        let batch = ReceptionBatch {
             population: setting.population,
             standard: readers::word(setting.standard).to_owned(),
             way: setting.way.to_owned(),
@@ -207,8 +233,9 @@ impl<'e> Importer<'e> {
             stamp: self.stamp(),
             entry: Some(entry),
             items,
-        })?;
-        self.count(&receipt, told);
+        };
+        self.settle()?;
+        self.in_flight = Some((self.engine.store.receive_later(batch)?, sent));
         Ok(())
     }
 
@@ -219,8 +246,8 @@ impl<'e> Importer<'e> {
         }
     }
 
-    fn count(&mut self, receipt: &Receipt, told: Vec<(u64, Place, Vec<StructuredNote>)>) {
-        for (item, (resources, place, notes)) in receipt.items.iter().zip(told) {
+    fn count(&mut self, receipt: &Receipt, sent: Vec<Sent>) {
+        for (item, (resources, place, notes)) in receipt.items.iter().zip(sent) {
             match item {
                 ItemReceipt::Kept(kept) => {
                     self.report.accepted += 1;
@@ -311,12 +338,19 @@ impl<'e> Importer<'e> {
             Reception::Statement(earlier) => (&earlier.person.issuer, &earlier.person.number) == person,
             Reception::Dead(_) => false,
         };
-        if !incoming.texts.is_empty() && self.waiting.iter().any(is_waiting) {
+        if !incoming.texts.is_empty() {
             // A text is read knowing what was stated of the person before it.
-            self.flush()?;
+            if self.waiting.iter().any(is_waiting) {
+                self.send()?;
+            }
+            self.settle()?;
         }
-        let (statement, notes, problems) =
-            convert::statement(self.engine, &self.setting, &self.stamp(), incoming)?;
+        let (statement, notes, problems) = convert::statement(
+            self.engine,
+            &self.setting,
+            (&self.stamp(), &mut self.known),
+            incoming,
+        )?;
         for problem in problems {
             self.report.tell(problem);
         }
@@ -332,7 +366,7 @@ impl<'e> Importer<'e> {
     fn wait(&mut self, one: Waiting) -> anyhow::Result<()> {
         self.waiting.push(one);
         if self.waiting.len() >= BATCH || self.bytes >= BATCH_BYTES {
-            self.flush()?;
+            self.send()?;
         }
         Ok(())
     }

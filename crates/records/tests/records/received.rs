@@ -112,6 +112,19 @@ fn is_whole(store: &Store) {
 }
 
 #[test]
+fn a_statement_without_a_time_of_its_own_is_known_when_it_comes_again() {
+    let store = Store::open_in_memory().unwrap();
+    let at = |time| ReceivedStatement {
+        observed_at: moment(time),
+        ..statement("k", "", vec![valued("temperature", "39.2", "Cel")])
+    };
+    // It is of the moment at which it came.
+    assert!(!receive(&store, at("2026-11-20T08:00")).repeated);
+    assert!(receive(&store, at("2026-11-21T09:30")).repeated);
+    is_whole(&store);
+}
+
+#[test]
 fn a_repeated_statement_is_kept_once() {
     let store = Store::open_in_memory().unwrap();
     let first = receive(

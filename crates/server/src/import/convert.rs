@@ -2,8 +2,10 @@
 
 use super::{Engine, Setting};
 use crate::{audit, chart, fhir};
+use jiff::civil::Date;
 use serde_json::Value;
-use tsumugi_clinical::{Patient, StructuredNote};
+use std::collections::HashMap;
+use tsumugi_clinical::{Patient, Sex, StructuredNote};
 use tsumugi_exchange::incoming::{self, Incoming, Person, Place, Problem, Text};
 use tsumugi_records::{
     AuditSubtype, Evidence, PatientId, PatientRecord, ReceivedPerson, ReceivedPlace, ReceivedResource,
@@ -23,11 +25,12 @@ const REPLACES: &str = "replaces";
 pub(super) fn statement(
     engine: Engine<'_>,
     setting: &Setting,
-    stamp: &Stamp,
+    (stamp, known): (&Stamp, &mut Known),
     incoming: Incoming,
 ) -> anyhow::Result<(ReceivedStatement, Vec<StructuredNote>, Vec<Problem>)> {
     let person = person(&incoming);
-    let (events, problems) = (engine.stating)(engine.coder, &described(engine, setting, &person)?, &incoming);
+    let patient = described(engine, setting, known, &person)?;
+    let (events, problems) = (engine.stating)(engine.coder, &patient, &incoming);
     let (mut texts, mut notes) = (Vec::new(), Vec::new());
     if !incoming.texts.is_empty()
         && incoming.standing == incoming::Standing::Valid
@@ -106,24 +109,66 @@ fn person(incoming: &Incoming) -> ReceivedPerson {
     }
 }
 
+/// Most persons of whom an import remembers what it has read.
+const MOST_KNOWN: usize = 10_000;
+
+/// Sex and birth date of the persons that an import has met: a later statement often names the number alone, and the one
+/// that said more may wait in the same batch.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    persons: HashMap<String, HashMap<String, (Option<Sex>, Option<Date>)>>,
+    count: usize,
+}
+
+impl Known {
+    fn of(&mut self, issuer: &str, number: &str) -> Option<&mut (Option<Sex>, Option<Date>)> {
+        self.persons.get_mut(issuer)?.get_mut(number)
+    }
+
+    fn insert(&mut self, issuer: &str, number: &str, person: (Option<Sex>, Option<Date>)) {
+        if self.count >= MOST_KNOWN {
+            *self = Self::default();
+        }
+        let of_issuer = self.persons.entry(issuer.to_owned()).or_default();
+        if of_issuer.insert(number.to_owned(), person).is_none() {
+            self.count += 1;
+        }
+    }
+}
+
 /// What is known of the person: sex and age decide some reference intervals.
-fn described(engine: Engine<'_>, setting: &Setting, person: &ReceivedPerson) -> anyhow::Result<Patient> {
+fn described(
+    engine: Engine<'_>,
+    setting: &Setting,
+    known: &mut Known,
+    person: &ReceivedPerson,
+) -> anyhow::Result<Patient> {
     let mut patient = Patient {
         sex: person.sex,
         birth_date: person.birth_date,
         ..Patient::default()
     };
-    if (patient.sex.is_none() || patient.birth_date.is_none()) && !person.number.is_empty() {
-        let issuer = setting.own(&person.issuer);
-        let known = engine
+    if person.number.is_empty() {
+        return Ok(patient);
+    }
+    let issuer = setting.own(&person.issuer);
+    if let Some((sex, birth_date)) = known.of(issuer, &person.number) {
+        *sex = person.sex.or(*sex);
+        *birth_date = person.birth_date.or(*birth_date);
+        (patient.sex, patient.birth_date) = (*sex, *birth_date);
+        return Ok(patient);
+    }
+    if patient.sex.is_none() || patient.birth_date.is_none() {
+        let found = engine
             .store
             .find_by_identifier(setting.population, issuer, &person.number)?;
-        if let Some(known) = known {
-            let details = engine.store.patient(known)?.details;
+        if let Some(found) = found {
+            let details = engine.store.patient(found)?.details;
             patient.sex = patient.sex.or(Some(details.sex));
             patient.birth_date = patient.birth_date.or(details.birth_date);
         }
     }
+    known.insert(issuer, &person.number, (patient.sex, patient.birth_date));
     Ok(patient)
 }
 

@@ -74,12 +74,14 @@ fn below(
     true
 }
 
-fn is_hidden(path: &Path) -> bool {
+/// Whether a name begins with a dot.
+pub(super) fn is_hidden(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-fn named(root: &Path, path: &Path) -> String {
+/// A file's name relative to what was named, with `/` between folders.
+pub(super) fn named(root: &Path, path: &Path) -> String {
     let relative = path.strip_prefix(root).unwrap_or(path);
     let parts = relative
         .components()

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read as _};
 use std::sync::Arc;
 use tsumugi_clinical::{Event, Evidence, Patient};
 use tsumugi_coding::{Coder, ImportContext};
-use tsumugi_exchange::incoming::{self, Incoming, Person, Place, Problem, Severity, Sink, Standard};
+use tsumugi_exchange::incoming::{self, Handed, Incoming, Person, Place, Problem, Severity, Sink, Standard};
 use tsumugi_exchange::{claims, device, feed, fhir_in, hl7v2, okusuri, ssmix2};
 
 /// Largest file of those that are read as a whole (a message, a document of a storage, a medication notebook), in bytes.
@@ -114,11 +114,32 @@ pub(crate) fn of(standard: Standard) -> Read {
         Standard::Device => {
             let tables = device::Tables::embedded();
             Box::new(move |origin, input, sink| {
+                if origin.patient.is_none() {
+                    return nobodys(origin, input, sink);
+                }
                 device::read(input, &origin.feed(), &tables, origin.clock.as_ref(), sink);
                 Ok(())
             })
         }
     }
+}
+
+/// Samples of which nobody says whose they are: the file stays whole, so that it can be read once somebody does.
+fn nobodys(origin: &Origin, input: &mut dyn BufRead, sink: &mut Sink<'_>) -> io::Result<()> {
+    let problem = Problem {
+        place: Place {
+            file: origin.file.clone(),
+            line: Some(1),
+            field: None,
+        },
+        severity: Severity::Error,
+        code: "no-patient",
+        message: "the file does not say whose it is; read it again with the number of the patient, --patient NUMBER"
+            .to_owned(),
+    };
+    let bytes = whole(input)?;
+    sink(Handed::Dead { problem, bytes });
+    Ok(())
 }
 
 /// All of a source that is no stream.

@@ -339,7 +339,7 @@ fn a_dead_letter_is_read_again_and_then_in() {
     let codes: Vec<_> = report
         .diagnostics
         .iter()
-        .map(|one| (one.code, one.place.line))
+        .map(|one| (one.problem.code, one.problem.place.line))
         .collect();
     assert_eq!(codes, [("not-json", Some(1)), ("not-kept", Some(2))]);
     let letters = |all| site.store.dead_letters(None, all, 10).unwrap();

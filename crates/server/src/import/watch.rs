@@ -1,10 +1,11 @@
-//! Folders that are looked through again and again while the server runs.
+//! Folders that are followed while the server runs: by the notices of the file system, and by a sweep again and again.
 //!
-//! Network shares lose the notices that a file system gives of changes, so that the sweep is needed anyway, and is all there
-//! is. A file is read when two sweeps found it alike, so that one that is still being written is left for the next. What
-//! is there when the server starts is read once more: what is known already is kept once.
+//! A notice makes it prompt; network shares lose them, so that the sweep is needed anyway. A file is read when two looks
+//! found it alike, so that one that is still being written is left for the next. What is there when the server starts is
+//! read once more: what is known already is kept once.
 
-use super::files::{Found, walk};
+use super::files::{Found, named, walk};
+use super::notices::Notices;
 use super::readers::{self, Read};
 use super::report::Report;
 use super::{Engine, Importer, Setting};
@@ -22,7 +23,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tsumugi_exchange::incoming::Standard;
 use tsumugi_records::Population;
 
-/// How often a watcher looks whether it shall end.
+/// How often a watcher looks for notices, and whether it shall end.
 const STEP: Duration = Duration::from_millis(200);
 
 /// A folder that is watched, `DIR` or `DIR:STANDARD`.
@@ -80,6 +81,12 @@ impl Seen {
             *known = (state, false);
         }
         is_alike && !known.1
+    }
+
+    /// Whether a file was read as it was at the last look.
+    fn is_read(&self, path: &Path) -> bool {
+        let known = self.files.get(&self.hasher.hash_one(path));
+        known.is_some_and(|known| known.1)
     }
 
     /// Notes that a file was read as it is.
@@ -146,6 +153,11 @@ impl Watchers {
 fn follow(app: &App, folder: &Path, read: &Read, setting: &Setting, every: Duration, stop: &AtomicBool) {
     let mut seen = Seen::default();
     let stating = readers::stating();
+    // Asked for before the first sweep, so that nothing comes between the two.
+    let mut notices = Notices::start(folder);
+    let mut fresh = Vec::new();
+    let mut lost = true;
+    let mut waited = Duration::ZERO;
     while !stop.load(Ordering::Relaxed) {
         let engine = Engine {
             store: &app.store,
@@ -153,23 +165,85 @@ fn follow(app: &App, folder: &Path, read: &Read, setting: &Setting, every: Durat
             advice: &app.advice,
             stating: &*stating,
         };
-        match sweep(engine, folder, read, setting, &mut seen, stop) {
-            Ok(report) if report.rejected > 0 => log::error(
-                "something in a watched folder was rejected; see `tsumugi dead-letters list`",
-                &[("rejected", &report.rejected)],
-            ),
-            Ok(_) => {}
-            Err(error) => log::error(
-                "a watched folder could not be taken in; it is tried again",
-                &[("cause", &Cause::of(&error))],
-            ),
+        if lost || waited >= every {
+            (lost, waited) = (false, Duration::ZERO);
+            tell(sweep(engine, folder, read, setting, &mut seen, stop));
         }
-        let mut waited = Duration::ZERO;
-        while waited < every && !stop.load(Ordering::Relaxed) {
-            std::thread::sleep(STEP);
-            waited += STEP;
+        std::thread::sleep(STEP);
+        waited += STEP;
+        if let Some(notices) = &mut notices {
+            let noticed = notices.take();
+            lost = noticed.lost;
+            fresh.extend(noticed.files);
+            if !fresh.is_empty() {
+                tell(prompt(
+                    engine,
+                    folder,
+                    read,
+                    setting,
+                    (&mut seen, &mut fresh),
+                    stop,
+                ));
+            }
         }
     }
+}
+
+/// Tells the log what became of a look.
+fn tell(outcome: anyhow::Result<Report>) {
+    match outcome {
+        Ok(report) if report.rejected > 0 => log::error(
+            "something in a watched folder was rejected; see `tsumugi dead-letters list`",
+            &[("rejected", &report.rejected)],
+        ),
+        Ok(_) => {}
+        Err(error) => log::error(
+            "a watched folder could not be taken in; it is tried again",
+            &[("cause", &Cause::of(&error))],
+        ),
+    }
+}
+
+/// Reads those of the noticed files that no longer change, and leaves the others in `fresh`.
+///
+/// # Errors
+/// When the store fails; the sweep finds the files again.
+fn prompt(
+    engine: Engine<'_>,
+    folder: &Path,
+    read: &Read,
+    setting: &Setting,
+    (seen, fresh): (&mut Seen, &mut Vec<PathBuf>),
+    stop: &AtomicBool,
+) -> anyhow::Result<Report> {
+    let mut importer = Importer::new(engine, setting.clone(), Some(stop));
+    let mut taken = Vec::new();
+    fresh.sort_unstable();
+    fresh.dedup();
+    let mut noticed = std::mem::take(fresh);
+    noticed.retain(|path| path.is_file());
+    for path in noticed {
+        if !seen.is_due(&path) {
+            if !seen.is_read(&path) {
+                fresh.push(path);
+            }
+            continue;
+        }
+        let name = named(folder, &path);
+        take(&mut importer, read, Found { path, name }, &mut taken)?;
+    }
+    finish(importer, seen, taken)
+}
+
+/// Closes the last batch; only what is durable counts as read.
+fn finish(importer: Importer<'_>, seen: &mut Seen, taken: Vec<PathBuf>) -> anyhow::Result<Report> {
+    let report = importer.finish()?;
+    if !report.interrupted {
+        for path in taken {
+            seen.was_read(&path);
+        }
+    }
+    Ok(report)
 }
 
 /// Looks through a folder once, and reads what is due.
@@ -185,7 +259,6 @@ pub(crate) fn sweep(
     stop: &AtomicBool,
 ) -> anyhow::Result<Report> {
     let mut importer = Importer::new(engine, setting.clone(), Some(stop));
-    // Only what is durable counts as read.
     let mut taken: Vec<PathBuf> = Vec::new();
     let mut failed = Ok(());
     walk(folder, &mut |found| {
@@ -201,13 +274,7 @@ pub(crate) fn sweep(
         failed.is_ok() && !importer.is_stopped()
     });
     failed?;
-    let report = importer.finish()?;
-    if !report.interrupted {
-        for path in taken {
-            seen.was_read(&path);
-        }
-    }
-    Ok(report)
+    finish(importer, seen, taken)
 }
 
 fn take(

@@ -11,11 +11,19 @@ mod bombs;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod flows;
+#[cfg(test)]
+mod kills;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
 mod lines;
+#[cfg(test)]
+mod malformed;
 #[cfg(test)]
 mod masters;
 #[cfg(test)]
@@ -28,3 +36,5 @@ mod serving;
 mod stores;
 #[cfg(test)]
 mod terms;
+#[cfg(test)]
+mod watching;
