@@ -405,7 +405,6 @@ try {
 
   await supportStories(story, page, server.address);
   await textStories(story, page, server.address);
-  await xssStories(story, { browser, binary: options.binary });
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
     const own = complaints.filter((text) => !/WebSocket connection|ERR_CONNECTION|status of 404/.test(text));

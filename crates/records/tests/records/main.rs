@@ -24,3 +24,5 @@ mod received;
 mod search;
 #[cfg(test)]
 mod speed;
+#[cfg(test)]
+mod upgrade;
