@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|xss]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -12,9 +12,11 @@ import { supportStories } from "./support.mjs";
 import { proxyStories } from "./proxy.mjs";
 import { textStories } from "./texts.mjs";
 import { xssStories } from "./xss.mjs";
+import { smartStories } from "./smart.mjs";
+import { oidcStories } from "./oidc.mjs";
 
 const { values: options } = parseArgs({
-  options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" } },
+  options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
 });
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run"];
 const note = "65歳男性。昨日からの発熱と右季肋部痛。BT39.2、Murphy徴候陽性。咳嗽、呼吸困難なし。母が糖尿病。";
@@ -36,6 +38,16 @@ async function story(name, work) {
   }
 }
 
+const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, xss: xssStories };
+if (options.only) {
+  const set = sets[options.only];
+  if (set) await set(story, { browser, binary: options.binary, images: options.images });
+  else console.error(`--only ${options.only}: one of ${Object.keys(sets).join(", ")} is wanted`);
+  await browser.close();
+  await server.end();
+  process.exit(set && failed === 0 ? 0 : 1);
+}
+
 const accounts = {
   hanako: server.addUser("hanako", "試験 花子", "physician", "internal"),
   jiro: server.addUser("jiro", "訂正 次郎", "physician", "internal"),
@@ -45,6 +57,8 @@ const accounts = {
 try {
   await accessStories(story, { browser, binary: options.binary, images: options.images });
   await proxyStories(story, { browser, binary: options.binary });
+  await smartStories(story, { browser, binary: options.binary });
+  await oidcStories(story, { browser, binary: options.binary });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();
@@ -391,7 +405,6 @@ try {
 
   await supportStories(story, page, server.address);
   await textStories(story, page, server.address);
-  await xssStories(story, { browser, binary: options.binary });
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
     const own = complaints.filter((text) => !/WebSocket connection|ERR_CONNECTION|status of 404/.test(text));

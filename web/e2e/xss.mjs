@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { codeOf } from "./access.mjs";
 import { introduce, password, signIn } from "./steps.mjs";
 import { Server, freePort } from "./server.mjs";
+import { otherStories } from "./xss-others.mjs";
 
 /** One a line; each calls `__xss()` where it runs, and most leave an attribute `data-x` where they become markup. */
 const payloads = readFileSync(new URL("./xss-payloads.txt", import.meta.url), "utf8").split("\n").filter(Boolean);
@@ -18,9 +19,11 @@ export async function xssStories(story, { browser, binary }) {
     doctor: server.addUser("doctor", "検証 医師", "physician", "internal"),
     other: server.addUser("other", "検証 他科", "physician", "surgery"),
     root: server.addUser("root", "検証 管理", "administrator", "internal"),
+    hata: server.addUser("hata", "検証 代行", "scribe", "internal"),
     officer: server.addUser("officer", "検証 監査", "privacy-officer", "internal"),
   };
   const contexts = {};
+  const pages = {};
   const seen = { pages: 0, shown: new Set(), violations: [] };
   try {
     await server.start();
@@ -37,6 +40,7 @@ export async function xssStories(story, { browser, binary }) {
       contexts[user] = context;
       const page = await context.newPage();
       await introduce(page, server.address, user, links[user]);
+      pages[user] = page;
       return page;
     };
 
@@ -73,6 +77,7 @@ export async function xssStories(story, { browser, binary }) {
     /** Sets up a second factor, and signs in with both. */
     const second = async (page, user) => {
       await open(page, "/account");
+      await page.fill("#factor-present", password);
       await page.click('form[action="/account/second-factor"] button');
       const secret = await page.locator("code.secret").textContent();
       await page.fill("#code", codeOf(secret));
@@ -197,6 +202,8 @@ export async function xssStories(story, { browser, binary }) {
       await root.click('button[value="check"]');
       await look(root, "/policy, a mistake");
     });
+
+    await otherStories(story, { server, enter, open, look, send, shown, pages, payloads, parts, numbers });
 
     await story("hostile text: who is not signed in gets it back as text", async () => {
       const page = await (await browser.newContext()).newPage();

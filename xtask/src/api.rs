@@ -2,9 +2,12 @@
 //!
 //! Needs a built `tsumugi` and Python 3.10 or later with `venv`; installs schemathesis of a pinned version into
 //! `target/api`. A fresh store holds dummies, and real patients who are closed to everybody here. Requests come from
-//! somebody without a session, from several roles and from the hospital's own system, in rounds until there are enough.
+//! somebody without a session, from several roles, from the hospital's own system, and from an app with its secret and
+//! with a token that a physician let it have, in rounds until there are enough.
 //! No answer may be a failure of ours (5xx), of a status, type or form that the description does not have, tell of a
 //! closed record, or be a success where the right for it is missing.
+
+mod apps;
 
 use crate::site::{Person, Site, built};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -23,14 +26,26 @@ const CLOSED: usize = 3;
 /// Number of dummies in a new store.
 const DUMMIES: usize = 30;
 /// Who may use what is about the system as a whole: the action as a door asks it, and roles of the default rules.
-const RIGHTS: [(&str, &[&str]); 6] = [
+const RIGHTS: [(&str, &[&str]); 7] = [
     ("System(Administer)", &["administrator"]),
     ("System(EditPolicy)", &["administrator"]),
     ("System(ReviewAccess)", &["privacy-officer"]),
     ("System(Register)", &["physician", "nurse"]),
     ("System(Curate)", &["physician"]),
     ("Service", &["service"]),
+    ("Token", &["app"]),
 ];
+/// Doors that ask nothing of a person, and find out by themselves which program asks.
+const FOR_PROGRAMS: [(&str, &[&str]); 3] = [
+    ("POST\t/oauth/token", &["client"]),
+    ("POST\t/oauth/introspect", &["client", "service"]),
+    ("POST\t/oauth/revoke", &["client"]),
+];
+/// Who has no session of a person.
+const SESSIONLESS: [&str; 4] = ["nobody", "service", "app", "client"];
+/// The addresses that a token, and the secret of an app, are for.
+const READ_BY_APPS: &str = "^/fhir/";
+const ASKED_BY_APPS: &str = "^/oauth/(token|introspect|revoke)$";
 /// Addresses that end or change the session they are asked with: they get people of their own.
 const ENDS: &str = "^/(sign-out|lock|unlock|api/unlock|second-factor|account/.*)$";
 /// Checks that ask for more than forms promise: a form takes any text and says itself what is wrong with it.
@@ -74,14 +89,29 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         people.push(site.sign_in(role, role == "administrator")?);
     }
     let doors = doors(&site)?;
+    let physician = people.iter().find(|person| person.role == "physician");
+    let administrator = people.iter().find(|person| person.role == "administrator");
+    let (physician, administrator) = physician.zip(administrator).context("nobody to let apps in")?;
+    let physician = physician.clone();
+    let probe = apps::Probe::register(&site, administrator)?;
     let mut tally = Tally::default();
     let mut findings = Vec::new();
     let mut round = 0;
     while tally.cases < args.cases {
-        for person in &people {
+        // A token holds for a quarter of an hour: each round has its own.
+        let reads = probe.granted(&site, &physician, 1)?;
+        let spent = probe.granted(&site, &physician, 2)?;
+        let programs = [reads.reader(), probe.client()];
+        for person in people.iter().chain(&programs) {
             let counts = work.join("counts.tsv");
             let _ = fs::remove_file(&counts);
-            let report = ask(&program, &site, person, (args.examples, round), &counts)?;
+            let asked = Asked {
+                person,
+                examples: args.examples,
+                round,
+                spent: &spent,
+            };
+            let report = ask(&program, &site, &asked, &counts)?;
             let counted = fs::read_to_string(&counts).unwrap_or_default();
             ensure!(
                 !counted.is_empty(),
@@ -93,9 +123,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 findings.push(format!("as {}:\n{report}", person.role));
             }
             ensure!(site.is_up(), "the server ended while {} asked", person.role);
-            let still = person.role == "nobody"
-                || person.role == "service"
-                || site.get("/account", &person.header)?.status == 200;
+            let still =
+                SESSIONLESS.contains(&person.role) || site.get("/account", &person.header)?.status == 200;
             ensure!(still, "the session of {} ended", person.role);
         }
         round += 1;
@@ -162,14 +191,23 @@ fn installed(work: &Path, python: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// A run of schemathesis.
+struct Asked<'a> {
+    person: &'a Person,
+    examples: usize,
+    round: u64,
+    /// Tokens to be looked at, renewed and taken back.
+    spent: &'a apps::Granted,
+}
+
 /// Asks as somebody; gives what was printed, after `FOUND` where something was found.
-fn ask(
-    program: &Path,
-    site: &Site,
-    person: &Person,
-    (examples, round): (usize, u64),
-    counts: &Path,
-) -> Result<String> {
+fn ask(program: &Path, site: &Site, asked: &Asked<'_>, counts: &Path) -> Result<String> {
+    let Asked {
+        person,
+        examples,
+        round,
+        spent,
+    } = asked;
     let hooks = crate::root().join("xtask/src/api");
     let mut command = Command::new(program);
     command
@@ -197,10 +235,22 @@ fn ask(
         .env("TSUMUGI_COUNTS", counts)
         .env("TSUMUGI_MARK", MARK)
         .env("TSUMUGI_IDS", (DUMMIES + CLOSED).to_string())
+        .env("TSUMUGI_REQUEST", apps::request(site))
+        .env("TSUMUGI_ACCESS", &spent.access)
+        .env("TSUMUGI_REFRESH", &spent.refresh)
         .current_dir(program.parent().unwrap_or(Path::new(".")))
         .stdin(Stdio::null());
-    if person.role != "nobody" {
-        command.args(["--exclude-path-regex", ENDS]);
+    match person.role {
+        "nobody" => {}
+        "app" => {
+            command.args(["--include-path-regex", READ_BY_APPS]);
+        }
+        "client" => {
+            command.args(["--include-path-regex", ASKED_BY_APPS]);
+        }
+        _ => {
+            command.args(["--exclude-path-regex", ENDS]);
+        }
     }
     let done = command.output().context("schemathesis")?;
     let said = String::from_utf8_lossy(&done.stdout);
@@ -236,13 +286,13 @@ impl Tally {
             self.cases += 1;
             *self.classes.entry((person.role, status / 100)).or_default() += 1;
             // A browser asks beforehand whether it may ask; that tells of nothing.
-            let is_preflight = door.starts_with("OPTIONS\t/cds-services") && status == 204;
+            let is_preflight = door.starts_with("OPTIONS\t") && status == 204;
             let is_success = (200..300).contains(&status) && !is_preflight;
             if is_success || status == 303 {
                 *self.opened.entry(door.to_owned()).or_default() += 1;
             }
             let asks = doors.get(door).map_or("", String::as_str);
-            if status >= 500 || is_success && !may(person.role, asks) {
+            if status >= 500 || is_success && !may(person.role, door, asks) {
                 *findings
                     .entry(format!("{status} {door}, which asks {asks}, as {}", person.role))
                     .or_insert(0) += 1;
@@ -276,11 +326,12 @@ impl Tally {
 }
 
 /// Whether a door may answer a role with success at all.
-fn may(role: &str, asks: &str) -> bool {
-    let right = RIGHTS.iter().find(|(right, _)| *right == asks);
+fn may(role: &str, door: &str, asks: &str) -> bool {
+    let program = FOR_PROGRAMS.iter().find(|(known, _)| *known == door);
+    let right = program.or_else(|| RIGHTS.iter().find(|(right, _)| *right == asks));
     match right {
         Some((_, roles)) => roles.contains(&role),
-        None => asks == "Nothing" || (role != "nobody" && role != "service"),
+        None => asks == "Nothing" || !SESSIONLESS.contains(&role),
     }
 }
 
@@ -322,5 +373,15 @@ mod tests {
             1
         );
         assert_eq!(tally.cases, 10);
+        for (role, door, asks, want) in [
+            ("app", "GET\t/fhir/R4/{kind}", "Token", true),
+            ("client", "GET\t/fhir/R4/{kind}", "Token", false),
+            ("physician", "GET\t/fhir/R4/{kind}", "Token", false),
+            ("client", "POST\t/oauth/token", "Nothing", true),
+            ("nobody", "POST\t/oauth/token", "Nothing", false),
+            ("app", "GET\t/", "Records([Search])", false),
+        ] {
+            assert_eq!(may(role, door, asks), want, "{role} {door}");
+        }
     }
 }

@@ -19,6 +19,9 @@ struct Options {
     /// The browser (default: the first Chromium or Chrome that runs).
     #[arg(long)]
     chromium: Option<PathBuf>,
+    /// Only these stories: access, proxy, smart, oidc or xss.
+    #[arg(long)]
+    only: Option<String>,
     /// Writes the pictures of the guides.
     #[arg(long)]
     images: bool,
@@ -52,6 +55,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
         .arg(&browser);
     if options.images {
         command.arg("--images").arg(root.join("docs/guides/images"));
+    }
+    if let Some(only) = &options.only {
+        command.args(["--only", only]);
     }
     let status = command.status().context("node")?;
     ensure!(status.success(), "a story failed");

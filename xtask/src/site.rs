@@ -152,7 +152,11 @@ impl Site {
         let form = format!("user={role}&password={PASSWORD}");
         let mut header = self.post("/sign-in", "", &form)?.cookie()?;
         if second_factor {
-            let page = self.post("/account/second-factor", &header, "")?;
+            let page = self.post(
+                "/account/second-factor",
+                &header,
+                &format!("factor-present={PASSWORD}"),
+            )?;
             let secret = page
                 .body
                 .split("class=\"secret\">")

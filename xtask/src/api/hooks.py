@@ -1,11 +1,14 @@
 """What schemathesis is told of this server; `cargo xtask api` runs it.
 
 Variables: TSUMUGI_COUNTS (file to which a line goes for each case: method, address as declared, status), TSUMUGI_MARK
-(words of notes that nobody here may read), TSUMUGI_IDS (numbers of patients and notes that there are).
+(words of notes that nobody here may read), TSUMUGI_IDS (numbers of patients and notes that there are), TSUMUGI_REQUEST (an
+authorization request of an app, as a query), TSUMUGI_ACCESS and TSUMUGI_REFRESH (tokens to be looked at and renewed).
 """
 
+import json
 import os
 import random
+from urllib.parse import parse_qsl
 
 import schemathesis
 
@@ -18,6 +21,72 @@ ASSETS = ["icon.svg", "note.js", "page.js", "read.js"]
 # Emergency access opens a record that is otherwise closed: there the numbers stay as they were drawn.
 OPENS = ("/emergency",)
 DRAW = random.Random(4711)
+REQUEST = dict(parse_qsl(os.environ["TSUMUGI_REQUEST"]))
+ACCESS = [os.environ["TSUMUGI_ACCESS"]]
+REFRESH = [os.environ["TSUMUGI_REFRESH"]]
+KINDS = ["Patient", "Condition", "Observation", "MedicationStatement", "DocumentReference", "Provenance", "Practitioner"]
+# Type and number of resources that answers told of.
+RESOURCES = [("Patient", "1"), ("Patient", "2"), ("Practitioner", "physician")]
+STANDARDS = ["ssmix2", "hl7", "uke", "dpc", "okusuri", "fhir", "device"]
+
+
+def sent(standard):
+    """What a hospital's system sends: a dummy's name or value, whole or cut off."""
+    number = str(DRAW.randint(1, 9))
+    patient = {"resourceType": "Patient", "id": number, "identifier": [{"system": "urn:x", "value": "API-" + number}],
+               "name": [{"text": "x"}], "gender": "female"}
+    coded = {"resourceType": "Observation", "status": "final", "subject": {"reference": "Patient/" + number},
+             "code": {"text": "CRP"}, "valueQuantity": {"value": DRAW.randint(0, 30), "unit": "mg/dL"}}
+    texts = {
+        "fhir": json.dumps({"resourceType": "Bundle", "type": "collection",
+                            "entry": [{"resource": patient}, {"resource": coded}]}),
+        "hl7": "MSH|^~\\&|L|H|T|H|20261129||ORU^R01|%s|P|2.5\rPID|||API-%s||X^Y\rOBX|1|NM|CRP^CRP||3.1|mg/dL\r" % (number, number),
+        "okusuri": "JAHISTC07,1\r\n1,X,2,19610203\r\n201,1,x,1,mg,2,\r\n",
+        "device": "time,value,unit\n2026-11-29T07:00,%s,mg/dL\n" % DRAW.randint(60, 300),
+    }
+    text = texts.get(standard, "1,2,3\r\n").encode()
+    return text[: DRAW.randint(0, len(text))] if DRAW.random() < 0.3 else text
+
+
+def of_an_app(case, path):
+    """What apps send, so that doors which want exactly that are opened at times."""
+    if path == "/oauth/authorize":
+        given = dict(REQUEST)
+        if DRAW.random() < 0.3:
+            del given[DRAW.choice(sorted(given))]
+        if case.method.upper() == "GET":
+            case.query = given
+        else:
+            case.body = {**given, "decision": DRAW.choice(["allow", "allow", "deny"]), "patient": DRAW.randint(1, IDS)}
+    elif path == "/oauth/token":
+        case.body = DRAW.choice([
+            {"grant_type": "refresh_token", "refresh_token": REFRESH[0]},
+            {"grant_type": "refresh_token", "refresh_token": REFRESH[0], "scope": "patient/Condition.rs"},
+            {"grant_type": "authorization_code", "code": "x", "redirect_uri": "https://app.example/done", "code_verifier": "x" * 43},
+            {"grant_type": "client_credentials", "scope": "system/*.rs"},
+        ])
+    elif path == "/oauth/introspect":
+        case.body = {"token": DRAW.choice([ACCESS[0], REFRESH[0], "x"])}
+    elif path == "/oauth/revoke":
+        # The last grant is not taken back: the others go on with it.
+        case.body = {"token": "x" + ACCESS[0]}
+    elif path == "/fhir/R4/{kind}":
+        kind = DRAW.choice(KINDS)
+        case.path_parameters["kind"] = kind
+        number = str(DRAW.randint(1, IDS))
+        case.query = {"_id": number} if kind == "Patient" else {"patient": number}
+        if DRAW.random() < 0.3:
+            case.query.update({"_count": str(DRAW.randint(0, 3)), "_offset": str(DRAW.randint(0, 3))})
+    elif path == "/fhir/R4/{kind}/{id}":
+        case.path_parameters["kind"], case.path_parameters["id"] = DRAW.choice(RESOURCES)
+    elif path == "/import/{standard}":
+        standard = DRAW.choice(STANDARDS)
+        case.path_parameters["standard"] = standard
+        case.query = {"dummy": "true", "file": "f", "patient": DRAW.choice(["D001", "API-1"])}
+        case.body = sent(standard)
+    else:
+        return False
+    return True
 
 
 def call(hook):
@@ -44,6 +113,8 @@ def before_call(context, case, kwargs):
     path = case.operation.path
     if path.startswith(OPENS) or DRAW.random() < 0.5:
         return
+    if of_an_app(case, path):
+        return
     given = case.path_parameters
     if given and "id" in given:
         if path.startswith("/cds-services"):
@@ -53,6 +124,8 @@ def before_call(context, case, kwargs):
                 case.body = call(hook)
         elif path.startswith(("/terms", "/knowledge")):
             given["id"] = DRAW.choice(CONCEPTS)
+        elif path.startswith("/apps"):
+            given["id"] = "probe-2"
         elif not path.startswith("/users"):
             given["id"] = DRAW.randint(1, IDS)
     if given and "name" in given:
@@ -66,8 +139,17 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     # Who is sent to sign in was not let in.
-    leads = response.headers.get("location", "")
+    leads = response.headers.get("location") or [""]
+    leads = leads if isinstance(leads, str) else leads[0]
     status = 401 if response.status_code == 303 and leads.startswith("/sign-in?next=") else response.status_code
+    if status == 200 and case.operation.path == "/oauth/token":
+        tokens = response.json()
+        ACCESS[0], REFRESH[0] = tokens["access_token"], tokens["refresh_token"]
+    if status == 200 and case.operation.path == "/fhir/R4/{kind}":
+        for entry in response.json()["entry"][:3]:
+            found = (entry["resource"]["resourceType"], entry["resource"]["id"])
+            if len(RESOURCES) < 100 and found not in RESOURCES:
+                RESOURCES.append(found)
     COUNTS.write(f"{case.method.upper()}\t{case.operation.path}\t{status}\n")
 
 

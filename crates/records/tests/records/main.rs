@@ -26,3 +26,5 @@ mod search;
 mod speed;
 #[cfg(test)]
 mod topics;
+#[cfg(test)]
+mod upgrade;

@@ -100,8 +100,7 @@ fn grant(desk: &Desk, asked: &Asked, patient: Option<PatientId>) -> Result<Respo
         let standing = Standing::of(store, &record)?;
         let asked = Resource::Patient(&standing.patient);
         if !actor.ask_without_emergency(Action::Read, asked).allowed {
-            store.audit_read(&audit::refused(audit::about(entry, patient), &what))?;
-            return Err(WebError::Denied(Some(patient)));
+            return Err(desk.refuse(audit::about(entry, patient), &what, Some(patient)));
         }
         entry = audit::about(entry, patient);
     }

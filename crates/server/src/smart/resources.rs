@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tsumugi_access::{Action, Interaction, Level, Special};
 use tsumugi_clinical::Sex;
-use tsumugi_records::{PatientId, PatientRecord, Population, StoreError};
+use tsumugi_records::{AuditSubtype, PatientId, PatientRecord, Population, StoreError};
 
 /// Types of resource that are kept with signed notes, and the patient.
 pub(super) const KINDS: [&str; 12] = [
@@ -185,7 +185,11 @@ pub(super) fn patient(
         || (grant.personal && lets(Level::User))
         || (!grant.personal && lets(Level::System));
     if !reaches {
-        return Err(Refusal::Scope);
+        let why = "the scopes of the token do not reach it";
+        return Err(match desk.refuse_record(AuditSubtype::Read, id, why) {
+            WebError::Denied(_) => Refusal::Scope,
+            error => Refusal::Web(error),
+        });
     }
     let record = desk.app.store.patient(id)?;
     desk.may(Action::Read, &record)?;

@@ -42,8 +42,8 @@ fn stamp() -> Stamp {
 pub(crate) struct House {
     pub(crate) app: Arc<App>,
     pub(crate) address: SocketAddr,
-    internal: i64,
-    surgery: i64,
+    pub(crate) internal: i64,
+    pub(crate) surgery: i64,
 }
 
 fn patient(store: &Store, number: &str, department: &str) -> i64 {
@@ -120,7 +120,7 @@ impl House {
     }
 
     /// A session of a person, as the hospital's record opens one.
-    fn cookie(&self, name: &str) -> String {
+    pub(crate) fn cookie(&self, name: &str) -> String {
         let id = UserId::parse(name).unwrap();
         let signed = self.app.gate.vouch(&self.app.store, &id, "test").unwrap();
         format!("tsumugi_session={}", signed.token.reveal())
@@ -146,7 +146,7 @@ impl House {
         ask(self.address, "POST", path, &[kind], &encoded(fields))
     }
 
-    fn fhir(&self, path: &str, token: &str) -> Answer {
+    pub(crate) fn fhir(&self, path: &str, token: &str) -> Answer {
         let header = format!("Bearer {token}");
         ask(
             self.address,
@@ -209,7 +209,7 @@ impl House {
     }
 
     /// An access token of the app `chart` for a person.
-    fn token(&self, name: &str, scopes: &str, patient: Option<i64>) -> String {
+    pub(crate) fn token(&self, name: &str, scopes: &str, patient: Option<i64>) -> String {
         let code = self.code(name, &self.request("chart", scopes, &[]), patient);
         let answer = self.redeem("chart", &code);
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -218,7 +218,7 @@ impl House {
 }
 
 /// Serves the house while `work` asks it.
-fn served(work: impl FnOnce(&House) + Send + 'static) {
+pub(crate) fn served(work: impl FnOnce(&House) + Send + 'static) {
     wire::serving(
         |address| {
             let store = Store::open_in_memory().unwrap();

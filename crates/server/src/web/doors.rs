@@ -341,7 +341,7 @@ async fn turned_away(app: &Arc<App>, request: Request, error: &SessionError) -> 
         SessionError::SecondFactorWanted { .. } => "/second-factor",
         SessionError::Storage(error) => {
             let error = WebError::Other(error.to_string());
-            return told(app, request, None, error).await;
+            return told(app, request, None, Some(error)).await;
         }
         _ => "/sign-in",
     };
@@ -360,21 +360,22 @@ async fn turned_away(app: &Arc<App>, request: Request, error: &SessionError) -> 
 }
 
 async fn forbidden(app: &Arc<App>, request: Request, actor: Actor) -> Response {
-    told(app, request, Some(actor), WebError::Denied(None)).await
+    told(app, request, Some(actor), None).await
 }
 
-async fn told(app: &Arc<App>, request: Request, actor: Option<Actor>, error: WebError) -> Response {
+/// The page that tells an error; without one, that the policy refused who asks.
+async fn told(app: &Arc<App>, request: Request, actor: Option<Actor>, error: Option<WebError>) -> Response {
     let (mut parts, _) = request.into_parts();
     if let Some(actor) = actor {
         parts.extensions.insert(actor);
     }
     let visit = Visit::of(&parts);
     crate::web::state::answer::<(), _>(Arc::clone(app), visit, move |desk: &Desk| {
-        if let (WebError::Denied(_), Ok(actor)) = (&error, desk.actor()) {
-            let entry = audit::refused(audit::of(actor, AuditSubtype::Read)?, &desk.visit.here);
-            desk.app.store.audit_read(&entry)?;
+        if let Some(error) = error {
+            return Err(error);
         }
-        Err(error)
+        let entry = audit::of(desk.actor()?, AuditSubtype::Read)?;
+        Err(desk.refuse(entry, &desk.visit.here, None))
     })
     .await
 }

@@ -3,11 +3,12 @@
 use crate::log::Cause;
 use crate::web::failures::Why;
 use crate::web::page::{Shell, shell};
+use crate::web::permit::Refused;
 use crate::web::state::Desk;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::html;
-use tsumugi_records::{PatientId, StoreError};
+use tsumugi_records::StoreError;
 
 /// Why a page could not be given.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +16,9 @@ pub(crate) enum WebError {
     /// Nobody is signed in; a mistake of this program, since the doors see to that.
     #[error("nobody is signed in")]
     NoActor,
-    /// The policy does not allow it: about this patient's record, or at all.
+    /// The policy does not allow it; the audit trail tells of it.
     #[error("the policy does not allow it")]
-    Denied(Option<PatientId>),
+    Denied(Refused),
     /// There is no such patient, note or page.
     #[error("not found")]
     NotFound,
@@ -97,10 +98,11 @@ pub(crate) fn page(desk: &Desk, error: &WebError) -> Response {
             p role="alert" { (error.sentence(desk)) }
             div.buttons {
                 a.button href="/" { (ui.t("error.back")) }
-                @if let WebError::Denied(Some(patient)) = error {
-                    a.button href=(format!("/emergency?patient={patient}")) { (ui.t("emergency.open")) }
+                @if let WebError::Denied(refused) = error {
+                    @if let Some(patient) = refused.record() {
+                        a.button href=(format!("/emergency?patient={patient}")) { (ui.t("emergency.open")) }
+                    } @else { a.button href="/account" { (ui.t("account.title")) } }
                 }
-                @if let WebError::Denied(None) = error { a.button href="/account" { (ui.t("account.title")) } }
             }
         }
     };

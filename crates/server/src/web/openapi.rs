@@ -5,6 +5,7 @@
 //! ([`answers`]), where they are not those of every page. It tells of no record and is there without a session.
 
 pub(crate) mod answers;
+mod forms;
 pub(crate) mod probe;
 pub(crate) mod takes;
 
@@ -107,13 +108,17 @@ fn parameters(door: &Door) -> Vec<Value> {
             "schema": field.shape.schema(false),
         })
     });
-    in_path.chain(in_query).collect()
+    let in_pairs = forms::pairs(door.method, door.path)
+        .iter()
+        .map(|name| json!({"name": name, "in": "query", "required": false, "schema": {"type": "string"}}));
+    in_path.chain(in_query).chain(in_pairs).collect()
 }
 
 fn body(door: &Door) -> Option<Value> {
-    let (media, schema) = match &door.takes.body {
-        Some((media, shape)) => (media.name(), shape.schema(*media == Media::Json)),
-        None => answers::body(door)?,
+    let (media, schema) = match (answers::body(door), &door.takes.body) {
+        (Some(own), _) => own,
+        (None, Some((media, shape))) => (media.name(), shape.schema(*media == Media::Json)),
+        (None, None) => return None,
     };
     Some(json!({"required": true, "content": {media: {"schema": schema}}}))
 }

@@ -8,9 +8,25 @@ use crate::web::state::Desk;
 use std::collections::{BTreeMap, BTreeSet};
 use tsumugi_access::{Action, Decision, DocumentFacts, Request, Resource, Subject, User, UserId};
 use tsumugi_records::{
-    AccessFacts, AuditSubtype, DocumentHead, DocumentId, DocumentVersion, EventOrigin, PatientId,
+    AccessFacts, AuditEntry, AuditSubtype, DocumentHead, DocumentId, DocumentVersion, EventOrigin, PatientId,
     PatientRecord, Population, StoredEvent, TimelineEntry, TimelineItem,
 };
+
+/// Why nothing is said of a note that the store does not have, or no longer.
+const NO_NOTE: &str = "no such note";
+
+/// A refusal that stands in the audit trail: [`Desk::refuse`] leaves the entry, and nothing else makes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused {
+    record: Option<PatientId>,
+}
+
+impl Refused {
+    /// The record that an emergency access may open; none where it would not help.
+    pub(crate) fn record(self) -> Option<PatientId> {
+        self.record
+    }
+}
 
 /// Who signs a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +68,7 @@ impl Desk {
     ) -> Result<(), WebError> {
         let standing = Standing::of(&self.app.store, patient)?;
         let Some(facts) = self.facts(&standing, document)? else {
-            return Err(WebError::Denied(Some(patient.id)));
+            return Err(self.refuse_record(AuditSubtype::Read, patient.id, NO_NOTE));
         };
         let decision = self
             .actor()?
@@ -86,7 +102,7 @@ impl Desk {
         facts: Option<&DocumentFacts>,
     ) -> Result<(), WebError> {
         let Some(facts) = facts else {
-            return Err(WebError::Denied(Some(patient)));
+            return Err(self.refuse_record(AuditSubtype::Read, patient, NO_NOTE));
         };
         let decision = self.actor()?.ask(action, Resource::Document(facts));
         self.held(action, patient, &decision)
@@ -180,9 +196,26 @@ impl Desk {
             return Ok(());
         }
         let why = format!("{} refused {}", action.as_str(), decision.rules.join(" "));
-        let entry = audit::of_patient(self.actor()?, AuditSubtype::Read, patient)?;
-        self.app.store.audit_read(&audit::refused(entry, why.trim()))?;
-        Err(WebError::Denied(Some(patient)))
+        Err(self.refuse_record(AuditSubtype::Read, patient, why.trim()))
+    }
+
+    /// Refuses something about a patient's record.
+    pub(crate) fn refuse_record(&self, subtype: AuditSubtype, patient: PatientId, why: &str) -> WebError {
+        let entry = self
+            .actor()
+            .and_then(|actor| Ok(audit::of_patient(actor, subtype, patient)?));
+        match entry {
+            Ok(entry) => self.refuse(entry, why, Some(patient)),
+            Err(error) => error,
+        }
+    }
+
+    /// Refuses what an entry tells of. The entry is durable before anybody is told; where it cannot be, that is the error.
+    pub(crate) fn refuse(&self, entry: AuditEntry, why: &str, record: Option<PatientId>) -> WebError {
+        match self.app.store.audit_read(&audit::refused(entry, why)) {
+            Ok(_) => WebError::Denied(Refused { record }),
+            Err(error) => error.into(),
+        }
     }
 
     /// Leaves the entry that a patient's record is read; nothing of it may leave before that.
@@ -326,5 +359,7 @@ impl Rows<'_> {
     }
 }
 
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! What the doors answer: statuses, media types, forms. Most answers are those of every page of a kind; the few that are
 //! not stand in [`OWN`], which a test holds against the doors.
 
+use super::forms;
 use super::takes::Media;
 use crate::web::doors::{Ask, Door};
 use axum::http::StatusCode;
@@ -11,8 +12,6 @@ const HTML: &str = "text/html";
 const PLAIN: &str = "text/plain";
 const JSON: &str = "application/json";
 const FHIR: &str = "application/fhir+json";
-const FORM: &str = "application/x-www-form-urlencoded";
-const BYTES: &str = "application/octet-stream";
 /// An answer without a body.
 const NONE: &str = "";
 
@@ -51,28 +50,32 @@ const OWN: &[Own] = &[
     ("GET", "/cds-services", 200, JSON, "Services"),
     ("POST", "/cds-services/{id}", 200, JSON, "Cards"),
     ("POST", "/cds-services/{id}/feedback", 200, JSON, "Kept"),
-    ("POST", "/import/{standard}", 200, JSON, "Kept"),
+    ("POST", "/import/{standard}", 200, JSON, "Report"),
+    ("POST", "/import/{standard}", 400, PLAIN, ""),
     ("POST", "/import/{standard}", 404, PLAIN, ""),
+    ("POST", "/import/{standard}", 408, PLAIN, ""),
     ("POST", "/import/{standard}", 413, PLAIN, ""),
-    ("POST", "/import/{standard}", 422, JSON, "Kept"),
+    ("POST", "/import/{standard}", 422, JSON, "Report"),
     ("POST", "/import/{standard}", 503, PLAIN, ""),
-    ("GET", "/.well-known/smart-configuration", 200, JSON, "Kept"),
-    ("GET", "/.well-known/openid-configuration", 200, JSON, "Kept"),
+    ("POST", "/import/{standard}", 504, NONE, ""),
+    ("GET", "/.well-known/smart-configuration", 200, JSON, "Smart"),
+    ("GET", "/.well-known/openid-configuration", 200, JSON, "OpenId"),
     (
         "GET",
         "/fhir/R4/.well-known/smart-configuration",
         200,
         JSON,
-        "Kept",
+        "Smart",
     ),
-    ("GET", "/oauth/jwks", 200, JSON, "Kept"),
-    ("POST", "/oauth/token", 200, JSON, "Kept"),
-    ("POST", "/oauth/introspect", 200, JSON, "Kept"),
+    ("GET", "/oauth/jwks", 200, JSON, "Keys"),
+    ("POST", "/oauth/token", 200, JSON, "Token"),
+    ("POST", "/oauth/introspect", 200, JSON, "Worth"),
     ("POST", "/oauth/revoke", 200, NONE, ""),
-    ("GET", "/fhir/R4/metadata", 200, FHIR, "Kept"),
-    ("GET", "/fhir/R4/{kind}", 200, FHIR, "Kept"),
-    ("GET", "/fhir/R4/{kind}/{id}", 200, FHIR, "Kept"),
+    ("GET", "/fhir/R4/metadata", 200, FHIR, "Capability"),
+    ("GET", "/fhir/R4/{kind}", 200, FHIR, "Bundle"),
+    ("GET", "/fhir/R4/{kind}/{id}", 200, FHIR, "Resource"),
     ("GET", "/oidc/sign-in", 303, NONE, ""),
+    ("GET", "/oidc/sign-in", 403, HTML, ""),
     ("GET", "/oidc/callback", 403, HTML, ""),
 ];
 
@@ -114,15 +117,20 @@ pub(super) fn of(door: &Door) -> Value {
     };
     if door.path.starts_with("/oauth/") && door.method == "POST" && door.takes.body.is_none() {
         for status in [400, 401, 503] {
-            with(status, JSON, "Kept");
+            with(status, JSON, "TokenRefusal");
+        }
+        // A body that is cut off, slow or too long.
+        for status in [400, 408, 413] {
+            with(status, PLAIN, "");
         }
         with(500, NONE, "");
         with(504, NONE, "");
     }
-    if door.path.starts_with("/fhir/R4/") {
+    if door.ask == Ask::Token {
         for status in [400, 401, 403, 404, 500, 503] {
             with(status, FHIR, "OperationOutcome");
         }
+        with(500, NONE, "");
         with(504, NONE, "");
     }
     if is_services {
@@ -226,12 +234,7 @@ pub(super) fn body(door: &Door) -> Option<(&'static str, Value)> {
     let form = match (door.method, door.path) {
         ("POST", "/cds-services/{id}") => "Call",
         ("POST", "/cds-services/{id}/feedback") => "Feedback",
-        ("POST", "/import/{standard}") => return Some((BYTES, json!({"type": "string"}))),
-        ("POST", "/oauth/token" | "/oauth/introspect" | "/oauth/revoke") => {
-            let fields = json!({"type": "object", "additionalProperties": {"type": "string"}});
-            return Some((FORM, fields));
-        }
-        _ => return None,
+        (method, path) => return forms::body(method, path),
     };
     Some((JSON, json!({"$ref": format!("#/components/schemas/{form}")})))
 }
@@ -272,7 +275,7 @@ pub(super) fn schemas() -> Value {
             "outcomeTimestamp": text,
         }),
     );
-    json!({
+    let mut all = json!({
         "Document": object(&["openapi", "info", "paths"], json!({
             "openapi": text, "info": {"type": "object"}, "paths": {"type": "object"},
         })),
@@ -298,7 +301,11 @@ pub(super) fn schemas() -> Value {
         "OperationOutcome": object(&["resourceType", "issue"], json!({
             "resourceType": {"type": "string", "enum": ["OperationOutcome"]}, "issue": list(&issue),
         })),
-    })
+    });
+    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), forms::schemas()) {
+        all.extend(more);
+    }
+    all
 }
 
 #[cfg(test)]

@@ -275,11 +275,7 @@ pub(crate) async fn decide(
         let patient = desk.app.store.patient(document.patient)?;
         desk.may_document(Action::Read, &patient, &document)?;
         if !desk.may_confirm(&patient, id)? {
-            let entry = audit::of_patient(desk.actor()?, AuditSubtype::Sign, patient.id)?;
-            desk.app
-                .store
-                .audit_read(&audit::refused(entry, "confirm refused"))?;
-            return Err(WebError::Denied(Some(patient.id)));
+            return Err(desk.refuse_record(AuditSubtype::Sign, patient.id, "confirm refused"));
         }
         match decided.action.as_str() {
             "confirm" => desk.app.confirm_note(desk, &patient, id, decided.version)?,

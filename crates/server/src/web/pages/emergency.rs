@@ -37,7 +37,8 @@ pub(crate) async fn ask(State(app): State<Arc<App>>, visit: Visit, Query(whose):
             return Ok(Redirect::to(&format!("/patients/{}", record.id)).into_response());
         }
         if !may(Action::BreakGlass) {
-            return Err(WebError::Denied(None));
+            let entry = audit::of_patient(actor, AuditSubtype::BreakGlass, record.id)?;
+            return Err(desk.refuse(entry, "break-glass refused", None));
         }
         Ok(form(desk, &record, "", None))
     })
@@ -95,10 +96,7 @@ pub(crate) async fn open(State(app): State<Arc<App>>, visit: Visit, Form(wish): 
             reason: Some(typed.clone()).filter(|typed| !typed.is_empty()),
         });
         if !decision.allowed {
-            desk.app
-                .store
-                .audit_read(&audit::refused(entry, &decision.rules.join(" ")))?;
-            return Err(WebError::Denied(None));
+            return Err(desk.refuse(entry, &decision.rules.join(" "), None));
         }
         let rows = Rows::new(&desk.app.store, Some(entry));
         let lasts = Duration::from_secs(wish.minutes.saturating_mul(60));
@@ -133,7 +131,11 @@ pub(crate) async fn open(State(app): State<Arc<App>>, visit: Visit, Form(wish): 
                 let page = form(desk, &record, &typed, Some(ui.t("emergency.too-long")));
                 Ok((StatusCode::BAD_REQUEST, page).into_response())
             }
-            Err(EmergencyError::NotAllowed(_)) => Err(WebError::Denied(None)),
+            // The rules were changed in between.
+            Err(EmergencyError::NotAllowed(decision)) => {
+                let entry = audit::of_patient(actor, AuditSubtype::BreakGlass, record.id)?;
+                Err(desk.refuse(entry, &decision.rules.join(" "), None))
+            }
             Err(error) => Err(WebError::Other(error.to_string())),
         }
     })

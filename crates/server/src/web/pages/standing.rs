@@ -35,7 +35,11 @@ fn may(desk: &Desk, record: &PatientRecord) -> Result<(bool, bool), WebError> {
     };
     let may = (ask(Action::Write), ask(Action::Restrict));
     if may == (false, false) {
-        return Err(WebError::Denied(Some(record.id)));
+        return Err(desk.refuse_record(
+            AuditSubtype::PolicyChange,
+            record.id,
+            "write and restrict refused",
+        ));
     }
     Ok(may)
 }

@@ -2,7 +2,6 @@
 
 use crate::access::Standing;
 use crate::audit;
-use crate::web::error::WebError;
 use crate::web::page::{Shell, shell};
 use crate::web::state::{App, Desk, Visit, answer};
 use axum::extract::{Path, Query, State};
@@ -38,7 +37,7 @@ pub(crate) async fn show(
             .ask(Action::Read, Resource::Patient(&standing.patient))
             .allowed;
         if !may_read && !actor.may(Action::ReviewAccess) {
-            return Err(WebError::Denied(Some(record.id)));
+            return Err(desk.refuse_record(AuditSubtype::AuditRead, record.id, "read refused"));
         }
         let entry = audit::of_patient(actor, AuditSubtype::AuditRead, record.id)?;
         desk.app.store.audit_read(&entry)?;

@@ -1,0 +1,363 @@
+//! Stores of every schema that there was are opened by this program, and everything is found in them.
+//!
+//! A store of an older schema is made by the steps up to it, and filled with the rows that the program writes into the
+//! tables that were there then.
+
+use crate::common::{details, event, moment, note, resource, stamp, valued};
+use crate::received::{batch, statement};
+use rusqlite::Connection;
+use std::path::Path;
+use tsumugi_clinical::{ConceptId, Sex};
+use tsumugi_records::{
+    AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditSource, AuditSubtype, Correction,
+    Decision, DraftKey, EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter, NewObservation,
+    Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase, Store, Target,
+    TextQuery, VersionReason,
+};
+
+/// The steps as they were released.
+const STEPS: [&str; 6] = [
+    include_str!("../../src/schema/1.sql"),
+    include_str!("../../src/schema/2.sql"),
+    include_str!("../../src/schema/3.sql"),
+    include_str!("../../src/schema/4.sql"),
+    include_str!("../../src/schema/5.sql"),
+    include_str!("../../src/schema/6.sql"),
+];
+/// `TSUM`: the application's number in each of our files.
+const APPLICATION: i32 = 0x5453_554D;
+const WORDS: &str = "Fever since yesterday, blood pressure 128";
+
+fn entry(subtype: AuditSubtype) -> AuditEntry {
+    let agent = AuditAgent {
+        who: "test".to_owned(),
+        name: None,
+        role: None,
+        on_behalf_of: None,
+    };
+    let source = AuditSource {
+        site: None,
+        observer: "test".to_owned(),
+        address: None,
+    };
+    AuditEntry::new(moment("2026-11-22T01:00:00Z"), agent, subtype, source)
+}
+
+/// A record with something in every table.
+fn fill(store: &Store) -> PatientId {
+    let who = store
+        .create_patient(Population::Real, details("1", "name", "kana"), stamp())
+        .unwrap();
+    let with_sex = tsumugi_records::PatientDetails {
+        sex: Sex::Male,
+        ..details("1", "other name", "kana")
+    };
+    store.change_patient(who, 1, with_sex, stamp()).unwrap();
+    let visit = EncounterDetails {
+        kind: "AMB".to_owned(),
+        start: moment("2026-11-22T09:00"),
+        end: None,
+    };
+    let visit = store
+        .create_encounter(who, Some("V1".to_owned()), visit, stamp())
+        .unwrap();
+    let mut first = note(
+        who,
+        WORDS,
+        vec![event("fever"), valued("blood-pressure", "128", "mmHg")],
+    );
+    first.resources = vec![resource("Condition", Some("c-1"), "fever")];
+    let document = store
+        .audited(entry(AuditSubtype::Create))
+        .sign(first)
+        .unwrap()
+        .document;
+    let mut second = note(
+        who,
+        &format!("{WORDS}. Cough"),
+        vec![event("fever"), event("cough")],
+    );
+    second.target = Target::Version {
+        document,
+        expected: 1,
+        reason: VersionReason::Addendum,
+    };
+    store.audited(entry(AuditSubtype::Update)).sign(second).unwrap();
+    store.record_observation(observed(who)).unwrap();
+    store
+        .remember_correction(Correction {
+            surface: "gut".to_owned(),
+            wrong: Some(ConceptId::new("fever")),
+            right: Some(ConceptId::new("cough")),
+            stamp: stamp(),
+        })
+        .unwrap();
+    store
+        .settle_phrase(SettledPhrase {
+            surface: "gut".to_owned(),
+            meaning: Meaning::Concept(ConceptId::new("cough")),
+            stamp: stamp(),
+        })
+        .unwrap();
+    let key = draft_key(who, visit);
+    store
+        .save_draft(&key, None, "half a note", &moment("2026-11-22T11:00"))
+        .unwrap();
+    let stated = NewAssertion {
+        kind: "case".to_owned(),
+        subject: "pneumonia".to_owned(),
+        source: "S:1".to_owned(),
+        body: "{}".to_owned(),
+    };
+    store.append_assertions(&stamp(), vec![stated]).unwrap();
+    store.decide(decision()).unwrap();
+    let put = |kind: &str, value: &str| AccessWrite::Put {
+        kind: kind.to_owned(),
+        key: "0000000001".to_owned(),
+        value: value.to_owned(),
+    };
+    store
+        .save_access(vec![put("account", "{}"), put("policy", "{\"text\":\"\"}")])
+        .unwrap();
+    let names = ["internal".to_owned()].into();
+    store
+        .set_access_names(who, None, AccessKind::Department, names, stamp())
+        .unwrap();
+    let mut sent = batch(vec![statement("k-1", "1", vec![valued("crp", "3", "mg/dL")])]);
+    sent.items.push(Reception::Dead(NewDeadLetter {
+        place: ReceivedPlace {
+            file: "x".to_owned(),
+            line: None,
+            field: None,
+        },
+        code: "truncated".to_owned(),
+        problem: "{}".to_owned(),
+        bytes: b"MSH|".to_vec(),
+    }));
+    store.receive(sent).unwrap();
+    let mut entered = note(who, "entered for another", vec![event("cough")]);
+    entered.on_behalf_of = Some("sato".to_owned());
+    store.audited(entry(AuditSubtype::Create)).sign(entered).unwrap();
+    who
+}
+
+fn draft_key(patient: PatientId, visit: tsumugi_records::EncounterId) -> DraftKey {
+    DraftKey {
+        patient,
+        encounter: Some(visit),
+        author: "dr. a".to_owned(),
+    }
+}
+
+fn observed(patient: PatientId) -> NewObservation {
+    NewObservation {
+        patient,
+        source: "lab".to_owned(),
+        key: "order 7".to_owned(),
+        observed_at: moment("2026-11-20T08:00"),
+        events: vec![valued("crp", "12", "mg/dL")],
+        stamp: stamp(),
+    }
+}
+
+fn decision() -> Decision {
+    Decision {
+        topic: "support-switch".to_owned(),
+        subject: "dr. a".to_owned(),
+        body: "{}".to_owned(),
+        stamp: stamp(),
+    }
+}
+
+/// Makes a store of a schema from the rows of `full`, as far as there were tables for them.
+fn older(path: &Path, full: &Path, schema: usize) {
+    let conn = Connection::open(path).unwrap();
+    for step in &STEPS[..schema] {
+        conn.execute_batch(step).unwrap();
+    }
+    conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    conn.execute("ATTACH ?1 AS full", [full.to_str().unwrap()])
+        .unwrap();
+    let tables: Vec<String> = conn
+        .prepare("SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB 'document_fts*'")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for table in &tables {
+        conn.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM full.{table}"))
+            .unwrap_or_else(|error| panic!("{table}: {error}"));
+        let rows: i64 = conn
+            .query_row(&format!("SELECT count(*) FROM main.{table}"), [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        let may_be_empty = [
+            "audit_head",
+            "received_document",
+            "dead_letter_replay",
+            "patient_link",
+            "patient_merged",
+            "retention_mark",
+            "retention_approval",
+            "tombstone",
+        ];
+        assert!(
+            rows > 0 || may_be_empty.contains(&table.as_str()),
+            "{table} has no row"
+        );
+    }
+    conn.execute_batch(&format!(
+        "INSERT INTO main.document_fts (rowid, folded) SELECT document, folded FROM main.document_text;
+         DETACH full;
+         PRAGMA application_id = {APPLICATION};
+         PRAGMA user_version = {schema};"
+    ))
+    .unwrap();
+}
+
+/// What a store of a schema holds of a record, when it is read by this program.
+fn expected(mut full: PatientExport, schema: usize) -> PatientExport {
+    if schema < 5 {
+        full.received.clear();
+    }
+    if schema < 6 {
+        full.confirmations.clear();
+    }
+    full
+}
+
+fn found(store: &Store, who: PatientId, schema: usize) {
+    let hits = store
+        .search_text(&TextQuery {
+            population: Population::Real,
+            patient: None,
+            text: "yesterday",
+            limit: 10,
+        })
+        .unwrap();
+    assert_eq!((hits.documents, hits.patients), (1, 1), "schema {schema}");
+    let hits = store
+        .search_events(
+            Population::Real,
+            &[ConceptId::new("crp")],
+            &EventFilter::default(),
+            Page {
+                after: None,
+                limit: 10,
+            },
+        )
+        .unwrap();
+    assert_eq!((hits.patients, hits.events), (1, 2), "schema {schema}");
+    assert_eq!(store.find_patient(Population::Real, "1"), Ok(Some(who)));
+    assert_eq!(store.corrections(None).unwrap().len(), 1);
+    assert_eq!(store.settled_phrases(None).unwrap().len(), 1);
+    let visit = store.encounters(who).unwrap()[0].id;
+    let draft = store.draft(&draft_key(who, visit)).unwrap();
+    assert_eq!(draft.unwrap().text, "half a note");
+    let times = |since: usize| usize::from(schema >= since);
+    assert_eq!(store.assertions(0).unwrap().len(), times(2));
+    let decisions = store.decisions("support-switch", Some("dr. a")).unwrap();
+    assert_eq!(decisions, vec![decision(); times(2)]);
+    let filter = AuditFilter {
+        limit: 100,
+        ..AuditFilter::default()
+    };
+    assert_eq!(store.audit_entries(&filter).unwrap().len(), 3 * times(3));
+    let report = store.verify_audit(&[], KeyTrust::AsCarried).unwrap();
+    assert!(report.is_whole(), "schema {schema}: {:?}", report.findings);
+    assert_eq!(report.documents, 3 * times(3) as u64, "schema {schema}");
+    assert_eq!(
+        report.documents_before,
+        3 * (1 - times(3)) as u64,
+        "schema {schema}"
+    );
+    for kind in ["account", "policy"] {
+        assert_eq!(
+            store.access_rows(kind).unwrap().len(),
+            times(4),
+            "schema {schema}"
+        );
+    }
+    let facts = store.access_facts(who).unwrap();
+    assert_eq!(
+        facts != tsumugi_records::AccessFacts::default(),
+        schema >= 4,
+        "schema {schema}"
+    );
+    assert_eq!(
+        store.dead_letters(None, true, 10).unwrap().len(),
+        times(5),
+        "schema {schema}"
+    );
+    assert_eq!(
+        store.unconfirmed(None).unwrap().len(),
+        times(6),
+        "schema {schema}"
+    );
+}
+
+#[test]
+fn a_store_of_every_older_schema_is_brought_up_with_all_that_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let full_path = folder.path().join("full.db");
+    let (who, full) = {
+        let store = Store::open(&full_path).unwrap();
+        let who = fill(&store);
+        (who, store.export_patient(who).unwrap())
+    };
+    for schema in 1..=STEPS.len() {
+        let path = folder.path().join(format!("{schema}.db"));
+        older(&path, &full_path, schema);
+        let before = Store::open_as_it_is(&path).unwrap();
+        let report = before.doctor().unwrap();
+        assert_eq!(
+            (report.schema, report.problems),
+            (i32::try_from(schema).unwrap(), Vec::<String>::new())
+        );
+        drop(before);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(
+            store.export_patient(who).unwrap(),
+            expected(full.clone(), schema),
+            "schema {schema}"
+        );
+        found(&store, who, schema);
+        let report = store.doctor().unwrap();
+        assert_eq!(
+            (report.schema, report.problems),
+            (6, Vec::<String>::new()),
+            "schema {schema}"
+        );
+        // It goes on: a later version of an old note, a statement that was there, a new one, and the indexes made anew.
+        let document = full.documents[0].0.document;
+        let mut next = note(who, &format!("{WORDS}. Better"), vec![event("fever")]);
+        next.target = Target::Version {
+            document,
+            expected: 2,
+            reason: VersionReason::Addendum,
+        };
+        store.audited(entry(AuditSubtype::Update)).sign(next).unwrap();
+        assert!(
+            store.record_observation(observed(who)).unwrap().repeated,
+            "schema {schema}"
+        );
+        store
+            .receive(batch(vec![statement("k-2", "1", vec![event("fever")])]))
+            .unwrap();
+        store.rebuild_indexes().unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(
+            store.doctor().unwrap().problems,
+            Vec::<String>::new(),
+            "schema {schema}"
+        );
+        assert!(
+            store.verify_audit(&[], KeyTrust::AsCarried).unwrap().is_whole(),
+            "schema {schema}"
+        );
+        assert_eq!(store.document(document).unwrap().version, 3, "schema {schema}");
+    }
+}
