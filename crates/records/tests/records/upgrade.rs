@@ -10,9 +10,9 @@ use std::path::Path;
 use tsumugi_clinical::{ConceptId, Sex};
 use tsumugi_records::{
     AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditSource, AuditSubtype, Correction,
-    Decision, DraftKey, EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter, NewObservation,
-    Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase, Store, Target,
-    TextQuery, VersionReason,
+    Decision, DraftKey, EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter,
+    NewObservation, Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase,
+    Store, Target, TextQuery, VersionReason,
 };
 
 /// The steps as they were released.
@@ -84,6 +84,27 @@ fn fill(store: &Store) -> PatientId {
     };
     store.audited(entry(AuditSubtype::Update)).sign(second).unwrap();
     store.record_observation(observed(who)).unwrap();
+    teach(store, who, visit);
+    let mut sent = batch(vec![statement("k-1", "1", vec![valued("crp", "3", "mg/dL")])]);
+    sent.items.push(Reception::Dead(NewDeadLetter {
+        place: ReceivedPlace {
+            file: "x".to_owned(),
+            line: None,
+            field: None,
+        },
+        code: "truncated".to_owned(),
+        problem: "{}".to_owned(),
+        bytes: b"MSH|".to_vec(),
+    }));
+    store.receive(sent).unwrap();
+    let mut entered = note(who, "entered for another", vec![event("cough")]);
+    entered.on_behalf_of = Some("sato".to_owned());
+    store.audited(entry(AuditSubtype::Create)).sign(entered).unwrap();
+    who
+}
+
+/// What users and the site teach, decide and permit.
+fn teach(store: &Store, who: PatientId, visit: tsumugi_records::EncounterId) {
     store
         .remember_correction(Correction {
             surface: "gut".to_owned(),
@@ -123,22 +144,6 @@ fn fill(store: &Store) -> PatientId {
     store
         .set_access_names(who, None, AccessKind::Department, names, stamp())
         .unwrap();
-    let mut sent = batch(vec![statement("k-1", "1", vec![valued("crp", "3", "mg/dL")])]);
-    sent.items.push(Reception::Dead(NewDeadLetter {
-        place: ReceivedPlace {
-            file: "x".to_owned(),
-            line: None,
-            field: None,
-        },
-        code: "truncated".to_owned(),
-        problem: "{}".to_owned(),
-        bytes: b"MSH|".to_vec(),
-    }));
-    store.receive(sent).unwrap();
-    let mut entered = note(who, "entered for another", vec![event("cough")]);
-    entered.on_behalf_of = Some("sato".to_owned());
-    store.audited(entry(AuditSubtype::Create)).sign(entered).unwrap();
-    who
 }
 
 fn draft_key(patient: PatientId, visit: tsumugi_records::EncounterId) -> DraftKey {

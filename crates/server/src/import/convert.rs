@@ -109,6 +109,9 @@ fn person(incoming: &Incoming) -> ReceivedPerson {
     }
 }
 
+/// What is known of a person.
+type SexAndBirth = (Option<Sex>, Option<Date>);
+
 /// Most persons of whom an import remembers what it has read.
 const MOST_KNOWN: usize = 10_000;
 
@@ -116,7 +119,7 @@ const MOST_KNOWN: usize = 10_000;
 /// that said more may wait in the same batch.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    persons: HashMap<String, HashMap<String, (Option<Sex>, Option<Date>)>>,
+    persons: HashMap<String, HashMap<String, SexAndBirth>>,
     count: usize,
 }
 

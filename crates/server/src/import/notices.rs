@@ -165,7 +165,7 @@ mod tests {
             assert!(!noticed.lost);
             noticed.files
         };
-        assert_eq!(look(), [PathBuf::new(); 0]);
+        assert_eq!(look(), Vec::<PathBuf>::new());
         fs::write(at("old/deep/a"), "x").unwrap();
         fs::write(at(".hidden"), "x").unwrap();
         assert_eq!(look(), [at("old/deep/a")]);

@@ -6,6 +6,7 @@
 use crate::common::{BINARY, run_on};
 use crate::exchange::import;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -39,7 +40,8 @@ fn write_resources(folder: &Path) {
             "{{\"resourceType\":\"Patient\",\"id\":\"p{patient}\",\"gender\":\"female\",\"birthDate\":\"1960-01-02\"}}\n"
         );
         for number in 1..OF_EACH {
-            lines += &format!(
+            write!(
+                lines,
                 "{{\"resourceType\":\"Observation\",\"id\":\"o{patient}-{number}\",\"status\":\"final\",\"code\":{{\"coding\":\
                  [{{\"system\":\"http://loinc.org\",\"code\":\"8310-5\"}}]}},\"subject\":{{\"reference\":\"Patient/p{patient}\"}},\
                  \"effectiveDateTime\":\"2026-11-{:02}T08:00:00+09:00\",\"valueQuantity\":{{\"value\":{}.{},\"code\":\"Cel\",\
@@ -47,7 +49,8 @@ fn write_resources(folder: &Path) {
                 1 + number % 28,
                 36 + number % 5,
                 number % 10,
-            );
+            )
+            .unwrap();
         }
         fs::write(folder.join(format!("{patient:02}.ndjson")), lines).unwrap();
     }

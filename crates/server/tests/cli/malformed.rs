@@ -1,9 +1,5 @@
 //! Every malformed file of the tree through the binary, beside a good neighbour: an error with file, line and field, the
 //! neighbour in, and the bytes among the dead letters.
-#![expect(
-    clippy::non_ascii_literal,
-    reason = "columns of exports of devices are Japanese"
-)]
 
 use crate::common::run_on;
 use crate::exchange::{copy_tree, import, kept};
