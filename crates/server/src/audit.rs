@@ -99,6 +99,8 @@ pub(crate) fn about(mut entry: AuditEntry, patient: PatientId) -> AuditEntry {
 /// Makes an entry one about something that was refused.
 pub(crate) fn refused(mut entry: AuditEntry, why: &str) -> AuditEntry {
     entry.outcome = AuditOutcome::MinorFailure;
+    // An entry without words is none, and a refusal must leave one.
+    let why = if why.trim().is_empty() { "refused" } else { why };
     entry.outcome_text = Some(why.to_owned());
     entry
 }

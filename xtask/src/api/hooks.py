@@ -27,6 +27,22 @@ REFRESH = [os.environ["TSUMUGI_REFRESH"]]
 KINDS = ["Patient", "Condition", "Observation", "MedicationStatement", "DocumentReference", "Provenance", "Practitioner"]
 # Type and number of resources that answers told of.
 RESOURCES = [("Patient", "1"), ("Patient", "2"), ("Practitioner", "physician")]
+# Forms that a page takes; a page that shows is asked with its query drawn alone.
+NUMBERS = ["D001", "D002", "D003", "CLOSED-1", "NOBODY"]
+FORMS = {
+    "/apps/{id}": {"action": ["enable", "disable"]},
+    "/apps/{id}/launch": {"patient": range(1, 34), "encounter": ["", "V1"]},
+    "/confirmations/{id}": {"action": ["confirm", "return"], "version": [1, 2], "reason": ["x"]},
+    "/drafts": {"patient": NUMBERS, "encounter": ["", "V1"], "base": range(1, 20)},
+    "/emergencies": {"id": [1, 2], "verdict": ["justified", "unjustified"], "note": ["", "x"]},
+    "/emergency/close": {"id": [1, 2]},
+    "/notes": {"patient": NUMBERS, "encounter": ["", "V1"], "addendum": [""], "base": [""], "text": ["fever"], "action": ["save", "sign"]},
+    "/patients": {"number": range(9000, 9999), "name": ["x"], "kana": ["x"], "sex": ["female", "male"], "birth": ["1961-02-03", "x"]},
+    "/patients/{id}/access": {"seen": [0, 1, 2, 3], "department": ["internal", "surgery"], "attending": ["", "physician"]},
+    "/preferences": {"language": ["ja", "en"], "theme": ["dark"], "next": ["/", "//x"]},
+    "/users": {"user": ["other-1", "other-2"], "name": ["x"], "role": ["nurse", "x"], "department": ["internal"], "teams": [""], "version": [0], "action": ["add"]},
+    "/sign-in": {"user": ["nobody", "nobody-2"], "password": ["x"], "next": ["/"]},
+}
 STANDARDS = ["ssmix2", "hl7", "uke", "dpc", "okusuri", "fhir", "device"]
 
 
@@ -58,6 +74,8 @@ def of_an_app(case, path):
             case.query = given
         else:
             case.body = {**given, "decision": DRAW.choice(["allow", "allow", "deny"]), "patient": DRAW.randint(1, IDS)}
+    elif path == "/open" or path == "/drafts" and case.method.upper() == "GET":
+        case.query = {"patient": DRAW.choice(NUMBERS), "encounter": DRAW.choice(["", "V1"])}
     elif path == "/oauth/token":
         case.body = DRAW.choice([
             {"grant_type": "refresh_token", "refresh_token": REFRESH[0]},
@@ -79,6 +97,11 @@ def of_an_app(case, path):
             case.query.update({"_count": str(DRAW.randint(0, 3)), "_offset": str(DRAW.randint(0, 3))})
     elif path == "/fhir/R4/{kind}/{id}":
         case.path_parameters["kind"], case.path_parameters["id"] = DRAW.choice(RESOURCES)
+    elif path in FORMS and case.method.upper() == "POST":
+        case.body = {name: str(DRAW.choice(values)) for name, values in FORMS[path].items()}
+        if case.path_parameters and "id" in case.path_parameters:
+            # Who registers patients says where they belong: the closed ones stay where they are.
+            case.path_parameters["id"] = "probe-2" if path.startswith("/apps") else DRAW.randint(1, IDS - 3)
     elif path == "/import/{standard}":
         standard = DRAW.choice(STANDARDS)
         case.path_parameters["standard"] = standard

@@ -45,6 +45,9 @@ pub enum PolicyEditError {
     /// Under it, who saves it could no longer put it right.
     #[error("under this policy you could no longer {}; it stays as it was", .0.as_str())]
     LocksOut(Action),
+    /// Roles of accounts, restrictions of records or kinds of note that its schema no longer has.
+    #[error("in use, and not in this schema: {0}; change those accounts or records first")]
+    InUse(String),
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -11,11 +11,13 @@
 //! | `keys` | the secrets that other systems share with this one |
 //! | `apps` | the programs of others, and who stands behind their tokens |
 //! | `federated` | who comes from the hospital's own sign-in |
+//! | `in_use` | what an edit of the rules must not take away |
 //! | `people` | signing in, passwords, second factors, accounts |
 
 mod actor;
 mod apps;
 mod federated;
+mod in_use;
 mod keys;
 mod people;
 mod rows;
@@ -26,6 +28,7 @@ mod tests;
 pub(crate) use actor::{Actor, Notes, Origin, kind_of_role, note_kind};
 pub(crate) use apps::Bearer;
 pub(crate) use federated::{Newcomers, Vouched};
+pub(crate) use in_use::speaks_against;
 pub(crate) use keys::Keys;
 #[cfg(test)]
 pub(crate) use keys::SigningKey;

@@ -1,9 +1,9 @@
 //! `tsumugi policy …`: the rules of access as files.
 
-use super::account::OPERATOR;
+use super::account::{OPERATOR, gate};
 use super::say;
 use super::store::Place;
-use crate::access::{Rows, wall};
+use crate::access::{Rows, speaks_against, wall};
 use crate::audit;
 use anyhow::{Context as _, anyhow};
 use serde_json::json;
@@ -117,6 +117,10 @@ fn set(store: &Store, text: PolicyText, reason: &str) -> anyhow::Result<ExitCode
         Err(error) => return Err(error.into()),
     };
     let expected = policies.newest().version;
+    if let Some(error) = speaks_against(store, &gate(store)?, &text)? {
+        super::complain(&anyhow!("{error}"));
+        return Ok(ExitCode::from(MISTAKEN));
+    }
     let replaced = policies.replace(&rows, &operator()?, expected, (text, reason), wall());
     match replaced {
         Ok(version) => say(&json!({"version": version}).to_string()),

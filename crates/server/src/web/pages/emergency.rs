@@ -14,7 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tsumugi_access::{Action, EmergencyAccess, EmergencyError, EmergencyId, Resource, Review};
+use tsumugi_access::{Action, Decision, EmergencyAccess, EmergencyError, EmergencyId, Resource, Review};
 use tsumugi_records::{AuditSubtype, PatientId, PatientRecord, Purpose, PurposeOfUse};
 
 /// Minutes that may be chosen.
@@ -96,7 +96,7 @@ pub(crate) async fn open(State(app): State<Arc<App>>, visit: Visit, Form(wish): 
             reason: Some(typed.clone()).filter(|typed| !typed.is_empty()),
         });
         if !decision.allowed {
-            return Err(desk.refuse(entry, &decision.rules.join(" "), None));
+            return Err(desk.refuse(entry, &refusal(&decision), None));
         }
         let rows = Rows::new(&desk.app.store, Some(entry));
         let lasts = Duration::from_secs(wish.minutes.saturating_mul(60));
@@ -134,12 +134,19 @@ pub(crate) async fn open(State(app): State<Arc<App>>, visit: Visit, Form(wish): 
             // The rules were changed in between.
             Err(EmergencyError::NotAllowed(decision)) => {
                 let entry = audit::of_patient(actor, AuditSubtype::BreakGlass, record.id)?;
-                Err(desk.refuse(entry, &decision.rules.join(" "), None))
+                Err(desk.refuse(entry, &refusal(&decision), None))
             }
             Err(error) => Err(WebError::Other(error.to_string())),
         }
     })
     .await
+}
+
+/// Why nothing was opened. Where no rule speaks of it there is none to name.
+fn refusal(decision: &Decision) -> String {
+    format!("break-glass refused {}", decision.rules.join(" "))
+        .trim()
+        .to_owned()
 }
 
 /// The open access of who is signed in, above the record that it opens.

@@ -1,6 +1,6 @@
 //! The rules of access: read, checked with the line of each mistake, and replaced; the old ones stay until the new are whole.
 
-use crate::access::Rows;
+use crate::access::{Rows, speaks_against};
 use crate::audit;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, shell};
@@ -128,16 +128,17 @@ fn replace(desk: &Desk, edit: &Edit, text: PolicyText) -> Result<Result<u32, Pol
     entry
         .entities
         .push(AuditEntity::Query(edit.reason.trim().to_owned()));
-    let rows = Rows::new(&desk.app.store, Some(entry.clone()));
-    let replaced = desk.app.gate.with(|inner, now| {
-        inner.policies.replace(
-            &rows,
-            actor.subject(),
-            edit.version,
-            (text, edit.reason.trim()),
-            now,
-        )
-    });
+    let (store, gate) = (&desk.app.store, &desk.app.gate);
+    let rows = Rows::new(store, Some(entry.clone()));
+    let replaced = match speaks_against(store, gate, &text)? {
+        Some(error) => Err(error),
+        None => gate.with(|inner, now| {
+            let edited = (text, edit.reason.trim());
+            inner
+                .policies
+                .replace(&rows, actor.subject(), edit.version, edited, now)
+        }),
+    };
     if let Err(error) = &replaced {
         let why = error.to_string().chars().take(1000).collect::<String>();
         desk.app.store.audit_read(&audit::refused(entry, &why))?;

@@ -262,6 +262,42 @@ fn drafts_and_changes_of_accounts_leave_entries_that_say_what() {
 }
 
 #[test]
+fn an_edit_of_the_rules_takes_no_word_away_that_is_in_use() {
+    let (app, id, _) = server();
+    desk(&app, "hata", "scribe");
+    desk(&app, "suzuki", "clerk");
+    set(&app, id, AccessKind::Label, &["psychiatry"]);
+    let against = |schema: &str| {
+        let text = tsumugi_access::PolicyText {
+            schema: schema.to_owned(),
+            rules: "@id(\"x\")\npermit (principal, action == Action::\"read\", resource);".to_owned(),
+        };
+        assert!(tsumugi_access::Policy::read(&text).is_ok(), "{schema}");
+        let error = crate::access::speaks_against(&app.store, &app.gate, &text).unwrap();
+        error.map(|error| error.to_string()).unwrap_or_default()
+    };
+    let schema = tsumugi_access::PolicyText::default().schema;
+    assert_eq!(against(&schema), "");
+    let without = |words: &[&str]| {
+        let lines = schema.lines().filter(|line| {
+            let word = line.split('"').nth(1).unwrap_or_default();
+            !words.contains(&word)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(against(&without(&["nutrition"])), "");
+    let told = against(&without(&["scribe", "psychiatry", "progress"]));
+    assert!(
+        ["role scribe", "restriction psychiatry", "kind of note progress"]
+            .iter()
+            .all(|word| told.contains(word)),
+        "{told}"
+    );
+    // What nobody uses may go.
+    assert_eq!(against(&without(&["dietitian", "vip"])), "");
+}
+
+#[test]
 fn who_administers_signs_in_by_no_link_of_another_system() {
     let (app, _, _) = server();
     desk(&app, "sato", "physician");
