@@ -40,12 +40,12 @@ fn write_resources(folder: &Path) {
             "{{\"resourceType\":\"Patient\",\"id\":\"p{patient}\",\"gender\":\"female\",\"birthDate\":\"1960-01-02\"}}\n"
         );
         for number in 1..OF_EACH {
-            write!(
+            writeln!(
                 lines,
                 "{{\"resourceType\":\"Observation\",\"id\":\"o{patient}-{number}\",\"status\":\"final\",\"code\":{{\"coding\":\
                  [{{\"system\":\"http://loinc.org\",\"code\":\"8310-5\"}}]}},\"subject\":{{\"reference\":\"Patient/p{patient}\"}},\
                  \"effectiveDateTime\":\"2026-11-{:02}T08:00:00+09:00\",\"valueQuantity\":{{\"value\":{}.{},\"code\":\"Cel\",\
-                 \"system\":\"http://unitsofmeasure.org\"}}}}\n",
+                 \"system\":\"http://unitsofmeasure.org\"}}}}",
                 1 + number % 28,
                 36 + number % 5,
                 number % 10,
