@@ -262,7 +262,8 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
     let conn = Connection::open(&path).unwrap();
     conn.execute_batch(
         "DROP TRIGGER topic_mark_goes; DROP TRIGGER topic_mark_moves; DROP TRIGGER topic_mark_settles;
-         DROP TABLE topic_mark; DROP TABLE topic_row; PRAGMA user_version = 6",
+         DROP TABLE topic_mark; DROP TABLE topic_row; DROP TRIGGER delivery_waits; DROP TABLE delivery;
+         DROP TABLE delivery_due; DROP TABLE delivery_target; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

@@ -10,19 +10,21 @@ use std::path::Path;
 use tsumugi_clinical::{ConceptId, Sex};
 use tsumugi_records::{
     AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditSource, AuditSubtype, Correction,
-    Decision, DraftKey, EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter,
-    NewObservation, Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase,
-    Store, Target, TextQuery, VersionReason,
+    Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey, EncounterDetails, EventFilter, KeyTrust,
+    Meaning, NewAssertion, NewDeadLetter, NewObservation, Page, PatientExport, PatientId, Population,
+    ReceivedPlace, Reception, SettledPhrase, Store, Target, TextQuery, TopicQuery, VersionReason,
 };
 
 /// The steps as they were released.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 8] = [
     include_str!("../../src/schema/1.sql"),
     include_str!("../../src/schema/2.sql"),
     include_str!("../../src/schema/3.sql"),
     include_str!("../../src/schema/4.sql"),
     include_str!("../../src/schema/5.sql"),
     include_str!("../../src/schema/6.sql"),
+    include_str!("../../src/schema/7.sql"),
+    include_str!("../../src/schema/8.sql"),
 ];
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;
@@ -82,7 +84,9 @@ fn fill(store: &Store) -> PatientId {
         expected: 1,
         reason: VersionReason::Addendum,
     };
+    store.deliver_to("mdm:there:2575".to_owned(), stamp()).unwrap();
     store.audited(entry(AuditSubtype::Update)).sign(second).unwrap();
+    store.note_delivery(failed(document)).unwrap();
     store.record_observation(observed(who)).unwrap();
     teach(store, who, visit);
     let mut sent = batch(vec![statement("k-1", "1", vec![valued("crp", "3", "mg/dL")])]);
@@ -144,6 +148,19 @@ fn teach(store: &Store, who: PatientId, visit: tsumugi_records::EncounterId) {
     store
         .set_access_names(who, None, AccessKind::Department, names, stamp())
         .unwrap();
+}
+
+/// An attempt after which the note waits on.
+fn failed(document: DocumentId) -> DeliveryRecord {
+    DeliveryRecord {
+        target: "mdm:there:2575".to_owned(),
+        document,
+        version: 2,
+        outcome: DeliveryOutcome::Failed,
+        control: "T1V2".to_owned(),
+        answer: "no answer".to_owned(),
+        stamp: stamp(),
+    }
 }
 
 fn draft_key(patient: PatientId, visit: tsumugi_records::EncounterId) -> DraftKey {
@@ -301,6 +318,23 @@ fn found(store: &Store, who: PatientId, schema: usize) {
         times(6),
         "schema {schema}"
     );
+    // The timeline by topic is made from what is there.
+    let query = TopicQuery {
+        topics: Vec::new(),
+        from: None,
+        to: None,
+        stretches: 10,
+    };
+    let rows = store.topics(who, &query, &|_| true).unwrap();
+    assert!(
+        rows.iter().any(|row| row.concept.as_str() == "cough"),
+        "schema {schema}"
+    );
+    assert_eq!(
+        store.due_deliveries("mdm:there:2575", 10).unwrap().len(),
+        times(8),
+        "schema {schema}"
+    );
 }
 
 #[test]
@@ -332,7 +366,7 @@ fn a_store_of_every_older_schema_is_brought_up_with_all_that_it_holds() {
         let report = store.doctor().unwrap();
         assert_eq!(
             (report.schema, report.problems),
-            (6, Vec::<String>::new()),
+            (i32::try_from(STEPS.len()).unwrap(), Vec::<String>::new()),
             "schema {schema}"
         );
         // It goes on: a later version of an old note, a statement that was there, a new one, and the indexes made anew.
