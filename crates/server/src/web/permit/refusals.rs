@@ -22,7 +22,7 @@ const LISTS: [&str; 7] = [
 
 /// A request at each door that tells of one record: the door, the address, the type of the body, the body. `{p}` is the
 /// patient, `{n}` the patient's number, `{d}` the note.
-const TRIED: [(&str, &str, &str, &str); 21] = [
+const TRIED: [(&str, &str, &str, &str); 23] = [
     ("GET /patients/{id}", "/patients/{p}", "", ""),
     ("GET /patients/{id}/access", "/patients/{p}/access", "", ""),
     (
@@ -37,6 +37,13 @@ const TRIED: [(&str, &str, &str, &str); 21] = [
         "",
         "",
     ),
+    (
+        "GET /patients/{id}/medications",
+        "/patients/{p}/medications",
+        "",
+        "",
+    ),
+    ("GET /patients/{id}/topics", "/patients/{p}/topics", "", ""),
     ("GET /patients/{id}/who", "/patients/{p}/who", "", ""),
     ("GET /documents/{id}", "/documents/{d}", "", ""),
     ("GET /documents/{id}/print", "/documents/{d}/print", "", ""),
