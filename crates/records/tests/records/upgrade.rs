@@ -318,7 +318,12 @@ fn found(store: &Store, who: PatientId, schema: usize) {
         times(6),
         "schema {schema}"
     );
-    // The timeline by topic is made from what is there.
+    met_and_sent(store, who, schema);
+}
+
+/// The timeline by topic is made from what is there; what waited goes on waiting.
+fn met_and_sent(store: &Store, who: PatientId, schema: usize) {
+    let times = |since: usize| usize::from(schema >= since);
     let query = TopicQuery {
         topics: Vec::new(),
         from: None,
