@@ -20,6 +20,7 @@ mod masters;
 mod oidc;
 mod proposals;
 mod retention;
+mod roots;
 mod seed;
 mod smart;
 mod timekeeping;

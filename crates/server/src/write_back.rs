@@ -26,8 +26,8 @@ use tsumugi_exchange::hl7v2::Document;
 use tsumugi_exchange::incoming::Person;
 use tsumugi_exchange::outgoing::Kinds;
 use tsumugi_records::{
-    AuditEntity, AuditSubtype, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion,
-    DueDelivery, Stamp, Store,
+    AuditEntity, AuditSubtype, ConfirmationRecord, ConfirmationStep, Decision, DeliveryOutcome,
+    DeliveryRecord, DocumentId, DocumentVersion, DueDelivery, Stamp, Store,
 };
 
 /// Who sends, as the audit trail and the attempts name it.
@@ -190,7 +190,13 @@ impl Senders {
             remark(&format!("signed notes go back to {}", target.name()));
             let (stop, stopped) = channel();
             let app = Arc::clone(app);
-            let mut worker = Worker::new(target, facility.unwrap_or_default().to_owned());
+            let accounts = Arc::clone(&app);
+            let names = move |account: &str| {
+                let name = accounts.gate.person(account);
+                name.unwrap_or_else(|| account.to_owned())
+            };
+            let facility = facility.unwrap_or_default().to_owned();
+            let mut worker = Worker::new(target, facility, Box::new(names));
             let work = move || {
                 while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                     if let Err(error) = worker.look(&app.store, Instant::now()) {
@@ -220,23 +226,29 @@ impl Senders {
     }
 }
 
+/// Gives the name of an account.
+type Names = Box<dyn Fn(&str) -> String + Send>;
+
 /// Sends to one target.
 struct Worker {
     target: Target,
     name: String,
     facility: String,
     kinds: Kinds,
+    /// The name of an account.
+    names: Names,
     /// Notes that failed: when each is tried again.
     waits: BTreeMap<DocumentId, Instant>,
 }
 
 impl Worker {
-    fn new(target: Target, facility: String) -> Self {
+    fn new(target: Target, facility: String, names: Names) -> Self {
         Self {
             name: target.name(),
             target,
             facility,
             kinds: Kinds::embedded(),
+            names,
             waits: BTreeMap::new(),
         }
     }
@@ -303,6 +315,13 @@ impl Worker {
         due: &DueDelivery,
     ) -> anyhow::Result<Document> {
         let details = store.patient(version.patient)?.details;
+        // Who answers for it: of a note that was entered on behalf of a physician, who confirmed it.
+        let steps = store.confirmations(version.document)?;
+        let is_it = |step: &&ConfirmationRecord| {
+            step.version == version.version && step.step == ConfirmationStep::Confirmed
+        };
+        let confirmed = steps.iter().rfind(is_it).map(|step| step.stamp.author.clone());
+        let answerable = confirmed.unwrap_or_else(|| version.author.clone());
         let (kind, title) = self
             .kinds
             .of(&version.kind)
@@ -323,7 +342,10 @@ impl Worker {
             replaces: due.before.as_ref().map(|before| number(before.version)),
             kind,
             title,
-            author: (version.author.clone(), version.author.clone()),
+            author: {
+                let name = (self.names)(&answerable);
+                (answerable, name)
+            },
             written: version.written_at.civil(),
             sent: chart::now(),
             control_id: format!("T{}V{}", version.document.get(), version.version),

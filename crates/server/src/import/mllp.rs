@@ -1,7 +1,8 @@
 //! HL7 messages over a connection (MLLP: a message between 0x0B and 0x1C 0x0D), committed first and acknowledged then.
 //!
 //! A message that is sent again is acknowledged again and kept once. What is no statement is a dead letter, and the
-//! acknowledgement says so (AE, or AR where there is no header); the sender need not keep it.
+//! acknowledgement says so (AE, or AR where there is no header); the sender need not keep it. AR without a dead letter means that
+//! this side could not take it: the sender sends it again.
 
 use super::readers::{self, Read};
 use super::report::Report;
@@ -17,21 +18,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tsumugi_exchange::incoming::{Problem, Standard};
+use tsumugi_exchange::hl7v2::{Answer, Frame, Framer, acknowledge, frame};
+use tsumugi_exchange::incoming::{Place, Problem, Severity, Standard};
 use tsumugi_records::Population;
 
 /// Longest message, in bytes.
 const LONGEST: usize = 32 << 20;
-/// Most bytes of a field of the header that an acknowledgement repeats.
-const LONGEST_FIELD: usize = 200;
 /// Most connections at once.
 const MOST_CONNECTIONS: usize = 64;
 /// A connection that sends nothing for so long is closed; its system opens another.
 const IDLE: Duration = Duration::from_secs(3600);
-
-const START: u8 = 0x0B;
-const END: u8 = 0x1C;
-const RETURN: u8 = b'\r';
 
 /// Counts acknowledgements, which have control ids of their own.
 static ACKNOWLEDGED: AtomicU64 = AtomicU64::new(1);
@@ -121,30 +117,37 @@ where
     A: Fn(Vec<u8>) -> F,
     F: Future<Output = Vec<u8>>,
 {
-    let mut framer = Framer::default();
+    let mut framer = Framer::new(LONGEST);
     let mut buffer = vec![0; 16 << 10];
     loop {
-        while let Some(message) = framer.message() {
-            let framed = framed(&answer(message).await);
-            if stream.write_all(&framed).await.is_err() {
+        let read = match tokio::time::timeout(IDLE, stream.read(&mut buffer)).await {
+            Ok(Ok(read)) if read > 0 => read,
+            _ => return,
+        };
+        for part in framer.push(buffer.get(..read).unwrap_or_default()) {
+            let told = match part {
+                Frame::Message(message) => answer(message).await,
+                Frame::TooLong(start) => {
+                    let words = format!("the message is longer than {LONGEST} bytes; send it in parts");
+                    acknowledged(&start, Answer::Rejected, &[problem("too-long", words)])
+                }
+                // Nothing was acknowledged; its system sends it again.
+                Frame::Broken(_) | Frame::Noise(_) => {
+                    log::warn("bytes that are no message came by MLLP and were dropped", &[]);
+                    continue;
+                }
+            };
+            if stream.write_all(&frame(&told)).await.is_err() {
                 return;
             }
-        }
-        if framer.is_too_long() {
-            let told = acknowledgement(&framer.waiting, "AR", "the message is too long", None);
-            let _ = stream.write_all(&framed(&told)).await;
-            return;
-        }
-        match tokio::time::timeout(IDLE, stream.read(&mut buffer)).await {
-            Ok(Ok(read)) if read > 0 => framer.push(buffer.get(..read).unwrap_or_default()),
-            _ => return,
         }
     }
 }
 
 /// Commits a message beside the asynchronous threads, and gives its acknowledgement.
 async fn answer(app: Arc<App>, facility: Option<String>, peer: SocketAddr, message: Vec<u8>) -> Vec<u8> {
-    let told = acknowledgement(&message, "AE", "a mistake of the program; send it again", None);
+    let words = "a mistake of the program; send it again";
+    let told = acknowledged(&message, Answer::Rejected, &[problem("program", words)]);
     let done = tokio::task::spawn_blocking(move || take(&app, facility, peer, &message)).await;
     done.unwrap_or(told)
 }
@@ -176,7 +179,9 @@ fn take(app: &App, facility: Option<String>, peer: SocketAddr, message: &[u8]) -
                 "a message could not be taken in",
                 &[("cause", &Cause::of(&error))],
             );
-            acknowledgement(message, "AE", "the store could not keep it; send it again", None)
+            // Not the content is at fault: a sender that gives up at AE must not give up here.
+            let words = "the store could not keep it; send it again";
+            acknowledged(message, Answer::Rejected, &[problem("not-kept", words)])
         }
     }
 }
@@ -195,165 +200,33 @@ fn kept(engine: Engine<'_>, setting: Setting, read: &Read, message: &[u8]) -> an
 
 fn of_report(message: &[u8], report: &Report) -> Vec<u8> {
     let has_header = message.trim_ascii_start().starts_with(b"MSH");
+    let gravest: Vec<Problem> = report.gravest().cloned().into_iter().collect();
     match (report.accepted, report.rejected) {
-        (1.., 0) => acknowledgement(message, "AA", "", None),
-        (_, 1..) if has_header => acknowledgement(
+        (1.., 0) => acknowledged(message, Answer::Accepted, &[]),
+        (_, 1..) if has_header => acknowledged(message, Answer::Error, &gravest),
+        (_, 1..) => acknowledged(message, Answer::Rejected, &gravest),
+        (0, 0) => acknowledged(
             message,
-            "AE",
-            "not taken in; it is kept as a dead letter",
-            report.gravest(),
+            Answer::Error,
+            &[problem("empty", "there is nothing in it")],
         ),
-        (_, 1..) => acknowledgement(message, "AR", "there is no header", report.gravest()),
-        (0, 0) => acknowledgement(message, "AE", "there is nothing in it", None),
     }
 }
 
-/// An acknowledgement of a message (HL7 v2.5, chapter 2.9): MSH, MSA, and ERR where there is a problem.
-fn acknowledgement(message: &[u8], code: &str, words: &str, problem: Option<&Problem>) -> Vec<u8> {
-    let header = Header::of(message);
-    let time = chart::now().strftime("%Y%m%d%H%M%S").to_string();
+fn acknowledged(message: &[u8], answer: Answer, problems: &[Problem]) -> Vec<u8> {
+    let now = chart::now();
     let number = ACKNOWLEDGED.fetch_add(1, Ordering::Relaxed);
-    let event = header.part(8, 1);
-    let kind = if event.is_empty() {
-        b"ACK".to_vec()
-    } else {
-        [b"ACK^".as_slice(), &event, b"^ACK"].concat()
-    };
-    let id = format!("TSUMUGI{time}{number}");
-    let msh: [&[u8]; 12] = [
-        b"MSH",
-        b"^~\\&",
-        b"TSUMUGI",
-        &header.field(5),
-        &header.field(2),
-        &header.field(3),
-        time.as_bytes(),
-        b"",
-        &kind,
-        id.as_bytes(),
-        &header.or(10, b"P"),
-        &header.or(11, b"2.5"),
-    ];
-    let msa: [&[u8]; 4] = [b"MSA", code.as_bytes(), &header.field(9), words.as_bytes()];
-    let mut told = [msh.join(&b'|'), vec![RETURN], msa.join(&b'|'), vec![RETURN]].concat();
-    if let Some(problem) = problem {
-        told.extend_from_slice(error_segment(problem).as_bytes());
-        told.push(RETURN);
-    }
-    told
+    let id = format!("TSUMUGI{}{number}", now.strftime("%Y%m%d%H%M%S"));
+    acknowledge(message, answer, problems, now, &id)
 }
 
-fn error_segment(problem: &Problem) -> String {
-    let field = problem.place.field.as_deref().unwrap_or_default();
-    let place = match field.split_once('-') {
-        Some((segment, number)) => {
-            let line = problem.place.line.unwrap_or(1);
-            format!("{}^{line}^{}", escaped(segment), escaped(number))
-        }
-        None => String::new(),
-    };
-    let words = escaped(&problem.message);
-    format!("ERR||{place}|207^Application internal error^HL70357|E||||{words}")
-}
-
-/// Words without what separates fields: they are for people.
-fn escaped(words: &str) -> String {
-    let is_plain = |letter: &char| letter.is_ascii_graphic() || *letter == ' ';
-    let plain = words.chars().filter(is_plain);
-    plain
-        .filter(|letter| !"|^~\\&".contains(*letter))
-        .take(LONGEST_FIELD)
-        .collect()
-}
-
-/// The first segment of a message, by its own separator.
-struct Header<'m> {
-    fields: Vec<&'m [u8]>,
-}
-
-impl<'m> Header<'m> {
-    fn of(message: &'m [u8]) -> Self {
-        let message = message.trim_ascii_start();
-        let mut lines = message.split(|byte| matches!(byte, b'\r' | b'\n'));
-        let line = lines.next().unwrap_or_default();
-        let separator = line.get(3).copied().filter(|_| line.starts_with(b"MSH"));
-        let fields = separator.map_or_else(Vec::new, |separator| {
-            line.split(|byte| *byte == separator).take(20).collect()
-        });
-        Self { fields }
-    }
-
-    fn field(&self, number: usize) -> Vec<u8> {
-        let field = self.fields.get(number).copied().unwrap_or_default();
-        let is_plain = |byte: &&u8| **byte >= b' ' && **byte != b'|';
-        field
-            .iter()
-            .filter(is_plain)
-            .take(LONGEST_FIELD)
-            .copied()
-            .collect()
-    }
-
-    fn part(&self, number: usize, part: usize) -> Vec<u8> {
-        let field = self.field(number);
-        let mut parts = field.split(|byte| *byte == b'^');
-        parts.nth(part).unwrap_or_default().to_vec()
-    }
-
-    fn or(&self, number: usize, otherwise: &[u8]) -> Vec<u8> {
-        let field = self.field(number);
-        if field.is_empty() {
-            otherwise.to_vec()
-        } else {
-            field
-        }
-    }
-}
-
-fn framed(message: &[u8]) -> Vec<u8> {
-    [&[START], message, &[END, RETURN]].concat()
-}
-
-/// Cuts the bytes of a connection into messages.
-#[derive(Debug, Default)]
-struct Framer {
-    waiting: Vec<u8>,
-    /// Bytes in which no end was found yet, so that none is looked at twice.
-    searched: usize,
-    is_open: bool,
-}
-
-impl Framer {
-    fn push(&mut self, bytes: &[u8]) {
-        self.waiting.extend_from_slice(bytes);
-    }
-
-    fn is_too_long(&self) -> bool {
-        self.waiting.len() > LONGEST
-    }
-
-    /// The next whole message. What stands between two messages is no message.
-    fn message(&mut self) -> Option<Vec<u8>> {
-        if !self.is_open {
-            let Some(start) = self.waiting.iter().position(|byte| *byte == START) else {
-                self.waiting.clear();
-                return None;
-            };
-            self.waiting.drain(..=start);
-            self.is_open = true;
-            self.searched = 0;
-        }
-        let rest = self.waiting.get(self.searched..).unwrap_or_default();
-        let Some(found) = rest.windows(2).position(|pair| pair == [END, RETURN]) else {
-            self.searched = self.waiting.len().saturating_sub(1);
-            return None;
-        };
-        let end = self.searched + found;
-        let mut message: Vec<u8> = self.waiting.drain(..end + 2).collect();
-        message.truncate(end);
-        self.is_open = false;
-        self.searched = 0;
-        Some(message)
+/// A problem that is not of a place in the message.
+fn problem(code: &'static str, message: impl Into<String>) -> Problem {
+    Problem {
+        place: Place::default(),
+        severity: Severity::Error,
+        code,
+        message: message.into(),
     }
 }
 

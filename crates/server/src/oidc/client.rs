@@ -12,15 +12,11 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Longest answer, in bytes.
 const LONGEST_ANSWER: usize = 512 << 10;
@@ -102,19 +98,8 @@ impl Http {
 
     /// With the certificates of a file as the roots.
     pub(super) fn with_roots(path: &Path) -> anyhow::Result<Self> {
-        let place = path.display();
-        let mut roots = RootCertStore::empty();
-        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        let read = read.map_err(|error| anyhow!("{place}: {error}; certificates in PEM form are wanted"))?;
-        let (added, _) = roots.add_parsable_certificates(read);
-        ensure!(added > 0, "{place}: there is no certificate in it");
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .context("TLS 1.2 and 1.3")?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Ok(Self {
-            tls: Some(TlsConnector::from(Arc::new(config))),
+            tls: Some(TlsConnector::from(crate::roots::client(path)?)),
         })
     }
 

@@ -8,10 +8,8 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 use tsumugi_exchange::hl7v2::{Answer, Document, Frame, Framer, frame, mdm_t02, read_acknowledgement};
 use tsumugi_records::DeliveryOutcome;
 
@@ -51,7 +49,7 @@ impl Peer {
             "refused: without TLS everybody on the way could read the notes; give --write-back-ca FILE with the \
              certificate of the hospital's authority"
         );
-        let tls = roots.map(config).transpose()?;
+        let tls = roots.map(crate::roots::client).transpose()?;
         Ok(Self {
             host: host.to_owned(),
             port,
@@ -108,21 +106,6 @@ impl Peer {
         }
         Err(last)
     }
-}
-
-fn config(roots: &Path) -> anyhow::Result<Arc<ClientConfig>> {
-    let place = roots.display();
-    let read = CertificateDer::pem_file_iter(roots).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let read = read.map_err(|error| anyhow!("{place}: {error}; certificates in PEM form are wanted"))?;
-    let mut store = RootCertStore::empty();
-    let (added, _) = store.add_parsable_certificates(read);
-    ensure!(added > 0, "{place}: there is no certificate in it");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .context("TLS 1.2 and 1.3")?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
 
 fn talk(mut stream: impl Read + Write, message: &[u8]) -> anyhow::Result<Vec<u8>> {

@@ -64,7 +64,12 @@ fn sign(
 
 fn worker(store: &Store, target: Target) -> Worker {
     store.deliver_to(target.name(), stamp("test")).unwrap();
-    Worker::new(target, "urn:oid:1.2.392.100495.20.3.51.1131234567".to_owned())
+    let names = |account: &str| format!("医師 {account}");
+    Worker::new(
+        target,
+        "urn:oid:1.2.392.100495.20.3.51.1131234567".to_owned(),
+        Box::new(names),
+    )
 }
 
 /// Everything a storage holds, as our own reader reads it.
@@ -114,7 +119,7 @@ fn a_signed_note_stands_in_the_storage_as_our_own_reader_reads_it() {
     assert_eq!(one.person.name.as_deref(), Some("試験 花子"));
     assert_eq!(one.texts.len(), 1);
     assert_eq!(one.texts[0].text, text);
-    assert_eq!(one.texts[0].author.as_deref(), Some("mori"));
+    assert_eq!(one.texts[0].author.as_deref(), Some("医師 mori"));
     assert_eq!(one.texts[0].kind.as_ref().unwrap().code.as_ref(), "11506-3");
     let sent = store.deliveries(document).unwrap();
     assert_eq!((sent.len(), sent[0].outcome), (1, DeliveryOutcome::Delivered));
@@ -144,7 +149,10 @@ fn dummies_and_what_waits_for_its_physician_do_not_go() {
     assert_eq!(read(root.path()), []);
     store.confirm(entered, 1, stamp("sato")).unwrap();
     worker.look(&store, Instant::now()).unwrap();
-    assert_eq!(read(root.path()).len(), 1);
+    let found = read(root.path());
+    assert_eq!(found.len(), 1);
+    // Who answers for it is its author there, not who typed it.
+    assert_eq!(found[0].texts[0].author.as_deref(), Some("医師 sato"));
 }
 
 #[test]

@@ -1,74 +1,48 @@
 use super::*;
 use tokio::net::TcpStream;
-use tsumugi_exchange::incoming::{Place, Severity};
 use tsumugi_records::{KeyTrust, Store};
 
 #[test]
-fn messages_are_cut_out_whatever_the_pieces() {
-    let sent = b"noise\x0bMSH|1\rPID\x1c\r\r\n\x0bMSH|2\x1c!\x1c\r\x0bhalf";
-    for size in 1..sent.len() {
-        let mut framer = Framer::default();
-        let mut messages = Vec::new();
-        for piece in sent.chunks(size) {
-            framer.push(piece);
-            while let Some(message) = framer.message() {
-                messages.push(message);
-            }
-        }
-        assert_eq!(
-            messages,
-            [b"MSH|1\rPID".to_vec(), b"MSH|2\x1c!".to_vec()],
-            "{size}"
-        );
-        assert_eq!(framer.waiting, b"half");
-    }
+fn what_could_not_be_kept_is_rejected_and_not_called_wrong() {
+    let message = b"MSH|^~\\&|LAB|HOSP|TSUMUGI|OURS|20261120||ORU^R01^ORU_R01|42|P|2.5\rPID|";
+    let told = acknowledged(message, Answer::Rejected, &[problem("not-kept", "send it again")]);
+    let read = tsumugi_exchange::hl7v2::read_acknowledgement(&told).unwrap();
+    assert_eq!((read.answer, read.control_id.as_str()), (Answer::Rejected, "42"));
+    assert!(
+        read.text.contains("not-kept") && read.text.contains("send it again"),
+        "{}",
+        read.text
+    );
+    let mut report = Report::default();
+    assert_eq!(answer_of(message, &report), Answer::Error);
+    report.accepted = 1;
+    assert_eq!(answer_of(message, &report), Answer::Accepted);
+    report.rejected = 1;
+    assert_eq!(answer_of(message, &report), Answer::Error);
+    assert_eq!(answer_of(b"no header", &report), Answer::Rejected);
 }
 
-#[test]
-fn an_acknowledgement_names_the_message_and_the_place_of_the_problem() {
-    let message = b"MSH|^~\\&|LAB|HOSP|TSUMUGI|OURS|20261120||ORU^R01^ORU_R01|42|P|2.5\rPID|";
-    let lines = |told: Vec<u8>| -> Vec<String> {
-        let text = String::from_utf8(told).unwrap();
-        text.split_terminator('\r').map(str::to_owned).collect()
-    };
-    let told = lines(acknowledgement(message, "AA", "", None));
-    let header: Vec<&str> = told[0].split('|').collect();
-    assert_eq!(header[2..6], ["TSUMUGI", "OURS", "LAB", "HOSP"]);
-    assert_eq!((header[8], header[10], header[11]), ("ACK^R01^ACK", "P", "2.5"));
-    assert_eq!(told[1..], ["MSA|AA|42|"]);
-    let problem = Problem {
-        place: Place {
-            file: String::new(),
-            line: Some(3),
-            field: Some("OBX-5".to_owned()),
-        },
-        severity: Severity::Error,
-        code: "x",
-        message: "no | number".to_owned(),
-    };
-    let told = lines(acknowledgement(message, "AE", "x", Some(&problem)));
-    assert_eq!(
-        told[2],
-        "ERR||OBX^3^5|207^Application internal error^HL70357|E||||no  number"
-    );
-    for broken in [b"".as_slice(), b"MSH", b"PID|1", &[0xFF; 9]] {
-        assert_eq!(lines(acknowledgement(broken, "AR", "x", None))[1], "MSA|AR||x");
-    }
+fn answer_of(message: &[u8], report: &Report) -> Answer {
+    let told = of_report(message, report);
+    tsumugi_exchange::hl7v2::read_acknowledgement(&told)
+        .unwrap()
+        .answer
 }
 
 async fn ask(stream: &mut TcpStream, message: &str) -> String {
-    stream.write_all(&framed(message.as_bytes())).await.unwrap();
-    let mut framer = Framer::default();
+    stream.write_all(&frame(message.as_bytes())).await.unwrap();
+    let mut framer = Framer::new(LONGEST);
     let mut buffer = [0; 4096];
     loop {
-        if let Some(told) = framer.message() {
-            let told = String::from_utf8(told).unwrap();
-            let msa = told.split('\r').find(|line| line.starts_with("MSA"));
-            return msa.unwrap().to_owned();
-        }
         let read = stream.read(&mut buffer).await.unwrap();
         assert!(read > 0);
-        framer.push(&buffer[..read]);
+        for part in framer.push(&buffer[..read]) {
+            if let Frame::Message(told) = part {
+                let told = String::from_utf8(told).unwrap();
+                let msa = told.split('\r').find(|line| line.starts_with("MSA"));
+                return msa.unwrap().to_owned();
+            }
+        }
     }
 }
 
