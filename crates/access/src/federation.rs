@@ -49,6 +49,19 @@ impl Federation {
         })
     }
 
+    /// Holds a person against the binding of an account, if there is one; binds nothing.
+    ///
+    /// # Errors
+    /// `OtherPerson`.
+    pub fn check(&self, user: &UserId, (issuer, subject): (&str, &str)) -> Result<(), FederationError> {
+        match self.shelf.get(user.as_str()) {
+            Some(bound) if bound.issuer != issuer || bound.subject != subject => {
+                Err(FederationError::OtherPerson)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Holds a person against the binding of an account; binds it where it is not yet.
     ///
     /// # Errors
@@ -66,11 +79,11 @@ impl Federation {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
         };
-        match self.shelf.get(user.as_str()) {
-            Some(bound) if *bound == given => Ok(()),
-            Some(_) => Err(FederationError::OtherPerson),
-            None => Ok(self.shelf.put(storage, user.as_str(), given)?),
+        self.check(user, (issuer, subject))?;
+        if self.shelf.get(user.as_str()).is_none() {
+            self.shelf.put(storage, user.as_str(), given)?;
         }
+        Ok(())
     }
 
     /// Takes a binding away; gives whether there was one.

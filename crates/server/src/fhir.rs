@@ -109,7 +109,7 @@ fn new_resource(resource: &Value) -> Option<NewResource> {
 
 /// Says of a resource how its note stands: preliminary until the physician on whose behalf it was entered confirms it. What
 /// is kept stays as it was written.
-fn stand(resource: &mut Value, step: Option<&ConfirmationRecord>) {
+pub(crate) fn stand(resource: &mut Value, step: Option<&ConfirmationRecord>) {
     let (Some(step), Some(fields)) = (step, resource.as_object_mut()) else {
         return;
     };

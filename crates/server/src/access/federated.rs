@@ -69,7 +69,14 @@ impl Gate {
         }
         let rows = Rows::new(store, None);
         let person = (who.issuer.as_str(), who.subject.as_str());
-        self.with(|inner, _| inner.federation.bind(&rows, &id, person))?;
+        // Who has not shown the second factor yet binds nothing: the rightful person would be shut out.
+        self.with(|inner, _| {
+            if proof.needs_second_factor() {
+                inner.federation.check(&id, person)
+            } else {
+                inner.federation.bind(&rows, &id, person)
+            }
+        })?;
         Ok(proof)
     }
 

@@ -200,7 +200,7 @@ fn secret(path: &Path, draw: fn() -> anyhow::Result<String>) -> anyhow::Result<S
 }
 
 /// Refuses a secret that others may read.
-fn refuse_open(path: &Path) -> anyhow::Result<()> {
+pub(crate) fn refuse_open(path: &Path) -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -211,7 +211,7 @@ fn refuse_open(path: &Path) -> anyhow::Result<()> {
             .mode();
         if mode & 0o077 != 0 {
             bail!(
-                "{place}: others may read it (mode {:03o}); chmod 600 it and draw a new one if they did",
+                "{place}: others may read it (mode {:03o}); chmod 600 it, and replace it if they did",
                 mode & 0o777
             );
         }

@@ -29,9 +29,9 @@ pub(crate) use actor::{Actor, Notes, Origin, kind_of_role, note_kind};
 pub(crate) use apps::Bearer;
 pub(crate) use federated::{Newcomers, Vouched};
 pub(crate) use in_use::speaks_against;
-pub(crate) use keys::Keys;
 #[cfg(test)]
 pub(crate) use keys::SigningKey;
+pub(crate) use keys::{Keys, refuse_open};
 pub(crate) use people::PeopleError;
 pub(crate) use rows::{Rows, SystemEntropy};
 pub(crate) use standing::{Standing, facts_of};

@@ -236,6 +236,7 @@ impl Gate {
             let id = inner.links.redeem_set_password(&rows, token, now)?;
             inner.accounts.set_password(&rows, &id, hashed, now)?;
             inner.sessions.revoke_user(&rows, &id, None)?;
+            inner.grants.end_user(&rows, &id)?;
             Ok(id)
         })
     }
@@ -257,6 +258,8 @@ impl Gate {
         self.with(|inner, now| {
             inner.accounts.set_password(&rows, id, hashed, now)?;
             inner.sessions.revoke_user(&rows, id, Some(session))?;
+            // What an app was granted in a session of somebody else ends too.
+            inner.grants.end_user(&rows, id)?;
             Ok(())
         })
     }
@@ -305,6 +308,7 @@ impl Gate {
                 .accounts
                 .confirm_second_factor(&rows, &mut SystemEntropy, id, code, wall())?;
             inner.sessions.revoke_user(&rows, id, None)?;
+            inner.grants.end_user(&rows, id)?;
             Ok(codes)
         })
     }
@@ -416,6 +420,7 @@ impl Gate {
         self.with(|inner, _| {
             let needs = inner.accounts.reset_second_factor(&rows, id)?;
             inner.sessions.revoke_user(&rows, id, None)?;
+            inner.grants.end_user(&rows, id)?;
             Ok(needs)
         })
     }

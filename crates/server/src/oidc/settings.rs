@@ -15,6 +15,7 @@
 use super::client::{Http, Url};
 use super::provider::{Discovered, Keys};
 use crate::access::Newcomers;
+use crate::access::refuse_open;
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -125,6 +126,7 @@ impl Oidc {
             None => None,
             Some(path) => {
                 let place = path.display();
+                refuse_open(path)?;
                 let text =
                     std::fs::read_to_string(path).with_context(|| format!("{place}: cannot be read"))?;
                 let text = text.trim();

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tsumugi_access::{Action, Interaction, Level};
 use tsumugi_records::{
-    AuditEntity, AuditSubtype, DocumentId, PatientId, PatientRecord, Population, ResourceRecord, StoreError,
+    AuditEntity, AuditSubtype, ConfirmationRecord, DocumentId, PatientId, PatientRecord, Population,
+    ResourceRecord, StoreError,
 };
 
 /// Resources of an answer where nobody says, and the most.
@@ -148,6 +149,8 @@ pub(super) fn one(desk: &Desk, bearer: &Bearer, kind: &'static str, id: &str) ->
 /// What may be read of a patient, and where references inside of it lead.
 struct Readable {
     resources: Vec<ResourceRecord>,
+    /// How notes that were entered on behalf of a physician stand.
+    steps: BTreeMap<DocumentId, ConfirmationRecord>,
     /// `urn:uuid:` → address here.
     references: BTreeMap<String, String>,
 }
@@ -182,8 +185,14 @@ fn readable(desk: &Desk, record: &PatientRecord) -> Result<Readable, Refusal> {
     resources.retain(|ResourceRecord { name, .. }| {
         name.kind != "Patient" && last.get(&format!("{}/{}", name.kind, name.name)) == Some(&name.version)
     });
+    let mut steps = BTreeMap::new();
+    for document in newest.into_keys() {
+        let last = desk.app.store.confirmations(document)?.pop();
+        steps.extend(last.map(|step| (document, step)));
+    }
     Ok(Readable {
         resources,
+        steps,
         references,
     })
 }
@@ -194,6 +203,8 @@ impl Readable {
         let read = serde_json::from_slice(&resource.json);
         let mut body: Value = read.map_err(|error| WebError::Other(error.to_string()))?;
         redirect(&mut body, &self.references);
+        // What nobody has confirmed yet says so, and what was confirmed no longer does.
+        crate::fhir::stand(&mut body, self.steps.get(&resource.document));
         if let Some(map) = body.as_object_mut() {
             map.insert("id".to_owned(), json!(resource.name.name));
         }

@@ -172,20 +172,12 @@ fn table(desk: &Desk, list: &[Row]) -> Markup {
 /// What waits for who is signed in, above the list of patients.
 pub(super) fn notice(desk: &Desk) -> Result<Markup, WebError> {
     let ui = desk.ui();
-    let (me, store) = (desk.author()?, &desk.app.store);
-    let count = store
-        .unconfirmed(Some(me))?
-        .iter()
-        .filter(|open| !open.is_returned)
-        .count();
-    let (oversees, now) = (oversees(desk)?, crate::chart::now());
-    let open = store.unconfirmed(None)?;
-    let returned = open.iter().filter(|open| open.is_returned && open.author == me);
-    let overdue = open.iter().filter(|open| oversees && is_overdue(open, now));
+    // Only what the list shows is counted.
+    let waiting = waiting(desk)?;
     let counts = [
-        ("own", count),
-        ("returned", returned.count()),
-        ("overdue", overdue.count()),
+        ("own", waiting.own.len()),
+        ("returned", waiting.returned.len()),
+        ("overdue", waiting.overdue.len()),
     ];
     Ok(html! {
         @if counts.iter().any(|(_, count)| *count > 0) {
