@@ -6,6 +6,7 @@
 use crate::documents;
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, PatientId};
+use crate::links::FAMILY;
 use crate::patients::check_expected;
 use crate::stamp::{Moment, Stamp, Word, word};
 use crate::store::Store;
@@ -79,7 +80,7 @@ const COLUMNS: &str =
     "document, patient, version, physician, author, since, returned, reason FROM unconfirmed";
 
 impl Store {
-    /// The notes of a patient that nobody has confirmed yet.
+    /// The notes of a patient that nobody has confirmed yet, those of linked records too.
     ///
     /// # Errors
     /// Only those of the file.
@@ -88,7 +89,7 @@ impl Store {
         patient: PatientId,
     ) -> Result<BTreeMap<DocumentId, Unconfirmed>, StoreError> {
         self.read_unaudited("unconfirmed of", |conn| {
-            let mut list = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE patient = ?1"))?;
+            let mut list = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE patient {FAMILY}"))?;
             let rows = list.query_map([patient], read)?;
             rows.map(|row| row.map(|one| (one.document, one)).map_err(Into::into))
                 .collect()

@@ -169,17 +169,19 @@ impl Store {
         })
     }
 
-    /// Lets the newest version of a document that was refused wait again.
+    /// Lets the newest version of a document wait again for the targets that do not have it.
     ///
     /// # Errors
-    /// `NotFound` when nothing was ever tried with it.
+    /// `NotFound` when nothing was ever tried with it, or all have it.
     pub fn deliver_again(&self, document: DocumentId) -> Result<(), StoreError> {
         self.write("deliver again", move |conn| {
             let again = conn
                 .prepare_cached(
                     "INSERT OR REPLACE INTO delivery_due
                      SELECT DISTINCT x.target, x.document, d.version FROM delivery x JOIN document d ON d.id = x.document
-                     JOIN delivery_target t ON t.target = x.target WHERE x.document = ?1",
+                     JOIN delivery_target t ON t.target = x.target WHERE x.document = ?1
+                         AND NOT EXISTS (SELECT 1 FROM delivery y WHERE y.document = x.document AND y.target = x.target
+                             AND y.version = d.version AND y.outcome = 'delivered')",
                 )?
                 .execute([document])?;
             if again == 0 {

@@ -128,7 +128,9 @@ const TOPIC_CHECK: (&str, &str) = (
     "event of the index is not on the timeline by topic, or on another patient's",
     "SELECT i.event FROM event_index i WHERE i.role = 0 AND i.experiencer = 'patient' AND i.certainty <> 'general'
          AND NOT EXISTS (SELECT 1 FROM topic_mark m WHERE m.event = i.event AND m.patient = i.patient)
-     UNION ALL SELECT m.event FROM topic_mark m WHERE NOT EXISTS (SELECT 1 FROM event_index i WHERE i.event = m.event)",
+     UNION ALL SELECT m.event FROM topic_mark m WHERE NOT EXISTS (SELECT 1 FROM event_index i WHERE i.event = m.event)
+     UNION ALL SELECT m.event FROM topic_mark m JOIN event_index i ON i.event = m.event AND i.role = 0
+         WHERE ((m.flags & 128) <> 0) <> (i.settled_by IS NOT NULL)",
 );
 
 impl Store {

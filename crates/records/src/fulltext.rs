@@ -66,7 +66,7 @@ pub struct TextHits {
 
 const FROM: &str =
     "FROM document_text t JOIN document d ON d.id = t.document JOIN patient p ON p.id = d.patient
-    WHERE p.dummy = ?1 AND (?2 IS NULL OR d.patient = ?2)
+    WHERE p.dummy = ?1 AND (?2 IS NULL OR d.patient = ?2 OR d.patient IN (SELECT patient FROM patient_merged WHERE survivor = ?2))
       AND (?3 = '' OR t.document IN (SELECT rowid FROM document_fts WHERE document_fts MATCH ?3))
       AND NOT EXISTS (SELECT 1 FROM json_each(?4) term WHERE instr(t.folded, term.value) = 0)";
 

@@ -154,7 +154,8 @@ fn introduce(
         let known = patients::newest(conn, patient)?.details;
         let (is_claimed, is_ours) = claims(conn, patient)?;
         let is_same = if issuer.is_empty() {
-            is_ours || !is_claimed || !contradicts(&known, person)
+            // What another issuer's messages made may be another person's: then all must agree.
+            is_ours || !is_claimed || agrees(&known, person)
         } else {
             // Until the site names its own issuer, an issuer's number is the site's where no other claimed it.
             site.facility.is_none() && !is_claimed && !contradicts(&known, person)
@@ -185,8 +186,8 @@ fn introduce(
     Ok(patient)
 }
 
-/// A record that another of the person's numbers leads to, if nothing speaks against it. Numbers of insurance are shared
-/// by families, so that birth date and sex must agree.
+/// A record that another of the person's numbers leads to. Numbers of insurance are shared by families, and twins share
+/// birth date and sex too, so that the name or its reading must agree as well.
 fn by_other_number(
     conn: &Connection,
     site: Site<'_>,
@@ -204,7 +205,7 @@ fn by_other_number(
             continue;
         };
         let known = patients::newest(conn, patient)?.details;
-        if same_birth_and_sex(&known, person) {
+        if agrees(&known, person) {
             return Ok(Some(patient));
         }
     }

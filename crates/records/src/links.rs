@@ -204,7 +204,26 @@ pub(crate) fn propose(
     decide(conn, (from, into), LinkState::Proposed, reason, stamp)
 }
 
+/// Whether somebody decided so about two of the records that are read under the two: a link of a third record must not
+/// overturn what was said of one.
 fn is_decided(
+    conn: &Connection,
+    one: PatientId,
+    other: PatientId,
+    states: &[&str],
+) -> Result<bool, StoreError> {
+    let others = members(conn, other)?;
+    for one in members(conn, one)? {
+        for other in &others {
+            if is_decided_of(conn, one, *other, states)? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn is_decided_of(
     conn: &Connection,
     one: PatientId,
     other: PatientId,

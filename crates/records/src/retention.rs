@@ -278,10 +278,13 @@ fn conflict(document: DocumentId, detail: &str) -> StoreError {
 /// The documents of real patients, or one document.
 fn kept(conn: &Connection, one: Option<DocumentId>) -> Result<Vec<KeptDocument>, StoreError> {
     // Of one document only the rows of its patient are read.
+    let families = families(conn)?;
     let of = match one {
         None => None,
         Some(document) => Some(documents::newest(conn, document)?.patient),
     };
+    // Of a record that is linked, those of all that are read with it.
+    let of = of.filter(|patient| !families.contains_key(patient));
     let marks = marks(conn, of)?;
     let last_entries = last_entries(conn, of)?;
     let mut approvals = approvals(conn, one)?;
@@ -299,7 +302,10 @@ fn kept(conn: &Connection, one: Option<DocumentId>) -> Result<Vec<KeptDocument>,
         let (document, patient): (DocumentId, PatientId) = (row.get(0)?, row.get(1)?);
         let version: u32 = row.get(4)?;
         let written = row.get::<_, Moment>(5)?.civil().date();
-        let mark = marks.get(&patient).cloned().unwrap_or_default();
+        let alone = [patient];
+        let family = families.get(&patient).map_or(&alone[..], Vec::as_slice);
+        let mark = Mark::of(&marks, patient, family);
+        let last = family.iter().filter_map(|one| last_entries.get(one)).max();
         let of = approvals.remove(&(document, version)).unwrap_or_default();
         found.push(KeptDocument {
             document,
@@ -309,7 +315,7 @@ fn kept(conn: &Connection, one: Option<DocumentId>) -> Result<Vec<KeptDocument>,
             version,
             written,
             course_end: mark.course_end,
-            last_entry: last_entries.get(&patient).copied().unwrap_or(written),
+            last_entry: last.copied().unwrap_or(written),
             is_held: mark.is_held,
             class: mark.class,
             is_unconfirmed: row.get(6)?,
@@ -325,6 +331,39 @@ struct Mark {
     course_end: Option<Date>,
     is_held: bool,
     class: Option<String>,
+}
+
+impl Mark {
+    /// What holds of a record together with those that are read with it: held where one is, open where one is.
+    fn of(marks: &BTreeMap<PatientId, Mark>, patient: PatientId, family: &[PatientId]) -> Self {
+        let own = marks.get(&patient).cloned().unwrap_or_default();
+        let all = || family.iter().map(|one| marks.get(one));
+        let is_open = all().any(|mark| mark.is_none_or(|mark| mark.course_end.is_none()));
+        let last = all().flatten().filter_map(|mark| mark.course_end).max();
+        Self {
+            course_end: last.filter(|_| !is_open),
+            is_held: all().flatten().any(|mark| mark.is_held),
+            class: own
+                .class
+                .or_else(|| all().flatten().find_map(|mark| mark.class.clone())),
+        }
+    }
+}
+
+/// Records that are read together, by each of them; those that stand alone are not in it.
+fn families(conn: &Connection) -> Result<BTreeMap<PatientId, Vec<PatientId>>, StoreError> {
+    let mut list =
+        conn.prepare_cached("SELECT survivor, patient FROM patient_merged ORDER BY survivor, patient")?;
+    let rows = list.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut of: BTreeMap<PatientId, Vec<PatientId>> = BTreeMap::new();
+    for row in rows {
+        let (survivor, patient): (PatientId, PatientId) = row?;
+        of.entry(survivor).or_insert_with(|| vec![survivor]).push(patient);
+    }
+    let each = of
+        .into_values()
+        .flat_map(|family| family.clone().into_iter().map(move |one| (one, family.clone())));
+    Ok(each.collect())
 }
 
 /// What holds, by patient: the last mark of its kind.
@@ -429,6 +468,14 @@ fn removable(conn: &Connection, removal: &Removal) -> Result<KeptDocument, Store
     }
     if kept.is_unconfirmed {
         return Err(conflict(document, "waits for its physician"));
+    }
+    let is_received = conn
+        .prepare_cached("SELECT 1 FROM received_document WHERE document = ?1")?
+        .exists([document])?;
+    if is_received {
+        let detail =
+            "came from another system, whose bytes are kept; there is no rule yet for taking those away";
+        return Err(conflict(document, detail));
     }
     let from = kept.course_end.max(Some(kept.last_entry));
     if from > Some(removal.kept_until) {

@@ -423,10 +423,9 @@ fn state(
     statement: &ReceivedStatement,
     receipt: &StatementReceipt,
 ) -> Result<(), StoreError> {
-    let mut replaced = 0;
     if receipt.counts {
         if let Some(head) = head {
-            replaced = index::remove(conn, "observation", head.observation.get())?;
+            index::remove(conn, "observation", head.observation.get())?;
         }
         conn.prepare_cached(
             "INSERT INTO statement (patient, source, key, observation, sequence) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -451,9 +450,7 @@ fn state(
     if !receipt.counts || statement.standing != Standing::Valid {
         index::remove(conn, "observation", receipt.observation.get())?;
     }
-    if replaced > 0 {
-        index::resettle(conn, key.patient)?;
-    }
+    // Events of statements settle nothing and are settled by nothing: both are the affair of notes.
     Ok(())
 }
 

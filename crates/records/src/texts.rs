@@ -79,6 +79,9 @@ fn link(
         document,
         version
     ])?;
+    // What came from there does not go back.
+    conn.prepare_cached("DELETE FROM delivery_due WHERE document = ?1")?
+        .execute([document])?;
     Ok(())
 }
 

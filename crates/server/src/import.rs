@@ -138,11 +138,11 @@ impl<'e> Importer<'e> {
         }
     }
 
-    /// Reads one source.
+    /// Reads one source; gives whether it could be read to its end.
     ///
     /// # Errors
     /// When the store fails; what was acknowledged before is kept. A source that cannot be read is told in the report.
-    pub(crate) fn read(&mut self, read: &Read, file: &str, input: &mut dyn BufRead) -> anyhow::Result<()> {
+    pub(crate) fn read(&mut self, read: &Read, file: &str, input: &mut dyn BufRead) -> anyhow::Result<bool> {
         self.report.files += 1;
         let origin = Origin {
             file: file.to_owned(),
@@ -151,10 +151,10 @@ impl<'e> Importer<'e> {
             clock: self.setting.clock,
         };
         let outcome = read(&origin, input, &mut |handed| self.take(handed));
-        if let Err(error) = outcome {
-            self.cannot_read(file, &error);
+        if let Err(error) = &outcome {
+            self.cannot_read(file, error);
         }
-        self.failed.take().map_or(Ok(()), Err)
+        self.failed.take().map_or(Ok(outcome.is_ok()), Err)
     }
 
     /// Notes that a file cannot be read.

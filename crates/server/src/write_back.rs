@@ -277,7 +277,16 @@ impl Worker {
         let versions = store.document_versions(due.document)?;
         let version = versions.iter().find(|version| version.version == due.version);
         let version = version.context("a version that waits is not there")?;
-        let document = self.document(store, version, due)?;
+        let document = match self.document(store, version, due)? {
+            Ok(document) => document,
+            Err(why) => {
+                return self.note_down(
+                    store,
+                    due,
+                    (String::new(), Sent::new(DeliveryOutcome::Refused, why)),
+                );
+            }
+        };
         let mut entry = audit::of_name(AUTHOR, AuditSubtype::Export)?;
         entry.patient = Some(version.patient);
         entry.entities.push(AuditEntity::Document {
@@ -289,6 +298,15 @@ impl Worker {
         store.audit_read(&entry)?;
         let before = due.before.as_ref().map(|before| before.answer.as_str());
         let sent = self.target.send(&document, before);
+        self.note_down(store, due, (document.control_id, sent))
+    }
+
+    fn note_down(
+        &self,
+        store: &Store,
+        due: &DueDelivery,
+        (control, sent): (String, Sent),
+    ) -> anyhow::Result<DeliveryOutcome> {
         if sent.outcome != DeliveryOutcome::Delivered {
             log::warn(
                 "a signed note did not reach the hospital's record; see `tsumugi write-back list`",
@@ -300,21 +318,27 @@ impl Worker {
             document: due.document,
             version: due.version,
             outcome: sent.outcome,
-            control: document.control_id,
+            control,
             answer: sent.answer,
             stamp: stamp(AUTHOR),
         })?;
         Ok(sent.outcome)
     }
 
-    /// The note as the other side takes it. Its number is the same at each attempt, so that one that came twice is kept once.
+    /// The note as the other side takes it, or why it cannot go. Its number, and in a storage its path, is the same at each
+    /// attempt, so that one that came twice is kept once.
     fn document(
         &self,
         store: &Store,
         version: &DocumentVersion,
         due: &DueDelivery,
-    ) -> anyhow::Result<Document> {
-        let details = store.patient(version.patient)?.details;
+    ) -> anyhow::Result<Result<Document, String>> {
+        // A record that was linked is the other one's to the hospital too.
+        let details = store.patient(store.read_under(version.patient)?)?.details;
+        if details.number.contains('@') {
+            let why = "the record has a number of another issuer only; link it with the hospital's own";
+            return Ok(Err(why.to_owned()));
+        }
         // Who answers for it: of a note that was entered on behalf of a physician, who confirmed it.
         let steps = store.confirmations(version.document)?;
         let is_it = |step: &&ConfirmationRecord| {
@@ -328,7 +352,8 @@ impl Worker {
             .cloned()
             .context("exchange/write_back.tsv has no row for a progress note")?;
         let number = |number: u32| format!("TSUMUGI-{}-{number}", version.document.get());
-        Ok(Document {
+        let signed = version.signed_at.civil();
+        Ok(Ok(Document {
             person: Person {
                 issuer: self.facility.clone(),
                 number: details.number,
@@ -347,10 +372,13 @@ impl Worker {
                 (answerable, name)
             },
             written: version.written_at.civil(),
-            sent: chart::now(),
+            sent: match self.target {
+                Target::Storage(_) => signed,
+                Target::Mdm(_) => chart::now(),
+            },
             control_id: format!("T{}V{}", version.document.get(), version.version),
             facility: self.facility.clone(),
             text: version.text.clone(),
-        })
+        }))
     }
 }

@@ -298,3 +298,101 @@ fn records_with_the_same_words_are_listed_once_for_each_pair() {
     store.link_patients(same, first, "checked", stamp()).unwrap();
     assert_eq!(store.duplicates(Population::Real, 10).unwrap().len(), 1);
 }
+
+/// A person with a name of one's own, and the family's number of insurance.
+fn of_family(number: &str, name: &str) -> ReceivedStatement {
+    let mut one = of("urn:site", number, number);
+    one.person.name = Some(name.to_owned());
+    one.person.kana = Some(name.to_owned());
+    one.person.other_numbers = vec![("urn:insurer".to_owned(), "77-1".to_owned())];
+    one
+}
+
+#[test]
+fn twins_on_one_insurance_number_stay_two() {
+    let store = Store::open_in_memory().unwrap();
+    let first = receive(&store, of_family("1", "Test Ichiro"));
+    let second = receive(&store, of_family("2", "Test Jiro"));
+    assert_ne!(first.patient, second.patient);
+    assert_eq!(store.read_under(second.patient), Ok(second.patient));
+    // Somebody may look: the source gives both the number.
+    assert_eq!(store.duplicates(Population::Real, 10).unwrap().len(), 1);
+    let of = |number| store.find_by_identifier(Population::Real, "urn:site", number);
+    assert_eq!(
+        (of("1"), of("2")),
+        (Ok(Some(first.patient)), Ok(Some(second.patient)))
+    );
+}
+
+#[test]
+fn what_somebody_decided_about_a_record_holds_when_it_is_linked_to_a_third() {
+    let store = Store::open_in_memory().unwrap();
+    let [a, b] = ["1", "2"].map(|number| receive(&store, of("urn:site", number, number)).patient);
+    store.refuse_link(a, b, "twins", stamp()).unwrap();
+    let c = patient(&store, Population::Real, "3");
+    store.link_patients(b, c, "checked the card", stamp()).unwrap();
+    // A message that merges the two numbers overturns nothing.
+    let mut merge = of("urn:site", "2", "merge");
+    merge.person.other_numbers = vec![("urn:site".to_owned(), "1".to_owned())];
+    merge.person.replaces = merge.person.other_numbers.clone();
+    receive(&store, merge);
+    assert_eq!(store.read_under(a), Ok(a));
+    assert_eq!(store.read_under(b), Ok(c));
+}
+
+#[test]
+fn an_own_number_without_a_birth_date_does_not_join_what_another_issuer_made() {
+    let store = Store::open_in_memory().unwrap();
+    let theirs = receive(&store, of("urn:a", "7", "a"));
+    let mut ours = of("", "7", "b");
+    ours.person.birth_date = None;
+    ours.person.name = None;
+    ours.person.kana = None;
+    let ours = receive(&store, ours);
+    assert_ne!(ours.patient, theirs.patient);
+}
+
+#[test]
+fn a_note_that_waits_counts_as_waiting_under_the_other_record_too() {
+    let store = Store::open_in_memory().unwrap();
+    let [a, b] = ["1", "2"].map(|number| patient(&store, Population::Real, number));
+    let mut entered = note(a, "entered", vec![event("fever")]);
+    entered.on_behalf_of = Some("sato".to_owned());
+    let document = store.sign(entered).unwrap().document;
+    store.link_patients(a, b, "same", stamp()).unwrap();
+    assert!(store.unconfirmed_of(b).unwrap().contains_key(&document));
+    let query = tsumugi_records::TextQuery {
+        population: Population::Real,
+        patient: Some(b),
+        text: "entered",
+        limit: 10,
+    };
+    assert_eq!(store.search_text(&query).unwrap().documents, 1);
+}
+
+#[test]
+fn a_hold_or_an_open_course_of_one_record_keeps_the_documents_of_all_that_are_read_with_it() {
+    let store = Store::open_in_memory().unwrap();
+    let [a, b] = ["1", "2"].map(|number| patient(&store, Population::Real, number));
+    let document = store.sign(note(a, "old", vec![event("fever")])).unwrap().document;
+    let end: jiff::civil::Date = "2020-01-31".parse().unwrap();
+    store.set_course_end(a, Some(end), "discharged", stamp()).unwrap();
+    let kept = || {
+        let all = store.kept_documents().unwrap();
+        all.into_iter().find(|one| one.document == document).unwrap()
+    };
+    assert_eq!((kept().course_end, kept().is_held), (Some(end), false));
+    store.link_patients(a, b, "same", stamp()).unwrap();
+    assert_eq!(
+        kept().course_end,
+        None,
+        "the course goes on under the other record"
+    );
+    let later: jiff::civil::Date = "2022-01-31".parse().unwrap();
+    store
+        .set_course_end(b, Some(later), "discharged", stamp())
+        .unwrap();
+    assert_eq!(kept().course_end, Some(later));
+    store.set_hold(b, true, "a lawsuit", stamp()).unwrap();
+    assert!(kept().is_held);
+}

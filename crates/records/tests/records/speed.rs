@@ -10,7 +10,7 @@ const BATCH: usize = 200;
 const PERSONS: usize = 200;
 
 /// Tables that a batch without texts writes to, in an order in which nothing refers to what is not there yet.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "patient",
     "patient_version",
     "patient_identifier",
@@ -21,6 +21,8 @@ const TABLES: [&str; 12] = [
     "statement",
     "event",
     "event_index",
+    "topic_row",
+    "topic_mark",
     "audit_entry",
     "audit_node",
 ];

@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             bar.set_message(importer.so_far().to_string());
             bar.tick();
             failed = match found {
-                Ok(found) => read_file(&mut importer, &read, &found),
+                Ok(found) => read_file(&mut importer, &read, &found).map(drop),
                 Err((name, error)) => {
                     importer.cannot_read(&name, &error);
                     Ok(())
@@ -107,17 +107,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     tell(&report, args.report == "json")
 }
 
-/// Reads one file; one that cannot be opened is told in the report.
+/// Reads one file, and gives whether it could be read; one that could not is told in the report.
 pub(crate) fn read_file(
     importer: &mut Importer<'_>,
     read: &readers::Read,
     found: &Found,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     match File::open(&found.path) {
         Ok(file) => importer.read(read, &found.name, &mut BufReader::with_capacity(BUFFER, file)),
         Err(error) => {
             importer.cannot_read(&found.name, &error);
-            Ok(())
+            Ok(false)
         }
     }
 }

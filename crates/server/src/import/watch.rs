@@ -283,8 +283,10 @@ fn take(
     found: Found,
     taken: &mut Vec<PathBuf>,
 ) -> anyhow::Result<()> {
-    read_file(importer, read, &found)?;
-    taken.push(found.path);
+    // One that could not be read is tried again by the next sweep.
+    if read_file(importer, read, &found)? {
+        taken.push(found.path);
+    }
     Ok(())
 }
 

@@ -99,7 +99,7 @@ fn import(app: &App, standard: &str, asked: Asked, address: Option<String>, body
     let mut importer = Importer::new(engine, setting, None);
     let file = asked.file.unwrap_or_else(|| "body".to_owned());
     let read = importer.read(&read, &file, &mut std::io::Cursor::new(body));
-    match read.and_then(|()| importer.finish()) {
+    match read.and_then(|_| importer.finish()) {
         Ok(report) if report.rejected == 0 => axum::Json(report).into_response(),
         Ok(report) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(report)).into_response(),
         Err(error) => failed(&error),

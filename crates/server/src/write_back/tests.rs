@@ -181,6 +181,30 @@ fn a_storage_that_is_away_loses_nothing() {
     assert_eq!(store.undelivered(10).unwrap(), []);
 }
 
+#[test]
+fn a_record_with_a_foreign_number_alone_does_not_go_as_somebody_of_this_site() {
+    let (store, root) = (Store::open_in_memory().unwrap(), tempfile::tempdir().unwrap());
+    let mut worker = worker(&store, Target::Storage(root.path().to_owned()));
+    let own = patient(&store, Population::Real);
+    let details = PatientDetails {
+        number: "0123456@urn:elsewhere".to_owned(),
+        ..store.patient(own).unwrap().details
+    };
+    let foreign = store
+        .create_patient(Population::Real, details, stamp("mori"))
+        .unwrap();
+    let document = sign(&store, foreign, "発熱。", None, None);
+    worker.look(&store, Instant::now()).unwrap();
+    assert_eq!(read(root.path()), []);
+    let tried = &store.deliveries(document).unwrap()[0];
+    assert_eq!(tried.outcome, DeliveryOutcome::Refused);
+    // Linked with the hospital's own record it goes under that one's number.
+    store.link_patients(foreign, own, "same", stamp("mori")).unwrap();
+    store.deliver_again(document).unwrap();
+    worker.look(&store, Instant::now()).unwrap();
+    assert_eq!(read(root.path())[0].person.number, "0123456");
+}
+
 /// A peer that answers one message after the other as it is told, and gives back what came.
 fn peer(answers: Vec<Option<Answer>>) -> (u16, JoinHandle<Vec<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -256,6 +280,10 @@ fn a_message_is_sent_until_it_is_acknowledged_under_one_number() {
     }
     assert_eq!(outcomes(refused), [DeliveryOutcome::Refused]);
     assert_eq!(store.undelivered(10).unwrap()[0].document, refused);
+    assert!(
+        store.deliver_again(document).is_err(),
+        "there is nobody who does not have it"
+    );
     store.deliver_again(refused).unwrap();
     assert_eq!(store.due_deliveries(&worker.name, 10).unwrap().len(), 1);
     assert!(store.deliver_again(DocumentId::new(99)).is_err());

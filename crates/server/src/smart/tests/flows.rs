@@ -1,9 +1,11 @@
 //! What an app does, from the first request to what it reads.
 
-use super::{House, REDIRECT, place, served};
+use super::{CODER, House, REDIRECT, place, served, stamp};
+use crate::audit;
+use crate::chart::{self, Signing};
 use crate::smart::tests::wire::ask;
 use tsumugi_access::{AppId, KeySet, UserId};
-use tsumugi_records::{AuditFilter, AuditOutcome, PatientId};
+use tsumugi_records::{AuditFilter, AuditOutcome, AuditSubtype, PatientId, Stamp};
 
 #[test]
 fn what_is_offered_is_told_and_its_addresses_are_there() {
@@ -211,7 +213,7 @@ fn the_policy_is_asked_about_the_person_at_each_request() {
             active: false,
             ..view.user
         };
-        let entry = crate::audit::of_name("test", tsumugi_records::AuditSubtype::AccountChange).unwrap();
+        let entry = audit::of_name("test", AuditSubtype::AccountChange).unwrap();
         house
             .app
             .gate
@@ -237,7 +239,7 @@ fn a_note_that_is_restricted_is_not_among_what_an_app_reads() {
                 Some(document),
                 tsumugi_records::AccessKind::Label,
                 names,
-                super::stamp(),
+                stamp(),
             )
             .unwrap();
         let left = house.fhir(&path, &token);
@@ -345,7 +347,7 @@ fn what_was_granted_is_taken_back() {
         assert_eq!(house.fhir(&path, &token).status, 401);
 
         let token = house.token("sato", "user/*.rs", None);
-        let entry = crate::audit::of_name("test", tsumugi_records::AuditSubtype::AccountChange).unwrap();
+        let entry = audit::of_name("test", AuditSubtype::AccountChange).unwrap();
         let chart = AppId::parse("chart").unwrap();
         house
             .app
@@ -357,5 +359,80 @@ fn what_was_granted_is_taken_back() {
             ask(house.address, "GET", "/fhir/R4/metadata", &[], "").status,
             200
         );
+    });
+}
+
+#[test]
+fn what_nobody_has_confirmed_says_so_to_apps_and_what_was_confirmed_is_final() {
+    served(|house| {
+        let store = &house.app.store;
+        let record = store.patient(PatientId::new(house.internal)).unwrap();
+        let signing = Signing {
+            target: chart::new_note(record.id, None, "progress"),
+            author: "hata".to_owned(),
+            text: "高血圧症。".to_owned(),
+            written_at: stamp().at.civil(),
+            signed_at: stamp().at.civil(),
+            key: None,
+            draft: None,
+            structured: None,
+            on_behalf_of: Some("sato".to_owned()),
+            name: None,
+            entry: None,
+        };
+        let document = chart::sign(&CODER, store, &record, signing).unwrap().document;
+        let token = house.token("sato", "user/*.rs", None);
+        let standing = |kind: &str| -> Vec<String> {
+            let found = house
+                .fhir(&format!("{kind}?patient={}", house.internal), &token)
+                .json();
+            let entries = found["entry"].as_array().unwrap().clone();
+            let told = entries.into_iter().map(|entry| {
+                let resource = &entry["resource"];
+                format!("{} {}", resource["docStatus"], resource["meta"]["tag"])
+            });
+            told.collect()
+        };
+        let is_open = |told: &[String]| told.iter().any(|one| one.contains("unconfirmed"));
+        assert!(is_open(&standing("Condition")), "{:?}", standing("Condition"));
+        let documents = standing("DocumentReference");
+        assert!(
+            documents.iter().any(|one| one.starts_with("\"preliminary\"")),
+            "{documents:?}"
+        );
+        let now = Stamp {
+            author: "sato".to_owned(),
+            ..stamp()
+        };
+        store.confirm(document, 1, now).unwrap();
+        assert!(!is_open(&standing("Condition")));
+        let documents = standing("DocumentReference");
+        assert!(
+            !documents.iter().any(|one| one.starts_with("\"preliminary\"")),
+            "{documents:?}"
+        );
+    });
+}
+
+#[test]
+fn what_an_app_was_granted_ends_with_the_password_it_was_granted_under() {
+    served(|house| {
+        let token = house.token("sato", "user/*.rs", None);
+        let path = format!("Patient/{}", house.internal);
+        assert_eq!(house.fhir(&path, &token).status, 200);
+        let id = UserId::parse("sato").unwrap();
+        let entry = audit::of_name("test", AuditSubtype::AccountChange).unwrap();
+        let link = house
+            .app
+            .gate
+            .offer_password(&house.app.store, &id, entry)
+            .unwrap()
+            .reveal();
+        house
+            .app
+            .gate
+            .set_password_by_link(&house.app.store, &link, "mizu-no-oto-3:furuike")
+            .unwrap();
+        assert_eq!(house.fhir(&path, &token).status, 401);
     });
 }
