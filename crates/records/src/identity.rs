@@ -254,7 +254,7 @@ fn follow_other_numbers(
 pub(crate) fn complete(
     conn: &Connection,
     site: Site<'_>,
-    statement: &ReceivedStatement,
+    (statement, source): (&ReceivedStatement, &str),
     patient: PatientId,
 ) -> Result<(), StoreError> {
     let person = &statement.person;
@@ -278,7 +278,11 @@ pub(crate) fn complete(
             .iter()
             .any(|resource| resource.kind == "Patient");
     let renewed = renewed(&details, person);
-    if restates && renewed != details && is_newest_of_person(conn, patient, &statement.sequence)? {
+    if restates
+        && renewed != details
+        && may_renew(conn, site, person, patient)?
+        && is_newest_of_person(conn, (patient, source), &statement.sequence)?
+    {
         details = renewed;
     }
     if details == *known {
@@ -305,13 +309,29 @@ fn renewed(details: &PatientDetails, person: &ReceivedPerson) -> PatientDetails 
     }
 }
 
-/// Whether no newer statement about the person as such came before.
-fn is_newest_of_person(conn: &Connection, patient: PatientId, sequence: &str) -> Result<bool, StoreError> {
+/// Whether a source may replace what is known of a person: another site fills in what this one does not know, no more.
+fn may_renew(
+    conn: &Connection,
+    site: Site<'_>,
+    person: &ReceivedPerson,
+    patient: PatientId,
+) -> Result<bool, StoreError> {
+    Ok(site.own(&person.issuer).is_empty() || !claims(conn, patient)?.1)
+}
+
+/// Whether no newer statement of the same source about the person as such came before. What orders the statements of one
+/// source says nothing about those of another.
+fn is_newest_of_person(
+    conn: &Connection,
+    (patient, source): (PatientId, &str),
+    sequence: &str,
+) -> Result<bool, StoreError> {
     let mut newest = conn.prepare_cached(
         "SELECT coalesce(max(x.sequence), '') FROM received_resource r JOIN received x ON x.observation = r.observation
-         WHERE r.patient = ?1 AND r.kind = 'Patient'",
+         JOIN observation o ON o.id = r.observation
+         WHERE r.patient = ?1 AND r.kind = 'Patient' AND o.source = ?2",
     )?;
-    let newest: String = newest.query_row([patient], |row| row.get(0))?;
+    let newest: String = newest.query_row(params![patient, source], |row| row.get(0))?;
     Ok(sequence >= newest.as_str())
 }
 

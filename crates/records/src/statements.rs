@@ -234,7 +234,6 @@ pub(crate) fn keep(
         stamp: &batch.stamp,
     };
     let patient = identity::resolve(conn, site, &statement.person)?;
-    identity::complete(conn, site, statement, patient)?;
     let issuer = site.own(&statement.person.issuer);
     let standard = &batch.standard;
     let source = if issuer.is_empty() {
@@ -242,6 +241,7 @@ pub(crate) fn keep(
     } else {
         format!("{standard}|{issuer}")
     };
+    identity::complete(conn, site, (statement, &source), patient)?;
     let key = Which {
         patient,
         source,
