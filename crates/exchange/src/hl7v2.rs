@@ -38,3 +38,4 @@ pub(crate) use making::Making;
 pub(crate) use read::{Origin, dead, messages, problem};
 pub(crate) use tables::TABLES;
 pub(crate) use times::{When, moment, when, written as written_time};
+pub(crate) use value::suspected;
