@@ -126,3 +126,67 @@ fn a_sink_that_has_enough_stops_the_parser() {
     });
     assert_eq!((went_on, count), (false, 1));
 }
+
+/// Statements of segments behind a header and a patient.
+fn stated(kind: &str, sent: &str, segments: &str) -> Vec<Incoming> {
+    let message = format!(
+        "MSH|^~\\&|A|B|C|D|{sent}||{kind}|{sent}|P|2.5\rPID|1||9999901\rPV1|1|I\r{}\r",
+        segments.replace('\n', "\r")
+    );
+    statements(read_hl7("peer", message.as_bytes()))
+}
+
+fn json(incoming: &Incoming, index: usize) -> serde_json::Value {
+    serde_json::from_slice(&incoming.resources[index].json).unwrap()
+}
+
+/// Litres and hours are no flags.
+#[test]
+fn letters_glued_to_a_number_need_another_field_to_be_a_flag() {
+    for (obx, number, words, flag) in [
+        ("OBX|1|ST|U1^尿量||3L||||||F", None, "3L", None),
+        ("OBX|1|ST|U2^安静||2H||||||F", None, "2H", None),
+        ("OBX|1|ST|U1^尿量||3L|L|||||F", None, "3L", None),
+        ("OBX|1|ST|U3^K||2.9L|mEq/L|||||F", Some(2.9), "", Some("L")),
+        ("OBX|1|NM|U3^K||2.9L|||L|||F", Some(2.9), "", Some("L")),
+        ("OBX|1|ST|U3^K||2.9L|||N|||F", None, "2.9L", Some("N")),
+        ("OBX|1|ST|U3^K||2.9 L||||||F", Some(2.9), "", Some("L")),
+        ("OBX|1|ST|U3^K||2.9(L)||||||F", Some(2.9), "", Some("L")),
+    ] {
+        let read = stated("ORU^R01", "20260401", &format!("OBR|1|77||L^検査\n{obx}"));
+        let result = json(&read[0], 0);
+        assert_eq!(result["valueQuantity"]["value"].as_f64(), number, "{obx}");
+        assert_eq!(result["valueString"].as_str().unwrap_or(""), words, "{obx}");
+        let told = &result["interpretation"][0]["coding"][0]["code"];
+        assert_eq!(told.as_str(), flag, "{obx}");
+    }
+}
+
+#[test]
+fn every_timing_is_an_instruction_and_a_maximum_makes_a_range() {
+    let order = "ORC|NW|185\nRXE||1^検査錠^HOT9|1|2|TAB^錠^MR9P\nTQ1|1||A^朝食後^99|||7^D|20260401\nTQ1|2||B^就寝前^99|||7^D|20260408";
+    let read = stated("RDE^O11", "20260401", order);
+    let instructions = &json(&read[0], 0)["dosageInstruction"];
+    let of = |index: usize| {
+        let instruction = &instructions[index];
+        (instruction["sequence"].as_u64(), instruction["text"].as_str())
+    };
+    assert_eq!(
+        [of(0), of(1)],
+        [(Some(1), Some("朝食後")), (Some(2), Some("就寝前"))]
+    );
+    for index in 0..2 {
+        let range = &instructions[index]["doseAndRate"][0]["doseRange"];
+        assert_eq!(
+            (range["low"]["value"].as_u64(), range["high"]["value"].as_u64()),
+            (Some(1), Some(2))
+        );
+    }
+    for most in ["", "1"] {
+        let order = format!("ORC|NW|185\nRXE||1^検査錠^HOT9|1|{most}|TAB^錠^MR9P");
+        let read = stated("RDE^O11", "20260401", &order);
+        let instruction = &json(&read[0], 0)["dosageInstruction"][0];
+        assert_eq!(instruction["doseAndRate"][0]["doseQuantity"]["value"], 1);
+        assert!(instruction.get("sequence").is_none());
+    }
+}
