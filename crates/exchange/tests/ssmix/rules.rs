@@ -190,3 +190,130 @@ fn every_timing_is_an_instruction_and_a_maximum_makes_a_range() {
         assert!(instruction.get("sequence").is_none());
     }
 }
+
+/// A store in small: of each key, the version of the greatest sequence counts.
+#[derive(Debug, Default)]
+struct Kept(std::collections::BTreeMap<String, Incoming>);
+
+impl Kept {
+    fn take(&mut self, all: Vec<Incoming>) {
+        for one in all {
+            let is_newer = |known: &Incoming| one.sequence >= known.sequence;
+            if self.0.get(&one.key).is_none_or(is_newer) {
+                self.0.insert(one.key.clone(), one);
+            }
+        }
+    }
+
+    /// What still holds: the texts or codes of the resources.
+    fn standing(&self) -> Vec<String> {
+        let valid = self.0.values().filter(|one| one.standing == Standing::Valid);
+        let resources = valid.flat_map(|one| one.resources.iter());
+        resources
+            .map(|resource| {
+                let value: serde_json::Value = serde_json::from_slice(&resource.json).unwrap();
+                let named = ["code", "medicationCodeableConcept"].map(|field| value[field]["text"].as_str());
+                named.into_iter().flatten().collect()
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn what_a_later_message_takes_back_or_changes_ends_alone() {
+    for (kind, first, second, wanted) in [
+        // The number of the allergy, else its code.
+        (
+            "ADT^A60",
+            "IAM|1|DA|P1^ペニシリン|SV||A",
+            "IAM|1|DA|P1^ペニシリン|SV||D\nIAM|2|EA|L1^ラテックス|MO||A",
+            vec!["ラテックス"],
+        ),
+        (
+            "ADT^A60",
+            "IAM|1|DA|P1^ペニシリン|SV||A|77\nIAM|2|EA|L1^ラテックス|MO||A|78",
+            "IAM|1|DA|P2^アモキシシリン|SV||U|77",
+            vec!["アモキシシリン", "ラテックス"],
+        ),
+        (
+            "PPR^PC1",
+            "PRB|AD|20260401|G1^肺炎|N1\nZPR|1\nPRB|AD|20260401|G2^喘息|N2",
+            "PRB|DE|20260402|G2^喘息|N2",
+            vec!["肺炎"],
+        ),
+        (
+            "RDE^O11",
+            "ORC|NW|901\nRXE||1^甲錠^HOT9|1\nORC|NW|902\nRXE||2^乙錠^HOT9|1",
+            "ORC|CA|901\nRXE||1^甲錠^HOT9|1\nORC|XO|902\nRXE||3^丙錠^HOT9|1\nORC|NW|903\nRXE||4^丁錠^HOT9|1",
+            vec!["丙錠", "丁錠"],
+        ),
+        // All drugs of one prescription are one order.
+        (
+            "RDE^O11",
+            "ORC|NW|900||1\nRXE||1^甲錠^HOT9|1\nORC|NW|900||2\nRXE||2^乙錠^HOT9|1",
+            "ORC|XO|900||1\nRXE||1^甲錠^HOT9|2",
+            vec!["甲錠"],
+        ),
+        (
+            "OMG^O19",
+            "ORC|NW|501\nOBR|1|501||CT^胸部CT\nORC|NW|502\nOBR|2|502||US^腹部エコー",
+            "ORC|CA|502\nOBR|1|502||US^腹部エコー",
+            vec!["胸部CT"],
+        ),
+    ] {
+        let mut kept = Kept::default();
+        kept.take(stated(kind, "20260401103000", first));
+        let before = kept.standing().len();
+        kept.take(stated(kind, "20260402103000", second));
+        assert_eq!(kept.standing(), wanted, "{kind} {second} ({before} before)");
+    }
+}
+
+#[test]
+fn the_parts_of_a_message_can_be_read_again_alone() {
+    let orders = "AL1|1|DA|P1^ペニシリン\nSPM|1|1||023^血清|||||||||||||20260401\nORC|NW|901\nOBR|1|901||B^生化学\nORC|NW|902\nOBR|2|902||C^血算";
+    for (kind, segments, count) in [
+        (
+            "ADT^A60",
+            "IAM|1|DA|P1^ペニシリン|SV||A\nIAM|2|EA|L1^ラテックス|MO||D",
+            2,
+        ),
+        ("OML^O33", orders, 2),
+    ] {
+        let parts = stated(kind, "20260401103000", segments);
+        assert_eq!(parts.len(), count);
+        for part in parts {
+            let again = statements(read_hl7("again", &part.bytes));
+            let [again] = again.as_slice() else {
+                panic!("{kind}: one statement is wanted")
+            };
+            assert_eq!(
+                (&again.key, again.standing, &again.person, &again.resources),
+                (&part.key, part.standing, &part.person, &part.resources),
+                "{kind}"
+            );
+        }
+    }
+    let allergies = |part: &Incoming| {
+        let of_kind = part.resources.iter();
+        of_kind.filter(|one| one.kind == "AllergyIntolerance").count()
+    };
+    let parts = stated("OML^O33", "20260401103000", orders);
+    assert_eq!((allergies(&parts[0]), allergies(&parts[1])), (1, 0));
+    // The second order has its specimen, too.
+    assert_eq!(json(&parts[1], 0)["occurrenceDateTime"], "2026-04-01");
+}
+
+#[test]
+fn many_parts_stay_one_statement_and_a_storage_keeps_its_key() {
+    let many: Vec<String> = (0..1_001)
+        .map(|number| format!("IAM|{number}|DA|P{number}^x|SV||A"))
+        .collect();
+    let read = stated("ADT^A60", "20260401103000", &many.join("\n"));
+    assert_eq!((read.len(), read[0].resources.len()), (1, 1_001));
+    let message = b"MSH|^~\\&|A|B|C|D|20260401||RDE^O11|1|P|2.5\rPID|1||9999901\rORC|NW|1\rRXE||1^A^HOT9|1\rORC|NW|2\rRXE||2^B^HOT9|1\r";
+    let path = "999/990/9999901/20260401/OMP-01/9999901_20260401_OMP-01_185_20260401103000000_01_1";
+    let filed = statements(read_ssmix2(path, message));
+    assert_eq!((filed.len(), filed[0].resources.len()), (1, 2));
+    assert_eq!(statements(read_hl7("peer", message)).len(), 2);
+}
