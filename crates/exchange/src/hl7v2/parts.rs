@@ -121,7 +121,7 @@ pub(super) fn parts(kind: &str, segments: &[Segment<'_>], front: usize) -> Vec<P
             let is_first = parts.is_empty();
             parts.push(Part {
                 ranges: if is_first {
-                    vec![0..head]
+                    std::iter::once(0..head).collect()
                 } else {
                     repeated.iter().map(|index| *index..index + 1).collect()
                 },

@@ -1,5 +1,7 @@
 //! Rules that a golden text would not make plain: identity, versions, whose a result is, tables.
 
+#![expect(clippy::non_ascii_literal, reason = "what is sent is Japanese")]
+
 use super::files::{files, read_hl7, read_ssmix2};
 use tsumugi_exchange::incoming::{Handed, Incoming, Standing};
 
