@@ -1,8 +1,8 @@
 //! HL7 v2.5 as Japanese hospitals send it, in messages, batch files, over MLLP, and in SS-MIX2 storages.
 //!
 //! The way of a message: its bytes are decoded by MSH-18 held against what they are ([`crate::charset`]); the text is cut by
-//! the separators that MSH-1 and MSH-2 name ([`Message`]); each patient's segments become one statement with FHIR resources
-//! that carry the source's codes. A segment that nobody maps is told and stays in the bytes; a message whose patient is not
+//! the separators that MSH-1 and MSH-2 name ([`Message`]); each patient's segments become statements with FHIR resources
+//! that carry the source's codes: one, or one for each allergy, problem or order. A segment that nobody maps is told and stays in the bytes; a message whose patient is not
 //! sure is a dead letter. Codes and words are tables (`data/exchange`).
 
 mod ack;
@@ -17,6 +17,7 @@ mod mapping;
 mod medication;
 mod observation;
 mod order;
+mod parts;
 mod person;
 mod pieces;
 mod problem;
@@ -38,3 +39,4 @@ pub(crate) use making::Making;
 pub(crate) use read::{Origin, dead, messages, problem};
 pub(crate) use tables::TABLES;
 pub(crate) use times::{When, moment, when, written as written_time};
+pub(crate) use value::suspected;

@@ -60,7 +60,10 @@ mod tests {
             jlac
         );
         assert_eq!(canonical(jlac), jlac);
-        assert_eq!(canonical("http://hl7.org/fhir/sid/icd-10"), crate::system::ICD10);
+        // An ICD-10 of no edition, or of 2003, has other codes than that of 2013.
+        for other in ["http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.3"] {
+            assert_eq!(canonical(other), other);
+        }
         assert_eq!(canonical("urn:local:x"), "urn:local:x");
     }
 

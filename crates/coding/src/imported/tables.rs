@@ -13,11 +13,18 @@ pub(crate) struct Scale {
     pub(super) offset: f64,
 }
 
-/// The tables `coding/{codes,source_units,source_scales,answers,roles}.tsv`.
+/// The micro sign, and the letter of the tables.
+const MICRO: char = '\u{B5}';
+const MU: &str = "\u{3BC}";
+/// How sources spell their units; the parsers of HL7 v2 read the same table.
+const SPELLINGS: &str = "exchange/units_written.tsv";
+
+/// The tables `coding/{codes,source_units,source_scales,answers,roles}.tsv` and [`SPELLINGS`].
 #[derive(Debug, Default)]
 pub(crate) struct Imports {
     pub(super) codes: CodeIndex,
     units: BTreeMap<Box<str>, Arc<str>>,
+    spellings: BTreeMap<Box<str>, Arc<str>>,
     scales: BTreeMap<(Box<str>, Box<str>), Scale>,
     answers: BTreeMap<Box<str>, Box<str>>,
     roles: BTreeMap<Box<str>, Arc<str>>,
@@ -35,6 +42,13 @@ impl Imports {
                     for row in Table::parse(*source, mistakes).rows() {
                         imports
                             .units
+                            .insert(row.get("form").into(), row.get("ucum").into());
+                    }
+                }
+                SPELLINGS => {
+                    for row in Table::parse(*source, mistakes).rows() {
+                        imports
+                            .spellings
                             .insert(row.get("form").into(), row.get("ucum").into());
                     }
                 }
@@ -86,9 +100,15 @@ impl Imports {
         }
     }
 
-    /// The UCUM unit of a form that sources write and notes do not.
+    /// The engine's unit for one that sources write otherwise, or for which notes mean something else.
     pub(super) fn unit(&self, form: &str) -> Option<Arc<str>> {
         self.units.get(form).cloned()
+    }
+
+    /// The engine's unit for a spelling of sources that notes do not have. The micro sign is a mu.
+    pub(super) fn spelled(&self, form: &str) -> Option<Arc<str>> {
+        let ucum = self.spellings.get(form.replace(MICRO, MU).as_str())?;
+        self.unit(ucum).or_else(|| Some(Arc::clone(ucum)))
     }
 
     /// How a unit becomes the usual one of this test alone (mmol/L of glucose).

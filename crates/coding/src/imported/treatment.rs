@@ -106,12 +106,17 @@ impl Import<'_> {
     fn dosage(&self, resource: &Value, code: &Value, named: Option<Box<Dosage>>) -> Dosage {
         let mut dosage = named.map(|named| *named).unwrap_or_default();
         let route = dosage.route.take();
-        let instruction = list(resource, "dosageInstruction")
+        let instructions: Vec<&Value> = list(resource, "dosageInstruction")
             .chain(list(resource, "dosage"))
-            .next();
-        if let Some(instruction) = instruction {
+            .collect();
+        let instruction = instructions.first().copied();
+        if let [instruction] = instructions.as_slice() {
             self.worded_dosage(instruction, code, &mut dosage);
             self.fields(instruction, &mut dosage);
+        } else {
+            // Several instructions are steps or alternatives: the fields of none are those of the whole.
+            let said: Vec<&str> = instructions.iter().copied().filter_map(written).collect();
+            dosage.text = said.join(" ");
         }
         dosage.route = dosage.route.take().or(route);
         dosage.days = days(resource, instruction).or(dosage.days);
@@ -120,10 +125,7 @@ impl Import<'_> {
 
     /// The words of an instruction, read as they stand behind the name of the drug.
     fn worded_dosage(&self, instruction: &Value, code: &Value, dosage: &mut Dosage) {
-        let timing = at(instruction, "timing").and_then(|timing| at(timing, "code"));
-        // The code of a usage says again what the words say.
-        let coded = || timing.and_then(|timing| words(timing).first().copied());
-        let Some(written) = text(instruction, "text").or_else(coded).map(str::to_owned) else {
+        let Some(written) = written(instruction).map(str::to_owned) else {
             return;
         };
         let name = words(code).first().copied().unwrap_or("");
@@ -147,7 +149,18 @@ impl Import<'_> {
 
     fn fields(&self, instruction: &Value, dosage: &mut Dosage) {
         let rate = list(instruction, "doseAndRate").next().unwrap_or(instruction);
-        let dose = at(rate, "doseQuantity").or_else(|| at(rate, "dose"));
+        let of_day = at(rate, "rateRatio")
+            .filter(|ratio| is_a_day(ratio))
+            .and_then(|ratio| at(ratio, "numerator"));
+        if let Some(words) = of_day.and_then(day_in_words) {
+            if !dosage.text.is_empty() {
+                dosage.text.push(' ');
+            }
+            dosage.text.push_str(&words);
+        }
+        let dose = of_day
+            .or_else(|| at(rate, "doseQuantity"))
+            .or_else(|| at(rate, "dose"));
         let amount = dose.and_then(|dose| self.quantity(dose)).or_else(|| {
             let range = at(rate, "doseRange")?;
             self.any("Range", range)
@@ -259,6 +272,33 @@ impl Import<'_> {
             ..event
         });
     }
+}
+
+/// The words of an instruction; the code of a usage says again what they say.
+fn written(instruction: &Value) -> Option<&str> {
+    let timing = at(instruction, "timing").and_then(|timing| at(timing, "code"));
+    text(instruction, "text").or_else(|| timing.and_then(|timing| words(timing).first().copied()))
+}
+
+/// Whether a rate is for one day (`n` per 1 d).
+fn is_a_day(ratio: &Value) -> bool {
+    let Some(denominator) = at(ratio, "denominator") else {
+        return false;
+    };
+    let is_one = at(denominator, "value")
+        .and_then(Value::as_f64)
+        .is_none_or(|value| (value - 1.0).abs() < 1e-9);
+    let unit = text(denominator, "code").or_else(|| text(denominator, "unit"));
+    is_one && unit == Some("d")
+}
+
+/// A day's amount in words: a [`Dosage`] tells it from that of a dose by its text alone.
+fn day_in_words(numerator: &Value) -> Option<String> {
+    let number = at(numerator, "value").and_then(decimal)?;
+    let unit = text(numerator, "unit")
+        .or_else(|| text(numerator, "code"))
+        .unwrap_or("");
+    Some(format!("{number}{unit}/day"))
 }
 
 /// Phase, polarity and certainty of a drug by the status of its resource.

@@ -36,6 +36,7 @@ impl Import<'_> {
         imports
             .unit(plain)
             .or_else(|| self.coder.reader.unit(plain))
+            .or_else(|| imports.spelled(plain))
             .unwrap_or_else(|| plain.into())
     }
 

@@ -68,7 +68,9 @@ pub(crate) fn condition(disease: &Disease<'_>, tables: &Tables) -> Resource {
         }]
     };
     json.concept("clinicalStatus", &status(CONDITION_CLINICAL, outcome.code()), "");
-    let is_suspected = modifiers(&disease.modifiers).any(|code| tables.is_suspected(code));
+    // The doubt is a modifier's code, or stands in the name.
+    let is_suspected = modifiers(&disease.modifiers).any(|code| tables.is_suspected(code))
+        || crate::hl7v2::suspected(disease.name).is_some();
     let verification = if is_suspected { "unconfirmed" } else { "confirmed" };
     json.concept(
         "verificationStatus",
@@ -361,4 +363,35 @@ fn supply(line: &Line<'_>) -> Resource {
     json.close();
     done(&mut json, line, "occurrenceDateTime", "occurrencePeriod");
     json.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::non_ascii_literal, reason = "the diseases are Japanese")]
+
+    use super::{Disease, Tables, condition};
+
+    #[test]
+    fn doubt_is_read_from_the_modifier_and_from_the_name() {
+        let tables = Tables::embedded();
+        for (name, modifiers, wanted) in [
+            ("胃癌", "", "confirmed"),
+            ("胃癌", "8002", "unconfirmed"),
+            ("胃癌の疑い", "", "unconfirmed"),
+            ("胃癌疑い", "2056", "unconfirmed"),
+            ("胃癌の疑い", "8002", "unconfirmed"),
+            ("", "", "confirmed"),
+        ] {
+            let disease = Disease {
+                name,
+                modifiers: modifiers.to_owned(),
+                ..Disease::default()
+            };
+            let json: serde_json::Value = serde_json::from_slice(&condition(&disease, &tables).json).unwrap();
+            assert_eq!(
+                json["verificationStatus"]["coding"][0]["code"], wanted,
+                "{name} {modifiers}"
+            );
+        }
+    }
 }

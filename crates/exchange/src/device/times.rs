@@ -1,6 +1,10 @@
 //! Cells of a CSV line, and times as makers write them.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
+
+/// How far Japan is ahead of universal time.
+const AHEAD: SignedDuration = SignedDuration::from_hours(9);
 
 /// Which comes first where a date is written with two digits at its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,20 +42,31 @@ pub(super) fn split(line: &str, separator: char) -> Option<Vec<String>> {
     (!is_quoted).then_some(cells)
 }
 
-/// A moment: `2026-04-01T07:30:00`, `2026/4/1 7:30`, `04-01-2026 07:30 AM` (by the order), a date alone at 00:00. An offset
-/// other than none, `Z` or `+09:00` is refused: whose time it is would be a guess.
+/// A moment, civil time of Japan: `2026-04-01T07:30:00`, `2026/4/1 7:30`, `04-01-2026 07:30 AM` (by the order), a date
+/// alone at 00:00. `Z` is nine hours behind Japan; an offset other than none, `Z` or `+09:00` is refused: whose time it is
+/// would be a guess.
 pub(super) fn moment(text: &str, order: Order) -> Option<DateTime> {
-    let text = text.trim().trim_end_matches("+09:00");
+    let text = text.trim();
     if !text.is_ascii() || text.len() > 40 {
         return None;
     }
+    let of_japan = ["+09:00", "+0900"]
+        .iter()
+        .find_map(|offset| text.strip_suffix(offset));
+    let universal = text.strip_suffix(['Z', 'z']);
+    let text = of_japan.or(universal).unwrap_or(text);
     let (date_text, rest) = text.split_once(['T', ' ']).unwrap_or((text, ""));
     let date = date(date_text, order)?;
     let rest = rest.trim();
     if rest.is_empty() {
-        return Some(date.to_datetime(Time::midnight()));
+        // A date has no offset.
+        return universal.is_none().then(|| date.to_datetime(Time::midnight()));
     }
-    Some(date.to_datetime(clock(rest)?))
+    let read = date.to_datetime(clock(rest)?);
+    if universal.is_some() {
+        return read.checked_add(AHEAD).ok();
+    }
+    Some(read)
 }
 
 fn date(text: &str, order: Order) -> Option<Date> {
@@ -81,11 +96,15 @@ fn clock(text: &str) -> Option<Time> {
         (upper.as_str(), None)
     };
     let mut parts = digits.trim().split(':');
-    let mut hour: i8 = parts.next()?.parse().ok()?;
-    let minute: i8 = parts.next()?.parse().ok()?;
-    let second: i8 = match parts.next() {
-        // Fractions of seconds say nothing here.
-        Some(second) => second.split('.').next()?.parse().ok()?,
+    let mut hour = two_digits(parts.next()?)?;
+    let minute = two_digits(parts.next()?)?;
+    let second = match parts
+        .next()
+        .map(|second| second.split_once('.').unwrap_or((second, "")))
+    {
+        // Fractions of seconds say nothing here; anything but digits in them does.
+        Some((second, fraction)) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => two_digits(second)?,
+        Some(_) => return None,
         None => 0,
     };
     if parts.next().is_some() {
@@ -98,6 +117,11 @@ fn clock(text: &str) -> Option<Time> {
         hour = hour % 12 + half;
     }
     Time::new(hour, minute, second, 0).ok()
+}
+
+fn two_digits(text: &str) -> Option<i8> {
+    let is_right = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_right.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -119,6 +143,28 @@ mod tests {
                 Order::Year,
                 Some("2026-04-01T07:30:05"),
             ),
+            (
+                "2026-04-01T07:30:05.000",
+                Order::Year,
+                Some("2026-04-01T07:30:05"),
+            ),
+            (
+                "2026-04-01T07:30:05.000+0900",
+                Order::Year,
+                Some("2026-04-01T07:30:05"),
+            ),
+            // Universal time is nine hours behind Japan.
+            (
+                "2026-04-01T07:30:05.000Z",
+                Order::Year,
+                Some("2026-04-01T16:30:05"),
+            ),
+            ("2026-04-01T20:30:05Z", Order::Year, Some("2026-04-02T05:30:05")),
+            ("2026-04-01T07:30:05.000-0500", Order::Year, None),
+            ("2026-04-01T07:30:05.000+0530", Order::Year, None),
+            ("2026-04-01T07:30:05.000 JST", Order::Year, None),
+            ("2026-04-01T07:30:05-0500", Order::Year, None),
+            ("2026-04-01Z", Order::Year, None),
             ("04-01-2026 12:05", Order::Year, None),
             ("2026-04-01T07:30:05-05:00", Order::Year, None),
             ("2026-13-01 00:00", Order::Year, None),

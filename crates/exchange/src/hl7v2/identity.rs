@@ -10,14 +10,28 @@ use std::fmt::Write as _;
 const LONGEST_KEY: usize = 200;
 
 /// Whether every order of the message is cancelled.
-pub(super) fn is_cancelled(segments: &[Segment<'_>]) -> bool {
+pub(super) fn is_cancelled(segments: &[&Segment<'_>]) -> bool {
     let mut orders = segments.iter().filter(|segment| segment.name == "ORC").peekable();
     orders.peek().is_some()
         && orders.all(|order| TABLES.code("order-control", &order.text(1, 1)) == Some("revoked"))
 }
 
+/// Whether every allergy (IAM-6) and problem (PRB-1) is taken back.
+pub(super) fn is_taken_back(segments: &[&Segment<'_>]) -> bool {
+    let mut actions = segments
+        .iter()
+        .filter_map(|segment| match segment.name {
+            "IAM" => Some(segment.text(6, 1)),
+            "PRB" => Some(segment.text(1, 1)),
+            _ => None,
+        })
+        .peekable();
+    actions.peek().is_some()
+        && actions.all(|action| TABLES.code("problem-action", &action) == Some("deleted"))
+}
+
 /// Numbers that make the same statement the same when it comes again.
-pub(super) fn numbers(kind: &str, segments: &[Segment<'_>]) -> Vec<String> {
+pub(super) fn numbers(kind: &str, segments: &[&Segment<'_>]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut add = |number: String| {
         if !number.is_empty() {

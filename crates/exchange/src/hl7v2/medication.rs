@@ -12,6 +12,31 @@ use crate::json::{Json, object};
 
 const GROUP: &str = "http://jpfhir.jp/fhir/core/mhlw/IdSystem/Medication-RPGroupNumber";
 
+/// Most timings of one order that are read.
+const MOST_TIMINGS: usize = 100;
+
+/// How much at a time: an amount, or from the least to the most.
+#[derive(Debug)]
+struct Dose {
+    single: Json,
+    range: Json,
+}
+
+impl Dose {
+    fn of(least: Json, most: Json) -> Self {
+        if most.is_empty() || most == least {
+            return Self {
+                single: least,
+                range: Json::Null,
+            };
+        }
+        Self {
+            single: Json::Null,
+            range: object([("low", least), ("high", most)]),
+        }
+    }
+}
+
 /// The segments of one order of drugs.
 #[derive(Debug, Default)]
 pub(crate) struct Group<'s, 't> {
@@ -95,7 +120,11 @@ impl<'s, 't> Group<'s, 't> {
         if !self.components.is_empty() && (system.is_empty() || system.starts_with("99")) {
             return;
         }
-        let dose = amount(drug, dose_at, &unit(drug, unit_at), making);
+        let of_dose = unit(drug, unit_at);
+        let least = amount(drug, dose_at, &of_dose, making);
+        // The maximum stands behind the minimum (RXE-4, RXO-3).
+        let most = amount(drug, dose_at + 1, &of_dose, making);
+        let dose = Dose::of(least, most);
         let (total, of_total) = if drug.name == "RXE" { (10, 11) } else { (11, 12) };
         let total = amount(drug, total, &unit(drug, of_total), making);
         let dosage = self.dosage(dose, rate(drug, making), drug, making);
@@ -109,7 +138,7 @@ impl<'s, 't> Group<'s, 't> {
             making.problem(Severity::Warning, "no-drug", (component, 2), message);
             return;
         }
-        let dose = amount(component, 3, &unit(component, 4), making);
+        let dose = Dose::of(amount(component, 3, &unit(component, 4), making), Json::Null);
         let rate = self.drugs.first().map_or(Json::Null, |drug| rate(drug, making));
         let dosage = self.dosage(dose, rate, component, making);
         self.ordered(code, dosage, Json::Null, making);
@@ -138,7 +167,7 @@ impl<'s, 't> Group<'s, 't> {
                 self.order.map_or(Json::Null, |orc| practitioner(&orc.field(12))),
             ),
             ("note", self.note()),
-            ("dosageInstruction", dosage.one()),
+            ("dosageInstruction", dosage),
             (
                 "dispenseRequest",
                 object([("quantity", total), ("expectedSupplyDuration", days.into())]),
@@ -147,13 +176,42 @@ impl<'s, 't> Group<'s, 't> {
         making.resource("MedicationRequest", &body);
     }
 
-    fn dosage(&self, dose: Json, rate: Json, drug: &Segment<'_>, making: &mut Making<'_>) -> Json {
-        let timing = self.timings.first();
+    /// The instructions: one for each timing (TQ1), in their order; one without any where there is none.
+    fn dosage(&self, dose: Dose, rate: Json, drug: &Segment<'_>, making: &mut Making<'_>) -> Json {
+        if self.timings.len() > MOST_TIMINGS {
+            let message = "more than 100 timings (TQ1) of one order; the rest is kept in the bytes only";
+            making.problem(Severity::Warning, "many-timings", (drug, 0), message);
+        }
+        let rate = object([
+            ("doseQuantity", dose.single),
+            ("doseRange", dose.range),
+            ("rateQuantity", rate),
+        ]);
+        let timings = self.timings.iter().take(MOST_TIMINGS);
+        let mut all: Vec<Json> = Vec::new();
+        for (index, timing) in timings.enumerate() {
+            let number = (self.timings.len() > 1).then(|| (index + 1).to_string());
+            all.push(self.instruction(number, Some(timing), rate.clone(), drug, making));
+        }
+        if all.is_empty() {
+            all.push(self.instruction(None, None, rate, drug, making));
+        }
+        all.into()
+    }
+
+    fn instruction(
+        &self,
+        number: Option<String>,
+        timing: Option<&Segment<'_>>,
+        rate: Json,
+        drug: &Segment<'_>,
+        making: &mut Making<'_>,
+    ) -> Json {
         let usage = timing
             .map(|timing| timing.field(3).parts_of(1))
             .unwrap_or_default();
         let usage = concept_of(&usage);
-        let words = timing.map(|timing| words(timing)).unwrap_or_default();
+        let words = timing.map(words).unwrap_or_default();
         let instruction = if drug.name == "RXE" {
             field(drug, 7)
         } else {
@@ -165,9 +223,13 @@ impl<'s, 't> Group<'s, 't> {
         let ends = timing
             .and_then(|timing| making.time(timing, 8, 1))
             .map(|time| time.fhir);
-        let bounds = timing.and_then(|timing| days(timing)).filter(|_| ends.is_none());
+        let bounds = timing.and_then(days).filter(|_| ends.is_none());
         let route = self.routes.first();
         object([
+            (
+                "sequence",
+                number.map_or(Json::Null, |number| Json::number(&number)),
+            ),
             ("text", words.into()),
             ("additionalInstruction", instruction.one()),
             (
@@ -201,10 +263,7 @@ impl<'s, 't> Group<'s, 't> {
             ("site", route.map_or(Json::Null, |route| field(route, 2))),
             ("route", route.map_or(Json::Null, |route| field(route, 1))),
             ("method", route.map_or(Json::Null, |route| field(route, 4))),
-            (
-                "doseAndRate",
-                object([("doseQuantity", dose), ("rateQuantity", rate)]).one(),
-            ),
+            ("doseAndRate", rate.one()),
         ])
     }
 
@@ -254,7 +313,7 @@ impl<'s, 't> Group<'s, 't> {
             "not-done" => "declined",
             other => other,
         };
-        let dosage = self.dosage(Json::Null, Json::Null, given, making);
+        let dosage = self.dosage(Dose::of(Json::Null, Json::Null), Json::Null, given, making);
         let body = object([
             ("status", status.into()),
             ("medicationCodeableConcept", code),
@@ -265,7 +324,7 @@ impl<'s, 't> Group<'s, 't> {
             ),
             ("whenHandedOver", starts.into()),
             ("note", self.note()),
-            ("dosageInstruction", dosage.one()),
+            ("dosageInstruction", dosage),
         ]);
         making.resource("MedicationDispense", &body);
     }

@@ -6,7 +6,7 @@ use super::order::request_status;
 use super::syntax::Segment;
 use super::tables::TABLES;
 use super::times::When;
-use super::value::{Value, range, structured, value};
+use super::value::{Value, range, structured, value, value_with};
 use crate::incoming::Severity;
 use crate::json::{Json, object};
 
@@ -187,22 +187,36 @@ fn read(obx: &Segment<'_>, making: &mut Making<'_>) -> Value {
             ..Value::default()
         };
     }
+    let is_flag = |letters: &str| is_flagged(obx, letters);
     match kind {
         "SN" if first.raw.contains(obx.delimiters().component) => structured(&first.parts()),
         "NM" => {
-            let number = value(kind, &first.whole());
+            let number = value_with(kind, &first.whole(), &is_flag);
             if number.number.is_none() && number.absent.is_none() {
                 let message = "OBX-2 says a number and this is none; it is kept as a text";
                 making.problem(Severity::Information, "no-number", (obx, 5), message);
             }
             number
         }
-        "" | "ST" | "SN" => value(kind, &first.whole()),
+        "" | "ST" | "SN" => value_with(kind, &first.whole(), &is_flag),
         _ => Value {
             text: Some(shown(kind, &first)),
             ..Value::default()
         },
     }
+}
+
+/// Whether letters glued to a number (`12.3H`) are a flag: OBX-8 says the same way, or OBX-6 holds the unit, and the letters
+/// are not that unit (`3L` of litres).
+fn is_flagged(obx: &Segment<'_>, letters: &str) -> bool {
+    let unit = [obx.text(6, 1), obx.text(6, 2)];
+    let is_unit = unit.iter().any(|unit| unit.eq_ignore_ascii_case(letters));
+    let has_unit = unit.iter().any(|unit| !unit.is_empty());
+    let says_so = || {
+        let mut flags = obx.repetitions(8).take(10).map(|flag| flag.text(1));
+        flags.any(|flag| !flag.is_empty() && flag.get(..1) == letters.get(..1))
+    };
+    (has_unit && !is_unit) || says_so()
 }
 
 fn shown(kind: &str, part: &super::syntax::Repetition<'_>) -> String {

@@ -1,10 +1,11 @@
 //! From bytes to statements: messages of a file, their character set, their patients.
 
-use super::identity::{is_cancelled, numbers, shortened};
+use super::identity::{is_cancelled, is_taken_back, numbers, shortened};
 use super::making::Making;
 use super::mapping::map;
+use super::parts::{Part, parts, patients};
 use super::person::{merged, patient, person};
-use super::pieces::{offsets, piece};
+use super::pieces::{Cut, message_length, offsets, piece};
 use super::syntax::{Message, Segment};
 use super::tables::{EventRow, TABLES};
 use super::visit::encounter;
@@ -56,56 +57,6 @@ pub(crate) fn messages(origin: Origin<'_>, bytes: &[u8], sink: &mut Sink<'_>) ->
         rest = behind;
     }
     true
-}
-
-/// Bytes up to the MSH of the next message. An envelope in front belongs to the first message, one behind to the last.
-fn message_length(bytes: &[u8]) -> usize {
-    let mut has_header = false;
-    let mut at = 0;
-    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let plain = rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest);
-        let is_header = plain.strip_prefix(b"MSH").is_some_and(|behind| {
-            behind
-                .first()
-                .is_none_or(|mark| !mark.is_ascii_alphanumeric() && !mark.is_ascii_whitespace())
-        });
-        let starts_here = rest.starts_with(b"\x0BMSH");
-        if (is_header || starts_here) && has_header {
-            return at;
-        }
-        has_header |= is_header || starts_here;
-        if !has_header && !is_envelope(rest) {
-            // Something else stands in front: it is a piece of its own, up to the first message.
-            return if at == 0 { next_header(bytes) } else { at };
-        }
-        match rest.iter().position(|byte| matches!(*byte, b'\r' | b'\n')) {
-            Some(end) => at += end + 1,
-            None => break,
-        }
-    }
-    bytes.len()
-}
-
-fn is_envelope(line: &[u8]) -> bool {
-    [
-        b"FHS".as_slice(),
-        b"BHS",
-        b"\r",
-        b"\n",
-        b"\xEF\xBB\xBF",
-        b"\x0B",
-        b" ",
-    ]
-    .iter()
-    .any(|start| line.starts_with(start))
-}
-
-fn next_header(bytes: &[u8]) -> usize {
-    let is_start = |four: &[u8]| matches!(four, [b'\r' | b'\n' | 0x0B, b'M', b'S', b'H']);
-    bytes
-        .windows(4)
-        .position(is_start)
-        .map_or(bytes.len(), |at| at + 1)
 }
 
 /// Decodes one message: by MSH-18 where that fits the bytes, else by the bytes. Tells what differs.
@@ -248,24 +199,44 @@ fn statement(origin: Origin<'_>, bytes: &[u8], line: u32, index: usize, sink: &m
         .filter_map(|group| message.segments.get(group.start));
     let offsets = offsets(bytes, starts.map(|pid| pid.line.saturating_sub(line)));
     for (number, group) in groups.into_iter().enumerate() {
-        let piece = piece(bytes, &offsets, number);
         let segments = message.segments.get(group).unwrap_or_default();
-        let mut making = Making::new(origin.file);
-        making.problems = std::mem::take(&mut general.problems);
-        making.sent = general.sent;
-        let handed = match context.incoming(segments, number, &mut making) {
-            Ok(incoming) => Handed::Statement(Box::new(Incoming {
-                bytes: piece,
-                ..incoming
-            })),
-            Err(found) => dead(found, &piece),
+        let own = Own {
+            segments,
+            number,
+            bytes,
+            offsets: &offsets,
+            line,
         };
-        let mut told = making.problems.into_iter();
-        if !sink(handed) || !told.all(|told| sink(Handed::Problem(told))) {
+        if !context.hand_out(&own, &mut general, sink) {
             return false;
         }
     }
     true
+}
+
+/// What one patient of a message has.
+struct Own<'o, 't> {
+    segments: &'o [Segment<'t>],
+    number: usize,
+    /// Bytes of the message, and where its patients begin in them.
+    bytes: &'o [u8],
+    offsets: &'o [usize],
+    /// The message's first line.
+    line: u32,
+}
+
+impl Own<'_, '_> {
+    fn cut(&self) -> Cut<'_> {
+        let lines = self.segments.iter().map(|segment| segment.line);
+        let front = self.offsets.first().copied().unwrap_or(0);
+        let end = self.offsets.get(self.number + 1).copied();
+        Cut {
+            bytes: self.bytes,
+            front: self.bytes.get(..front).unwrap_or_default(),
+            starts: offsets(self.bytes, lines.map(|line| line.saturating_sub(self.line))),
+            end: end.unwrap_or(self.bytes.len()),
+        }
+    }
 }
 
 fn tell_odd(message: &Message<'_>, making: &mut Making<'_>) {
@@ -291,23 +262,6 @@ fn tell_odd(message: &Message<'_>, making: &mut Making<'_>) {
     }
 }
 
-/// The segments of each patient: from PID to the next PID.
-fn patients(message: &Message<'_>) -> Vec<std::ops::Range<usize>> {
-    let mut starts: Vec<usize> = Vec::new();
-    for (index, segment) in message.segments.iter().enumerate() {
-        if segment.name == "PID" {
-            starts.push(index);
-        }
-    }
-    let ends = starts.iter().skip(1).copied().chain([message.segments.len()]);
-    starts
-        .iter()
-        .copied()
-        .zip(ends)
-        .map(|(start, end)| start..end)
-        .collect()
-}
-
 /// What all patients of a message share.
 struct Context<'c, 't> {
     origin: Origin<'c>,
@@ -320,14 +274,58 @@ struct Context<'c, 't> {
 }
 
 impl Context<'_, '_> {
+    /// The statements of a patient, and what is to be told of them; `false` when the sink has stopped it.
+    fn hand_out(&self, own: &Own<'_, '_>, general: &mut Making<'_>, sink: &mut Sink<'_>) -> bool {
+        let row = TABLES.event(&self.header.text(9, 1), &self.header.text(9, 2));
+        let kind = row
+            .filter(|_| self.origin.filed.is_none())
+            .map_or("", |row| row.kind);
+        let front = self.front.iter().map(|segment| segment.raw.len()).sum();
+        let parts = parts(kind, own.segments, front);
+        let cut = (parts.len() > 1).then(|| own.cut());
+        let mut known = std::mem::take(&mut general.problems);
+        let mut told = 0;
+        for part in parts {
+            let mut making = Making::new(self.origin.file);
+            // What was told of one part is not told again of the next.
+            making.problems = std::mem::take(&mut known);
+            making.sent = general.sent;
+            let made = self.incoming(&part.of(own.segments), own.number, &part, &mut making);
+            known = making.problems;
+            let is_dead = made.is_err();
+            let handed = match made {
+                Ok(incoming) => Handed::Statement(Box::new(Incoming {
+                    bytes: cut.as_ref().map_or_else(
+                        || piece(own.bytes, own.offsets, own.number),
+                        |cut| cut.of(&part.ranges),
+                    ),
+                    ..incoming
+                })),
+                // Whose it is holds for all parts.
+                Err(found) => dead(found, &piece(own.bytes, own.offsets, own.number)),
+            };
+            let mut news = known.iter().skip(told).cloned();
+            if !sink(handed) || !news.all(|told| sink(Handed::Problem(told))) {
+                return false;
+            }
+            told = known.len();
+            if is_dead {
+                break;
+            }
+        }
+        true
+    }
+
     fn incoming(
         &self,
-        segments: &[Segment<'_>],
+        segments: &[&Segment<'_>],
         number: usize,
+        part: &Part,
         making: &mut Making<'_>,
     ) -> Result<Incoming, Problem> {
         let pid = segments
             .first()
+            .copied()
             .ok_or_else(|| self.refused(self.header, "no-patient", "there is no PID segment"))?;
         let mut whose = person(pid, making);
         self.check_number(pid, &mut whose, making)?;
@@ -345,7 +343,7 @@ impl Context<'_, '_> {
         let replaced: Vec<(String, String)> = segments
             .iter()
             .filter(|segment| segment.name == "MRG")
-            .flat_map(merged)
+            .flat_map(|segment| merged(segment))
             .filter(|other| *other != (whose.issuer.clone(), whose.number.clone()))
             .take(MOST_MERGED)
             .collect();
@@ -361,7 +359,7 @@ impl Context<'_, '_> {
                 whose.other_numbers.push(other);
             }
         }
-        let (key, sequence, standing) = self.identity(row, &code, segments, number, &whose);
+        let (key, sequence, standing) = self.identity(row, &code, segments, number, (&whose, part));
         Ok(Incoming {
             standard: if self.origin.filed.is_some() {
                 Standard::Ssmix2
@@ -370,7 +368,7 @@ impl Context<'_, '_> {
             },
             place: Place {
                 file: self.origin.file.to_owned(),
-                line: Some(pid.line),
+                line: Some(part.line),
                 field: None,
             },
             person: whose,
@@ -453,11 +451,11 @@ impl Context<'_, '_> {
         &self,
         row: Option<EventRow>,
         code: &str,
-        segments: &[Segment<'_>],
+        segments: &[&Segment<'_>],
         replaced: &[(String, String)],
         making: &mut Making<'_>,
     ) {
-        let of_name = |name: &str| segments.iter().find(|segment| segment.name == name);
+        let of_name = |name: &str| segments.iter().copied().find(|segment| segment.name == name);
         let event = self.front.iter().find(|segment| segment.name == "EVN");
         let kind = row.map_or("", |row| row.kind);
         if let Some(pid) = segments
@@ -466,6 +464,7 @@ impl Context<'_, '_> {
         {
             let kin: Vec<&Segment<'_>> = segments
                 .iter()
+                .copied()
                 .filter(|segment| segment.name == "NK1")
                 .take(50)
                 .collect();
@@ -480,7 +479,7 @@ impl Context<'_, '_> {
         if code == "ORU" && self.header.text(9, 2) == "R30" && making.category.is_empty() {
             making.category = "vital-signs";
         }
-        let all: Vec<&Segment<'_>> = self.front.iter().chain(segments).collect();
+        let all: Vec<&Segment<'_>> = self.front.iter().chain(segments.iter().copied()).collect();
         map(code, &all, making);
         if let Some(recorded) = event
             .and_then(|evn| making.time(evn, 2, 1))
@@ -495,9 +494,9 @@ impl Context<'_, '_> {
         &self,
         row: Option<EventRow>,
         code: &str,
-        segments: &[Segment<'_>],
+        segments: &[&Segment<'_>],
         number: usize,
-        whose: &Person,
+        (whose, part): (&Person, &Part),
     ) -> (String, String, Standing) {
         let deleted = row.is_some_and(|row| row.is_deletion) || is_cancelled(segments);
         if let Some(filed) = self.origin.filed {
@@ -508,12 +507,16 @@ impl Context<'_, '_> {
             };
             return (place, filed.transaction.clone(), filed.standing(deleted));
         }
+        let deleted = deleted || (part.number.is_some() && is_taken_back(segments));
         let kind = row.map_or_else(|| code.to_owned(), |row| row.kind.to_owned());
         let mut parts = vec![kind.clone()];
         match kind.as_str() {
             "patient" => {}
             "merge" => parts.extend(whose.other_numbers.iter().map(|(_, number)| number.clone())),
-            _ => parts.extend(numbers(&kind, segments)),
+            _ => match &part.number {
+                Some(number) => parts.extend(Some(number.clone()).filter(|number| !number.is_empty())),
+                None => parts.extend(numbers(&kind, segments)),
+            },
         }
         if parts.len() == 1 && kind != "patient" {
             parts.push(self.header.text(10, 1));

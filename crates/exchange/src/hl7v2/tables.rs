@@ -10,6 +10,10 @@ pub(crate) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::embedded);
 /// Base of the URIs of codes that only a site knows.
 const LOCAL: &str = "https://tsumugi.example/CodeSystem/local/";
 
+/// The micro sign, and the letter of the table.
+const MICRO: char = '\u{B5}';
+const MU: &str = "\u{3BC}";
+
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EventRow {
@@ -181,9 +185,9 @@ impl Tables {
         names.first().copied()
     }
 
-    /// A written unit in UCUM, where that is sure.
+    /// A written unit in UCUM, where that is sure. The micro sign is a mu.
     pub(crate) fn unit(&self, written: &str) -> Option<&'static str> {
-        self.units.get(written).copied()
+        self.units.get(written.replace(MICRO, MU).as_str()).copied()
     }
 
     /// The words of a part.

@@ -27,6 +27,12 @@ pub(crate) struct Value {
 
 /// Reads a value of OBX-2 type `kind`.
 pub(crate) fn value(kind: &str, written: &str) -> Value {
+    value_with(kind, written, &|_| false)
+}
+
+/// As [`value`]. `is_flag` says whether letters that are glued to the number (`12.3H`) are a flag, by what stands in other
+/// fields: alone, `3L` may be three litres and `2H` two hours, and stays words.
+pub(crate) fn value_with(kind: &str, written: &str, is_flag: &dyn Fn(&str) -> bool) -> Value {
     let folded = fold(written);
     let plain = folded.trim();
     if plain.is_empty() {
@@ -53,7 +59,9 @@ pub(crate) fn value(kind: &str, written: &str) -> Value {
     };
     let is_grade = kind != "NM" && tight.starts_with('+');
     let number = if is_grade { None } else { number(unsigned) };
-    if let Some(number) = number {
+    let letters = glued(rest);
+    let is_clear = |number: &Value| number.beside.is_none() || letters.is_none_or(is_flag);
+    if let Some(number) = number.filter(is_clear) {
         return Value { method, ..number };
     }
     if let Some((_, meant)) = find(Role::Qualitative, &tight) {
@@ -64,6 +72,15 @@ pub(crate) fn value(kind: &str, written: &str) -> Value {
         };
     }
     words(written)
+}
+
+/// Letters at the end that nothing separates from what stands before them.
+fn glued(written: &str) -> Option<&str> {
+    let before = written.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let letters = written
+        .get(before.len()..)
+        .filter(|letters| !letters.is_empty())?;
+    (!before.ends_with(char::is_whitespace)).then_some(letters)
 }
 
 /// Reads a structured number (SN): comparator, number, separator, number.
@@ -301,7 +318,12 @@ mod tests {
             ("ST", "(－)", "", "", "-", "", ""),
             ("ST", "陰性", "", "", "-", "", ""),
             ("ST", "2.3(±)", "2.3", "", "", "±", ""),
-            ("ST", "12.3H", "12.3", "", "", "H", ""),
+            ("ST", "12.3 H", "12.3", "", "", "H", ""),
+            ("ST", "12.3(H)", "12.3", "", "", "H", ""),
+            ("ST", "12.3*", "12.3", "", "", "A", ""),
+            ("ST", "12.3H", "", "", "12.3H", "", ""),
+            ("ST", "3L", "", "", "3L", "", ""),
+            ("NM", "2H", "", "", "2H", "", ""),
             ("ST", "集菌:(-)", "", "", "-", "", "集菌"),
             ("ST", "1個～/100", "", "", "1個～/100", "", ""),
             ("ST", "(1+杆菌様)", "", "", "(1+杆菌様)", "", ""),
@@ -314,6 +336,19 @@ mod tests {
             check(row);
         }
         assert_eq!(value("ST", "検査中").absent, Some("temp-unknown"));
+    }
+
+    #[test]
+    fn letters_glued_to_a_number_are_a_flag_where_another_field_says_so() {
+        let flagged = |letters: &str| letters == "H";
+        let read = |written| value_with("ST", written, &flagged);
+        let beside = |value: &Value| (value.number.clone(), value.beside.clone());
+        assert_eq!(
+            beside(&read("12.3H")),
+            (Some("12.3".to_owned()), Some("H".to_owned()))
+        );
+        assert_eq!(beside(&read("12.3L")), (None, None));
+        assert_eq!(read("3L").text.as_deref(), Some("3L"));
     }
 
     #[test]

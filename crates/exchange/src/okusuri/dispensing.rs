@@ -292,6 +292,11 @@ impl<'r> Dispensing<'r> {
         }
         json.text("whenHandedOver", &self.date.to_string());
         let mut notes = drug.notes.clone();
+        if !amount.is_empty() && !is_known(meaning) {
+            let message = "what the amount means is not known (form of record 301); it is kept as a note";
+            out.warn("unknown-form", (drug.line, "301-5"), message);
+            notes.push([amount, at(drug::UNIT)].join(" ").trim_end().to_owned());
+        }
         notes.extend(
             usage
                 .iter()
@@ -338,6 +343,11 @@ impl<'r> Dispensing<'r> {
     }
 }
 
+/// Whether a form says what the amount of its drug means.
+fn is_known(meaning: &str) -> bool {
+    matches!(meaning, "daily" | "dose" | "total")
+}
+
 fn orphan(row: &Row, out: &mut Outlet<'_, '_, '_>) {
     let message = "the record stands before the drug or usage that it is about; it is kept in the bytes only";
     out.warn("orphan-record", (row.number, row.kind()), message);
@@ -353,7 +363,7 @@ fn dosage(
     let (_, system) = tables.get("usage-code", code_kind);
     let has_code = !system.is_empty() && !code.is_empty();
     let has_count = meaning == "dose" && decimal(count).is_some();
-    let has_amount = meaning != "total" && decimal(amount).is_some();
+    let has_amount = matches!(meaning, "daily" | "dose") && decimal(amount).is_some();
     if words.is_empty() && !has_code && !has_amount {
         return;
     }

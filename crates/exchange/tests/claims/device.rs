@@ -177,3 +177,22 @@ fn many_readings_of_one_minute_take_no_longer() {
     assert_eq!(read.statements[0].resources.len(), 20_000);
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
+
+/// Pounds are written under the same word: a weight needs its unit, or the Japanese word.
+#[test]
+fn a_bare_weight_is_not_taken_for_kilograms() {
+    for (header, count) in [
+        ("Date Time,Weight,Body Fat (%)", 0),
+        ("Date Time,Weight (kg),Body Fat (%)", 1),
+        ("日時,体重,体脂肪率(%)", 1),
+    ] {
+        let text = format!("{header}\r\n2026-04-01 07:30,132.0,22.0\r\n");
+        let read = read(text.as_bytes(), None);
+        let all = read.statements.iter();
+        let weights = all
+            .flat_map(|one| resources(one, "Observation"))
+            .filter(|made| made["code"]["coding"][0]["code"] == "29463-7")
+            .count();
+        assert_eq!((read.statements.len(), weights), (1, count), "{header}");
+    }
+}

@@ -103,6 +103,33 @@ fn drugs_have_codes_amounts_usage_and_where_they_come_from() {
     );
 }
 
+/// Thirty millilitres of a gargle are no dose: what nobody says is kept in words.
+#[test]
+fn an_amount_whose_meaning_is_not_known_is_a_note() {
+    for (usage, codes) in [
+        ("301,1,1日3回,10,日分,88,1,,1\r\n", vec!["unknown-form"]),
+        ("301,1,1日3回,10,日分,,1,,1\r\n", vec!["unknown-form"]),
+        ("", vec!["no-usage", "unknown-form"]),
+        ("301,1,1日3回,10,日分,1,1,,1\r\n", vec![]),
+        ("301,1,疼痛時,10,回分,3,1,,1\r\n", vec![]),
+    ] {
+        let text = format!(
+            "JAHISTC08,1\r\n1,検査 太郎,1,S330303\r\n5,R080410,1\r\n11,検査薬局,13,4,7654321,,,,1\r\n201,1,検査液,30,mL,1,,1\r\n{usage}"
+        );
+        let read = read(text.as_bytes(), &Origin::file("x"));
+        let told: Vec<&str> = read.codes().into_iter().filter(|code| *code != "utf-8").collect();
+        assert_eq!(told, codes, "{usage}");
+        let drug = &resources(&read.statements[0], "MedicationDispense")[0];
+        let is_unknown = codes.contains(&"unknown-form");
+        assert_eq!(
+            drug["dosageInstruction"][0]["doseAndRate"].is_null(),
+            is_unknown,
+            "{usage}"
+        );
+        assert_eq!(drug["note"][0]["text"] == "30 mL", is_unknown, "{usage}");
+    }
+}
+
 #[test]
 fn what_the_person_told_is_a_statement_of_its_own() {
     let read = read(&file("notebook.txt"), &Origin::file("x"));

@@ -147,6 +147,8 @@ fn acts_materials_stays_and_texts() {
     assert_eq!(supplies[0]["occurrenceDateTime"], "2026-04-19");
     let stay = resources(&read.statements[1], "Encounter");
     assert_eq!(stay[0]["period"]["start"], "2026-04-02");
+    // Nothing in a claim ends a stay: `in-progress` would hold for ever.
+    assert_eq!(stay[0]["status"], "unknown");
     let texts: Vec<&str> = read.statements[0]
         .texts
         .iter()

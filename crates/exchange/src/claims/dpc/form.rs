@@ -244,12 +244,8 @@ fn operation(cells: &[&str], tables: &Tables, line: u32, out: &mut Outlet<'_, '_
 }
 
 fn observation(code: &str, value: &str, payload: &Payload, day: Option<Date>) -> Option<Resource> {
-    // Fields that hold only zeros say that nothing was measured.
     let is_quantity = payload.says == "quantity";
-    if is_quantity
-        && (crate::made::decimal(value).is_none()
-            || value.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'9')))
-    {
+    if is_quantity && (crate::made::decimal(value).is_none() || is_unmeasured(value)) {
         return None;
     }
     let mut json = Json::resource("Observation");
@@ -274,6 +270,18 @@ fn observation(code: &str, value: &str, payload: &Payload, day: Option<Date>) ->
         json.text("valueString", value);
     }
     Some(json.finish())
+}
+
+/// Whether a field is only filled up: zeros, or nines as wide as the field (at least three before the point). 90.0 kg and
+/// a birth weight of 990 g are measured.
+fn is_unmeasured(value: &str) -> bool {
+    const WIDE: usize = 3;
+    let digits = |only: u8| {
+        let mut all = value.bytes().filter(|byte| *byte != b'.');
+        all.all(|byte| byte == only)
+    };
+    let whole = value.split('.').next().unwrap_or_default();
+    digits(b'0') || (digits(b'9') && whole.len() >= WIDE)
 }
 
 fn encounter(stay: &Told<'_>) -> Resource {
@@ -372,4 +380,19 @@ pub(super) fn nursing_need(
         resources.push(json.finish());
     }
     (resources, first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unmeasured;
+
+    #[test]
+    fn only_fillings_are_not_measured() {
+        for filled in ["0", "000", "000.0", "0.0", "999", "9999", "999.9"] {
+            assert!(is_unmeasured(filled), "{filled}");
+        }
+        for measured in ["90.0", "99", "90", "900", "990", "9.9", "99.9", "61.50", "909"] {
+            assert!(!is_unmeasured(measured), "{measured}");
+        }
+    }
 }

@@ -313,7 +313,8 @@ impl<'t> Claim<'t, '_> {
             return;
         };
         let mut json = Json::resource("Encounter");
-        json.text("status", "in-progress");
+        // A claim says that a stay began, and never that it ended.
+        json.text("status", "unknown");
         json.open("class");
         json.text("system", ACT_CODE);
         json.text("code", "IMP");
