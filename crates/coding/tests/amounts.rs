@@ -55,6 +55,10 @@ fn an_amount_of_a_day_is_kept_and_told_as_one() {
     assert_eq!(dosage.text, "分3 毎食後 3錠/day");
     // A claim has no words but those of the drug's name.
     assert_eq!(dosage_of(&format!("[{{{rate}}}]")).text, "5mg 3錠/day");
+    // A mass is of the drug itself, and no strength of a tablet.
+    let mass = dosage_of(&format!("[{{{}}}]", rate.replace("錠", "mg")));
+    assert_eq!(mass.strength, None);
+    assert_eq!(mass.amount.unwrap().unit.as_deref(), Some("mg"));
     // Another rate is none of a day.
     let hourly = rate.replace("\"d\"", "\"h\"");
     assert_eq!(

@@ -170,6 +170,11 @@ impl Import<'_> {
             ..amount
         });
         match amount {
+            // A day's amount of the drug itself: the strength of a tablet no longer says anything.
+            Some(amount) if of_day.is_some() && is_mass(&amount) => {
+                dosage.strength = None;
+                dosage.amount = Some(amount);
+            }
             Some(amount) if dosage.strength.is_none() && is_mass(&amount) => dosage.strength = Some(amount),
             Some(amount) => dosage.amount = Some(amount),
             None => {}
