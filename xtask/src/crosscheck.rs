@@ -83,6 +83,8 @@ impl Tally {
 #[derive(Debug, Default)]
 struct Outcome<'a> {
     all: Tally,
+    /// Without short names that stand for another disease there (a decision `homonym`): their codes say nothing of ours.
+    same: Tally,
     preferred: Tally,
     differences: Vec<Difference<'a>>,
     /// Decisions that no difference asks for any more.
@@ -223,7 +225,12 @@ fn compare<'a>(ours: &'a [Coded], theirs: &Categories, decided: &'a [Decision]) 
             };
             let own = category(code);
             let agrees = known.contains(&own);
+            let still = |decision: &&&Decision| category(&decision.ours) == own;
+            let decision = decisions.get(name.as_str()).filter(still).copied();
             outcome.all.add(agrees);
+            if agrees || decision.is_none_or(|decision| decision.kind != "homonym") {
+                outcome.same.add(agrees);
+            }
             if index == 0 {
                 outcome.preferred.add(agrees);
             }
@@ -231,11 +238,10 @@ fn compare<'a>(ours: &'a [Coded], theirs: &Categories, decided: &'a [Decision]) 
                 continue;
             }
             let other = known.iter().map(String::as_str).collect::<Vec<_>>().join("/");
-            let still = |decision: &&&Decision| category(&decision.ours) == own;
             outcome.differences.push(Difference {
                 concept,
                 name,
-                decision: decisions.get(name.as_str()).filter(still).copied(),
+                decision,
                 theirs: other,
             });
         }
@@ -269,6 +275,7 @@ fn print(outcome: &Outcome<'_>, brief: bool) {
         println!("{DECIDED}: {}: no such disagreement any more", decision.name);
     }
     println!("agreement at three characters: {}", outcome.all.text());
+    println!("without homonyms: {}", outcome.same.text());
     println!("of preferred names alone: {}", outcome.preferred.text());
     println!("disagreements: {} decided, {} open", looked_at.len(), open.len());
 }
@@ -322,11 +329,12 @@ mod tests {
     fn counts_names_both_have_and_lists_decisions_apart() {
         let list = "name\tours\tdecision\tnote\n\
             Gone\tA00\tours\tonce\n\
-            Mole\tD22.9\tours\ta naevus\n\
+            Mole\tD22.9\thomonym\ta naevus, not a freckle\n\
             Spot\tB99\tours\tour code was another\n";
         let (ours, decided) = (rows(TABLE, &Worded::new()), decided(list).unwrap());
         let outcome = compare(&ours, &known(), &decided);
         assert_eq!((outcome.all.compared, outcome.all.agreed), (4, 2));
+        assert_eq!((outcome.same.compared, outcome.same.agreed), (3, 2));
         assert_eq!((outcome.preferred.compared, outcome.preferred.agreed), (2, 1));
         let differences: Vec<(&str, bool)> = outcome
             .differences

@@ -95,6 +95,8 @@ fn state(mention: &Mention) -> State {
     let assertion = &mention.assertion;
     if assertion.experiencer != Experiencer::Patient || assertion.certainty == Certainty::General {
         State::Other
+    } else if assertion.removed && assertion.executed {
+        State::Executed
     } else if assertion.polarity == Polarity::Absent || assertion.phase == Phase::Stopped {
         State::Negated
     } else if assertion.phase == Phase::Planned {

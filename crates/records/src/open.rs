@@ -17,6 +17,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a connection keeps prepared: more than any one call of the store uses.
 const KEPT_STATEMENTS: usize = 64;
 
+/// Memory that the writer keeps pages of the file in, in KiB: an import touches the index pages of many persons in turn,
+/// and with SQLite's own 2 MiB it would read most of them again for every batch.
+const WRITER_CACHE_KIB: u32 = 64 * 1024;
+
 /// Settings that only tests change.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +37,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             sync: true,
-            checkpoint_pages: 1000,
+            checkpoint_pages: 4000,
             max_pages: None,
         }
     }
@@ -210,6 +214,7 @@ fn set_up_writer(conn: &Connection, tuning: Tuning, journal: &str) -> Result<(),
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -{WRITER_CACHE_KIB};
          PRAGMA journal_size_limit = 67108864;
          PRAGMA wal_autocheckpoint = {};",
         tuning.checkpoint_pages

@@ -15,7 +15,7 @@ use crate::sign::SignReceipt;
 use crate::stamp::{Moment, Population, Stamp};
 use crate::statements;
 use crate::store::Store;
-use crate::writer::Pending;
+use crate::writer::{Attempt, Pending};
 use jiff::civil::Date;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
@@ -257,8 +257,16 @@ impl Store {
                 detail,
             });
         }
-        self.send("receive", move |conn| receive(conn, &batch))
-            .map(PendingReceipt)
+        // A savepoint for each statement is slow (see the writer): they are tried without, and only a batch of which one
+        // cannot be kept is done again, each by itself.
+        self.send_twice("receive", is_its_own, move |conn, attempt| {
+            let keep: Keep = match attempt {
+                Attempt::First => together,
+                Attempt::Second => alone,
+            };
+            receive(conn, &batch, keep)
+        })
+        .map(PendingReceipt)
     }
 }
 
@@ -305,7 +313,10 @@ impl Opened<'_> {
     }
 }
 
-fn receive(conn: &Connection, batch: &ReceptionBatch) -> Result<Receipt, StoreError> {
+/// How a statement is kept.
+type Keep = for<'b> fn(&Connection, &mut Opened<'b>, &ReceivedStatement) -> Result<ItemReceipt, StoreError>;
+
+fn receive(conn: &Connection, batch: &ReceptionBatch, keep: Keep) -> Result<Receipt, StoreError> {
     let mut opened = Opened {
         batch,
         row: None,
@@ -318,7 +329,7 @@ fn receive(conn: &Connection, batch: &ReceptionBatch) -> Result<Receipt, StoreEr
                 let (id, repeated) = letters::insert(conn, &mut opened, letter)?;
                 ItemReceipt::Dead(id, repeated)
             }
-            Reception::Statement(statement) => alone(conn, &mut opened, statement)?,
+            Reception::Statement(statement) => keep(conn, &mut opened, statement)?,
         };
         receipt.items.push(outcome);
     }
@@ -326,6 +337,15 @@ fn receive(conn: &Connection, batch: &ReceptionBatch) -> Result<Receipt, StoreEr
         leave_entries(conn, entry, &opened, &receipt)?;
     }
     Ok(receipt)
+}
+
+/// Keeps a statement in the transaction of its batch.
+fn together(
+    conn: &Connection,
+    opened: &mut Opened<'_>,
+    statement: &ReceivedStatement,
+) -> Result<ItemReceipt, StoreError> {
+    statements::keep(conn, opened, statement).map(ItemReceipt::Kept)
 }
 
 /// Keeps a statement in a savepoint of its own; what it cannot be kept for makes it a dead letter.

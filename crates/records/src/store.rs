@@ -4,7 +4,7 @@ use crate::audit::log::{self, Prepared};
 use crate::audit::{AuditEntry, Recorded};
 use crate::errors::StoreError;
 use crate::open::{self, Tuning};
-use crate::writer::{Pending, Writer, WriterCounts};
+use crate::writer::{Attempt, Pending, Writer, WriterCounts};
 use rusqlite::Connection;
 use std::fs::File;
 use std::marker::PhantomData;
@@ -232,8 +232,22 @@ impl Store {
         T: Send + 'static,
         F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.send_twice(place, |_| false, move |conn, _| work(conn))
+    }
+
+    /// The same; after an error for which `second` holds, `work` is undone and tried a second time before anything else.
+    pub(crate) fn send_twice<T, F>(
+        &self,
+        place: &'static str,
+        second: fn(&StoreError) -> bool,
+        work: F,
+    ) -> Result<Pending<T>, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection, Attempt) -> Result<T, StoreError> + Send + 'static,
+    {
         match &self.shared.writer {
-            Some(writer) => writer.send(place, work),
+            Some(writer) => writer.send(place, second, work),
             None => Err(StoreError::ReadOnly {
                 place: place.to_owned(),
             }),

@@ -34,6 +34,8 @@ pub struct Assertion {
     pub resolved: bool,
     /// It is said to be done or being taken (drugs, procedures, tests).
     pub executed: bool,
+    /// A word of its removal closes its name or stands right behind (「尿道カテーテル抜去」): what is done ends it.
+    pub removed: bool,
     /// It is named as something the person does not tolerate.
     pub allergy: bool,
     /// It is not to be given at all, and not only not now (drugs).

@@ -34,7 +34,7 @@ fn together(
     let queue = writer.queue.as_ref().unwrap();
     let gate = Arc::new(Barrier::new(2));
     let (inner, (opened, _)) = (Arc::clone(&gate), sync_channel(1));
-    let wait = move |_: &Connection| {
+    let wait = move |_: &Connection, _: Attempt| {
         inner.wait();
         inner.wait();
         Ok(())
@@ -43,6 +43,7 @@ fn together(
         .send(Box::new(Command {
             place: "gate",
             work: wait,
+            second: |_| false,
             outcome: None,
             caller: opened,
         }))
@@ -50,11 +51,12 @@ fn together(
     gate.wait();
     let send = |&(number, padding): &(i64, i64)| {
         let (caller, answer) = sync_channel(1);
-        let work = move |conn: &Connection| add(conn, number, padding);
+        let work = move |conn: &Connection, _: Attempt| add(conn, number, padding);
         queue
             .send(Box::new(Command {
                 place: "add",
                 work,
+                second: |_| false,
                 outcome: None,
                 caller,
             }))
@@ -68,7 +70,7 @@ fn together(
         .into_iter()
         .map(|answer| answer.recv().unwrap().err())
         .collect();
-    let read = |conn: &Connection| {
+    let read = |conn: &Connection, _: Attempt| {
         let mut list = conn.prepare("SELECT number FROM t ORDER BY number")?;
         Ok(list
             .query_map([], |row| row.get(0))?
@@ -77,7 +79,7 @@ fn together(
     let counts = writer.counts();
     (
         results,
-        writer.send("read", read).unwrap().wait().unwrap(),
+        writer.send("read", |_| false, read).unwrap().wait().unwrap(),
         counts,
     )
 }

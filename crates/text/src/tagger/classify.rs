@@ -84,6 +84,12 @@ pub(crate) fn classify(
     for (mention, judged) in draft.mentions.iter_mut().zip(judged) {
         match judged {
             Some((0, class)) => set_certainty(&mut mention.assertion, class),
+            // What was carried out is the removal: the thing itself is no longer there.
+            Some((1, EXECUTED)) if mention.assertion.removed => {
+                set_state(&mut mention.assertion, mention.tag, EXECUTED);
+                mention.assertion.phase = Phase::Stopped;
+                mention.assertion.executed = true;
+            }
             Some((1, class)) => set_state(&mut mention.assertion, mention.tag, class),
             Some((WHOSE, PATIENT)) => {
                 mention.assertion.experiencer = Experiencer::Patient;

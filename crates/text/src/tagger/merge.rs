@@ -97,7 +97,10 @@ fn merge(tokens: &Tokens<'_>, draft: &mut Draft, said: &[(Span, Tag)]) {
         if inside.iter().any(is_fixed) {
             continue;
         }
-        let (mention, head) = name(tokens, &old, &inside, *span, *tag);
+        let (mut mention, head) = name(tokens, &old, &inside, *span, *tag);
+        if let Some(known) = head.and_then(|head| old.get(head)) {
+            mention.assertion.removed = is_removed(&draft.items, known, *tag);
+        }
         for index in inside {
             if let Some(used) = used.get_mut(index) {
                 *used = true;
@@ -156,6 +159,20 @@ fn swallows_allergy(items: &[Item], mention: &Mention, span: Span) -> bool {
         _ => false,
     };
     is_drug && items.iter().any(is_before)
+}
+
+/// Whether a word that ends an act stands right behind what the tables know of its name.
+fn is_removed(items: &[Item], known: &Mention, tag: Tag) -> bool {
+    const FARTHEST: u32 = 1;
+    let ends = |item: &Item| match item {
+        Item::Cue {
+            effect: Effect::Stop,
+            start,
+            ..
+        } => (known.span.end..=known.span.end + FARTHEST).contains(start),
+        _ => false,
+    };
+    tag == Tag::Remedy && known.kind() == Some(TermKind::Procedure) && items.iter().any(ends)
 }
 
 /// What the dictionary knows although the tagger passes over it: diseases, findings, drugs, examinations and items; acts
