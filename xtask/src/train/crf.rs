@@ -64,7 +64,18 @@ pub(crate) fn train(sentences: &[Sentence], args: &Args) -> TaggerParts {
         }
     }
     let rounds = (epochs - averaged_from) as f32;
-    write(&index, &sums, &transition_sums, rounds, args.least_weight)
+    let mut counts = vec![0u32; index.len()];
+    for feature in known.iter().flatten().flatten() {
+        counts[*feature as usize] += 1;
+    }
+    write(
+        &index,
+        &counts,
+        &sums,
+        &transition_sums,
+        rounds,
+        args.least_weight,
+    )
 }
 
 fn add(sums: &mut [Row], rows: &[Row]) {
@@ -291,16 +302,18 @@ fn backward(emissions: &[Row], moves: &[Row], norms: &[f32], peaks: &[f32]) -> V
     beliefs
 }
 
-/// Weights in units that fit a byte; rows without weight are left out.
+/// Weights in units that fit a byte; rows without weight are left out. What is seen often stands in front, so that the rows
+/// a text asks for lie together.
 fn write(
     index: &HashMap<u32, u32>,
+    counts: &[u32],
     sums: &[Row],
     transitions: &[Row],
     rounds: f32,
     least: f32,
 ) -> TaggerParts {
     let mut hashes: Vec<(u32, u32)> = index.iter().map(|(hash, at)| (*hash, *at)).collect();
-    hashes.sort_unstable();
+    hashes.sort_unstable_by_key(|(hash, at)| (std::cmp::Reverse(counts[*at as usize]), *hash));
     let largest = sums
         .iter()
         .flatten()

@@ -48,7 +48,8 @@ impl Tagger {
     fn emission(&self, infos: &Infos, at: usize) -> [i16; ROW] {
         let mut places = [0; FEATURES];
         let mut known = 0;
-        for hash in infos.features(at) {
+        // The first feature is the bias, which the transitions hold.
+        for hash in infos.features(at).into_iter().skip(1) {
             let found = self.weights.place(hash);
             if let Some(place) = places.get_mut(known) {
                 *place = found;

@@ -86,7 +86,7 @@ impl Infos {
             return [0; FEATURES];
         };
         [
-            mix(0, []),
+            BIAS,
             mix(1, [this.word]),
             mix(2, [before.word]),
             mix(3, [next.word]),
@@ -112,6 +112,8 @@ impl Infos {
     }
 }
 
+/// The feature that every token has: template 0 without a value.
+pub(crate) const BIAS: u32 = end(MIX);
 /// Read as something that has no label.
 const PENDING: u32 = 31;
 
@@ -192,6 +194,9 @@ pub(crate) fn mix<const N: usize>(template: u32, values: [u32; N]) -> u32 {
     for (value, factor) in values.into_iter().zip(FACTORS) {
         state = state.wrapping_add(u64::from(value).wrapping_mul(factor));
     }
-    state ^= state >> 31;
-    (state.wrapping_mul(MIX) >> 32) as u32
+    end(state)
+}
+
+const fn end(state: u64) -> u32 {
+    ((state ^ state >> 31).wrapping_mul(MIX) >> 32) as u32
 }

@@ -6,6 +6,7 @@
 //! rows, `i8` per label. All weights are multiples of one unit, so that integers are added. A classifier has the same table and
 //! rows behind its number of classes.
 
+use super::features::BIAS;
 use tsumugi_clinical::Tag;
 
 /// Labels: outside, then begin and inside of each tag.
@@ -80,8 +81,13 @@ pub(crate) struct Weights<const N: usize> {
     table: Vec<[u32; BUCKET]>,
     shift: u32,
     /// The first row is of features that nobody knows, and all zero.
-    rows: Vec<[i8; N]>,
+    rows: Vec<Aligned<N>>,
 }
+
+/// A row that never lies in two lines of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+struct Aligned<const N: usize>([i8; N]);
 
 /// Number of classes, features with their weights.
 pub type ClassifierParts = (u32, Vec<(u32, [i8; CLASSES])>);
@@ -161,12 +167,23 @@ impl Tagger {
                 Weights::take(&mut rest, CLASSES)
             })
             .collect::<Result<_, _>>()?;
+        add_bias(&mut transitions, &weights);
         Ok(Self {
             gains: gains(&transitions),
             transitions,
             weights,
             classifiers,
         })
+    }
+}
+
+/// What speaks for a label at every token alike is part of the way to it.
+fn add_bias(transitions: &mut [[i16; ROW]], weights: &Weights<ROW>) {
+    let bias = weights.row(weights.place(BIAS));
+    for row in transitions {
+        for (weight, bias) in row.iter_mut().zip(bias).filter(|(weight, _)| **weight > i16::MIN) {
+            *weight = weight.saturating_add(i16::from(*bias));
+        }
     }
 }
 
@@ -208,9 +225,9 @@ impl<const N: usize> Weights<N> {
         }
         let (bytes, behind) = rest.split_at_checked(count * width).ok_or(ModelError::Short)?;
         *rest = behind;
-        let mut rows = vec![[0; N]; count + 1];
+        let mut rows = vec![Aligned([0; N]); count + 1];
         for (row, chunk) in rows.iter_mut().skip(1).zip(bytes.chunks_exact(width)) {
-            for (weight, byte) in row.iter_mut().zip(chunk) {
+            for (weight, byte) in row.0.iter_mut().zip(chunk) {
                 *weight = byte.cast_signed();
             }
         }
@@ -241,7 +258,7 @@ impl<const N: usize> Weights<N> {
         self.rows
             .get(place as usize)
             .or_else(|| self.rows.get(ZERO))
-            .unwrap_or(&[0; N])
+            .map_or(&[0; N], |row| &row.0)
     }
 }
 
