@@ -5,7 +5,7 @@
 //! bare database with the same schema, pragmas and size of batches, in the same run.
 
 mod bare;
-mod made;
+pub(crate) mod made;
 
 use anyhow::{Context as _, Result, ensure};
 use made::{Tests, documents};

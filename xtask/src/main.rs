@@ -16,6 +16,7 @@ mod crosscheck;
 mod e2e;
 mod eval;
 mod licences;
+mod load;
 mod site;
 mod slow;
 mod soak;
@@ -78,6 +79,8 @@ enum Command {
     BenchCds(bench_cds::Args),
     /// Measures how fast what other systems send is read and kept (in a release build of itself and of the binary).
     BenchImport(bench_import::Args),
+    /// Lets physicians type while a hospital's records come in (needs node, playwright-core, Chromium, a release build).
+    Load(load::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::BenchCds(args) => finish(bench_cds::run(&root(), &args)),
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
         Command::BenchImport(args) => finish(bench_import::run(&args)),
+        Command::Load(args) => finish(load::run(&args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),
     }

@@ -52,11 +52,11 @@ struct Test {
 }
 
 /// The tests with a number and both codes.
-pub(super) struct Tests(Vec<Test>);
+pub(crate) struct Tests(Vec<Test>);
 
 impl Tests {
     /// Reads the tables of the tree.
-    pub(super) fn read(root: &Path) -> Result<Self> {
+    pub(crate) fn read(root: &Path) -> Result<Self> {
         let mut tests = Vec::new();
         let mut files: Vec<_> =
             fs::read_dir(root.join("data/terminology/tests"))?.collect::<Result<_, _>>()?;
@@ -97,7 +97,7 @@ impl Tests {
 }
 
 /// A bundle of a patient's resources.
-pub(super) fn bundle(tests: &Tests, patient: usize) -> Vec<u8> {
+pub(crate) fn bundle(tests: &Tests, patient: usize) -> Vec<u8> {
     let mut dice = Dice::new(patient as u64 + 1);
     let subject = json!({"reference": format!("Patient/p{patient}")});
     let mut entries = vec![json!({
