@@ -11,6 +11,7 @@ mod bench_audit;
 mod bench_cds;
 mod bench_ddx;
 mod bench_import;
+mod bench_input;
 mod corpus;
 mod crosscheck;
 mod e2e;
@@ -78,6 +79,8 @@ enum Command {
     BenchCds(bench_cds::Args),
     /// Measures how fast what other systems send is read and kept (in a release build of itself and of the binary).
     BenchImport(bench_import::Args),
+    /// Measures templates and prediction on the encounters and typing notes of the tree.
+    BenchInput(bench_input::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -123,6 +126,7 @@ fn main() -> ExitCode {
         Command::BenchCds(args) => finish(bench_cds::run(&root(), &args)),
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
         Command::BenchImport(args) => finish(bench_import::run(&args)),
+        Command::BenchInput(args) => finish(bench_input::run(&root(), &args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),
     }
