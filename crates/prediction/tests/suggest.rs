@@ -1,4 +1,4 @@
-//! What is offered, on the embedded tables of findings and some drugs.
+//! What is offered, on the embedded tables of diseases, findings and some drugs.
 
 #![expect(clippy::expect_used, reason = "a table that cannot be read is a failed test")]
 #![expect(clippy::non_ascii_literal, reason = "notes are Japanese")]
@@ -19,6 +19,7 @@ fn tables() -> &'static Tables {
     static TABLES: OnceLock<Tables> = OnceLock::new();
     TABLES.get_or_init(|| {
         let kept = [
+            "terminology/diseases/",
             "terminology/findings/",
             "terminology/sites/",
             "terminology/drugs/cardiovascular",

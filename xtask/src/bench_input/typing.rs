@@ -3,7 +3,8 @@
 //!
 //! Without help: the keys of the input method. With help, at each place he may take what is offered before he types,
 //! or after some keys of romaji: `Tab` for ghost text is one key, the n-th of the list n arrows and `Enter`; a list
-//! over romaji is called by one key more. Reading takes no time here.
+//! over romaji is called by one key more. Reading takes no time here. The notes are of thirty hands: the history of the
+//! others is a site's, and nobody's own.
 
 use super::Bench;
 use super::keys::{cost, is_direct};
@@ -88,7 +89,10 @@ pub(super) fn run(root: &Path, each: bool) -> anyhow::Result<()> {
         keyboard: &keyboard,
         times: Vec::new(),
     };
-    for (title, learns) in [("history empty", false), ("history of the other notes", true)] {
+    for (title, learns) in [
+        ("history empty", false),
+        ("history of the other 29 notes, as the site's", true),
+    ] {
         let (mut whole, mut coded) = (Keys::default(), Keys::default());
         for (index, note) in notes.iter().enumerate() {
             let mut history = History::default();
@@ -409,15 +413,15 @@ impl Typist<'_> {
         typed: &str,
         likely: &[(Arc<str>, f64)],
     ) -> Suggestions {
-        let site = History::default();
+        let personal = History::default();
         let started = Instant::now();
         let ask = Ask {
             before,
             typed,
             likely,
             lines: &[],
-            personal: history,
-            site: &site,
+            personal: &personal,
+            site: history,
             most: LISTED,
         };
         let offered = self.predictor.suggest(self.bench.coder.vocabulary(), &ask);
