@@ -11,6 +11,7 @@ mod bench_audit;
 mod bench_cds;
 mod bench_ddx;
 mod bench_import;
+mod bench_input;
 mod corpus;
 mod crosscheck;
 mod e2e;
@@ -81,6 +82,8 @@ enum Command {
     BenchImport(bench_import::Args),
     /// Lets physicians type while a hospital's records come in (needs node, playwright-core, Chromium, a release build).
     Load(load::Args),
+    /// Measures templates and prediction on the encounters and typing notes of the tree.
+    BenchInput(bench_input::Args),
     /// Kills the store and cuts its power, many times (needs strace); writes eval/soak.json.
     Soak {
         /// `--date D [--kills N] [--notes N] [--out FILE]`.
@@ -127,6 +130,7 @@ fn main() -> ExitCode {
         Command::BenchDdx(args) => finish(bench_ddx::run(&root(), &args)),
         Command::BenchImport(args) => finish(bench_import::run(&args)),
         Command::Load(args) => finish(load::run(&args)),
+        Command::BenchInput(args) => finish(bench_input::run(&root(), &args)),
         Command::Soak { args } => finish(soak::run(&args)),
         Command::E2e { args } => finish(e2e::run(&args)),
     }

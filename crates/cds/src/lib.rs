@@ -3,6 +3,7 @@
 
 pub mod criteria;
 mod differential;
+mod expected;
 mod induced;
 mod next;
 mod orders;
@@ -10,9 +11,11 @@ mod patient;
 pub mod phenotypic;
 pub mod prescription;
 pub mod standing;
+pub mod templates;
 mod together;
 
 pub use differential::{Differential, Finding, Findings, Met, Ranked, Reason, Temper};
+pub use expected::expected;
 pub use induced::{Induced, induced};
 pub use next::{Next, Step, next};
 pub use orders::{Considered, Missing, Orders};

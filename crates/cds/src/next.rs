@@ -78,21 +78,7 @@ pub fn next(
     findings: &Findings,
     top: usize,
 ) -> Vec<Next> {
-    let scores = differential.scores(vocabulary, findings);
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    let score = |disease: usize| scores.get(disease).copied().unwrap_or(f64::NEG_INFINITY);
-    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
-    order.truncate(LIKELY);
-    let kept: Vec<f64> = order.iter().map(|disease| score(*disease)).collect();
-    let likely: Vec<Likely> = order
-        .iter()
-        .zip(differential.probabilities(&kept))
-        .map(|(disease, probability)| Likely {
-            disease: *disease,
-            probability,
-            is_feared: is_feared(differential, space, *disease),
-        })
-        .collect();
+    let likely = likely(differential, space, vocabulary, findings);
     let said: FxHashSet<&str> = findings
         .said
         .iter()
@@ -110,10 +96,39 @@ pub fn next(
     one_a_test(steps, top)
 }
 
-struct Likely {
-    disease: usize,
-    probability: f64,
+/// A disease of those that are looked at.
+pub(crate) struct Likely {
+    /// Its index in the differential.
+    pub(crate) disease: usize,
+    /// Among those that are looked at.
+    pub(crate) probability: f64,
+    /// Whether it must not be missed.
     is_feared: bool,
+}
+
+/// The likely diseases with their probabilities.
+pub(crate) fn likely(
+    differential: &Differential,
+    space: &Space,
+    vocabulary: &Vocabulary,
+    findings: &Findings,
+) -> Vec<Likely> {
+    let scores = differential.scores(vocabulary, findings);
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    let score = |disease: usize| scores.get(disease).copied().unwrap_or(f64::NEG_INFINITY);
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
+    order.truncate(LIKELY);
+    let kept: Vec<f64> = order.iter().map(|disease| score(*disease)).collect();
+    let probabilities = differential.probabilities(&kept);
+    let likely = order
+        .iter()
+        .zip(probabilities)
+        .map(|(disease, probability)| Likely {
+            disease: *disease,
+            probability,
+            is_feared: is_feared(differential, space, *disease),
+        });
+    likely.collect()
 }
 
 fn is_feared(differential: &Differential, space: &Space, disease: usize) -> bool {
@@ -144,36 +159,12 @@ fn weigh(differential: &Differential, likely: &[Likely], state: State, step: Ste
         .iter()
         .map(|likely| differential.share(likely.disease, state.as_str()))
         .collect();
+    let gain = gain(likely, &shares)?;
     let yes: f64 = likely
         .iter()
         .zip(&shares)
         .map(|(l, share)| l.probability * share)
         .sum();
-    let no = 1.0 - yes;
-    if yes <= 0.0 || no <= 0.0 {
-        return None;
-    }
-    let before: f64 = likely.iter().map(|l| plogp(l.probability)).sum();
-    let after = |share: &dyn Fn(f64) -> f64, all: f64| -> f64 {
-        likely
-            .iter()
-            .zip(&shares)
-            .map(|(l, own)| plogp(l.probability * share(*own) / all))
-            .sum()
-    };
-    let expected = yes * after(&|share| share, yes) + no * after(&|share| 1.0 - share, no);
-    let cared: f64 = likely
-        .iter()
-        .zip(&shares)
-        .filter(|(l, _)| l.is_feared)
-        .map(|(l, share)| {
-            let p = l.probability;
-            let with = p * share / yes;
-            let without = p * (1.0 - share) / no;
-            either(p) - yes * either(with) - no * either(without)
-        })
-        .sum();
-    let gain = (before - expected) + CARE * cared.max(0.0);
     let ratio = |own: f64| own / yes;
     let speaks_for = likely
         .iter()
@@ -192,6 +183,41 @@ fn weigh(differential: &Differential, likely: &[Likely], state: State, step: Ste
     })
 }
 
+/// The bits that a yes or no is expected to give, from the share of each likely disease's patients who say yes; none
+/// where the answer is certain.
+pub(crate) fn gain(likely: &[Likely], shares: &[f64]) -> Option<f64> {
+    let yes: f64 = likely
+        .iter()
+        .zip(shares)
+        .map(|(l, share)| l.probability * share)
+        .sum();
+    let no = 1.0 - yes;
+    if yes <= 0.0 || no <= 0.0 {
+        return None;
+    }
+    let before: f64 = likely.iter().map(|l| plogp(l.probability)).sum();
+    let after = |share: &dyn Fn(f64) -> f64, all: f64| -> f64 {
+        likely
+            .iter()
+            .zip(shares)
+            .map(|(l, own)| plogp(l.probability * share(*own) / all))
+            .sum()
+    };
+    let expected = yes * after(&|share| share, yes) + no * after(&|share| 1.0 - share, no);
+    let cared: f64 = likely
+        .iter()
+        .zip(shares)
+        .filter(|(l, _)| l.is_feared)
+        .map(|(l, share)| {
+            let p = l.probability;
+            let with = p * share / yes;
+            let without = p * (1.0 - share) / no;
+            either(p) - yes * either(with) - no * either(without)
+        })
+        .sum();
+    Some((before - expected) + CARE * cared.max(0.0))
+}
+
 fn plogp(p: f64) -> f64 {
     if p <= 0.0 { 0.0 } else { -p * p.log2() }
 }
@@ -201,7 +227,7 @@ fn either(p: f64) -> f64 {
 }
 
 /// How a state is found out; none for what cannot be looked for any more (a family's history is a question).
-fn step_of(vocabulary: &Vocabulary, state: &State) -> Option<Step> {
+pub(crate) fn step_of(vocabulary: &Vocabulary, state: &State) -> Option<Step> {
     let concept = vocabulary.concept(state.concept())?;
     Some(match concept.kind {
         TermKind::Test => Step::Laboratory,

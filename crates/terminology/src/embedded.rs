@@ -28,15 +28,22 @@ pub fn embedded_files() -> Vec<DataFile> {
 }
 
 /// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
-/// rules of access nor layouts of masters.
+/// rules of access nor layouts of masters nor what helps while one types.
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/", "terminology/layouts/"]
-        .iter()
-        .any(|kind| path.starts_with(kind))
+    ![
+        "ui/",
+        "knowledge/",
+        "policy/",
+        "prediction/",
+        "templates/",
+        "terminology/layouts/",
+    ]
+    .iter()
+    .any(|kind| path.starts_with(kind))
 }
 
 /// The embedded tables of what other systems speak.
@@ -83,8 +90,8 @@ pub fn sources_of(files: &[DataFile]) -> Vec<Source<'_>> {
 }
 
 /// The edition of a set of tables and the weights that read with them: the first 16 hexadecimal digits of the SHA-256
-/// over paths and contents. The texts of the screens, the medical knowledge and the rules of access are not among them:
-/// they change nothing of what the engine reads, and the knowledge has its own [`knowledge_edition`].
+/// over paths and contents. The texts of the screens, the medical knowledge, the rules of access, templates and the
+/// tables of prediction are not among them: they change nothing of what the engine reads, and the knowledge has its own [`knowledge_edition`].
 pub fn edition(files: &[DataFile], tagger: Option<&[u8]>) -> String {
     digest_of(files.iter().filter(|file| is_of_engine(&file.path)), tagger)
 }
