@@ -72,3 +72,4 @@ pub use study::{
     Approval, InstitutionKind, KNOWLEDGE_STUDY, Purpose, Recipient, Study, StudyText, TextHash,
 };
 pub(crate) use exports::remove_dummies;
+pub(crate) use receipt::of_patient;

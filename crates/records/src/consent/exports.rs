@@ -374,7 +374,7 @@ pub(crate) fn stop(
     Ok(stopped)
 }
 
-/// Removes the exports and studies of dummies.
+/// Removes what was asked of dummies, and exports of theirs. Studies stay.
 pub(crate) fn remove_dummies(conn: &Connection) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM export_person WHERE patient IN (SELECT id FROM patient WHERE dummy = 1)",

@@ -170,7 +170,7 @@ impl StudyText {
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text.as_bytes());
         }
-        TextHash(crate::consent::codes::hexadecimal(&hash.finalize()))
+        TextHash(crate::documents::hex(&hash.finalize()))
     }
 
     /// Refuses what nobody could have read.

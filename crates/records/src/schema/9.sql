@@ -114,12 +114,10 @@ CREATE INDEX learned_patient ON learned (patient);
 CREATE TRIGGER consent_text_fixed BEFORE UPDATE ON consent_text
 BEGIN SELECT RAISE(ABORT, 'append-only: consent_text'); END;
 CREATE TRIGGER consent_text_stays BEFORE DELETE ON consent_text
-WHEN NOT EXISTS (SELECT 1 FROM consent_study s WHERE s.study = OLD.study AND s.dummy = 1)
-    OR EXISTS (SELECT 1 FROM consent_study s WHERE s.study = OLD.study AND s.dummy = 0)
 BEGIN SELECT RAISE(ABORT, 'append-only: consent_text'); END;
 CREATE TRIGGER consent_study_fixed BEFORE UPDATE ON consent_study
 BEGIN SELECT RAISE(ABORT, 'append-only: consent_study'); END;
-CREATE TRIGGER consent_study_stays BEFORE DELETE ON consent_study WHEN OLD.dummy = 0
+CREATE TRIGGER consent_study_stays BEFORE DELETE ON consent_study
 BEGIN SELECT RAISE(ABORT, 'append-only: consent_study'); END;
 CREATE TRIGGER consent_event_fixed BEFORE UPDATE ON consent_event
 BEGIN SELECT RAISE(ABORT, 'append-only: consent_event'); END;
@@ -152,7 +150,8 @@ BEGIN SELECT RAISE(ABORT, 'append-only: export_person'); END;
 
 -- Cases that notes taught before.
 INSERT OR REPLACE INTO learned (source, name, patient, subject, body)
-SELECT a.source, json_extract(a.body, '$.case.id'), d.patient, json_extract(a.body, '$.case.id'),
-    json_object('retract-case', json_extract(a.body, '$.case.id'))
-FROM assertion a JOIN document d ON json_extract(a.body, '$.case.id') = 'note-' || d.id
-WHERE a.kind = 'case' AND json_valid(a.body) ORDER BY a.id;
+SELECT c.source, c.name, d.patient, c.name, json_object('retract-case', c.name)
+FROM (SELECT id, source, CASE WHEN json_valid(body) THEN json_extract(body, '$.case.id') END AS name
+    FROM assertion WHERE kind = 'case') c
+JOIN document d ON d.id = CAST(substr(c.name, 6) AS INTEGER)
+WHERE c.name GLOB 'note-[0-9]*' ORDER BY c.id;
