@@ -27,23 +27,29 @@ pub fn embedded_files() -> Vec<DataFile> {
     files_where(|_| true)
 }
 
-/// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
-/// rules of access nor layouts of masters nor what helps while one types.
+/// The embedded files that the engine reads, sorted by path: all but what stands in [`NOT_OF_ENGINE`].
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
+/// Folders the engine does not read, so that the edition of its tables does not change with them: texts of the screens,
+/// medical knowledge, rules of access and of consent, what helps while one types, layouts of masters, what FHIR defines,
+/// tables for data that leave.
+const NOT_OF_ENGINE: [&str; 10] = [
+    "ui/",
+    "knowledge/",
+    "policy/",
+    "consent/",
+    "prediction/",
+    "templates/",
+    "terminology/layouts/",
+    "fhir/",
+    "anonymize/",
+    "deidentification/",
+];
+
 fn is_of_engine(path: &str) -> bool {
-    ![
-        "ui/",
-        "knowledge/",
-        "policy/",
-        "prediction/",
-        "templates/",
-        "terminology/layouts/",
-    ]
-    .iter()
-    .any(|kind| path.starts_with(kind))
+    !NOT_OF_ENGINE.iter().any(|folder| path.starts_with(folder))
 }
 
 /// The embedded tables of what other systems speak.
