@@ -34,7 +34,7 @@ pub fn engine_files() -> Vec<DataFile> {
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/", "terminology/layouts/"]
+    !["ui/", "knowledge/", "policy/", "terminology/layouts/", "anonymize/"]
         .iter()
         .any(|kind| path.starts_with(kind))
 }
