@@ -224,12 +224,10 @@ fn after_a_withdrawal_the_older_export_is_refused_with_the_count() {
     );
 }
 
-#[test]
-fn what_is_not_allowed_leaves_nothing_and_says_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, out) = (folder.path().join("d"), folder.path().join("o"));
-    persons(&data, 12);
-    let store = open(&data);
+/// Twelve persons, and studies that may not hand over.
+fn studies_that_refuse(data: &Path) {
+    persons(data, 12);
+    let store = open(data);
     save(&store, study("s", Basis::Anonymised, None));
     save(&store, study("over", Basis::Anonymised, Some(date(2026, 11, 1))));
     save(&store, study("unapproved", Basis::Anonymised, None));
@@ -239,7 +237,13 @@ fn what_is_not_allowed_leaves_nothing_and_says_why() {
     store.save_study(unapproved, text, 1, stamp()).unwrap();
     save(&store, study("inside", Basis::Pseudonymised, None));
     save(&store, study("asks", Basis::Consent, None));
-    drop(store);
+}
+
+#[test]
+fn what_is_not_allowed_leaves_nothing_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("d"), folder.path().join("o"));
+    studies_that_refuse(&data);
     let cases: [(&[&str], &[&str]); 12] = [
         (&["--study", "none", "--recipient", "company"], &["none"]),
         (
@@ -306,12 +310,9 @@ fn what_is_not_allowed_leaves_nothing_and_says_why() {
     );
 }
 
-#[test]
-fn facts_leave_under_pseudonyms_that_only_the_keeper_leads_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let (data, out) = (folder.path().join("d"), folder.path().join("o"));
-    persons(&data, 40);
-    let store = open(&data);
+/// Of the persons 24 say yes.
+fn all_but_some_answer(data: &Path) {
+    let store = open(data);
     let text = save(&store, study("s", Basis::Consent, None));
     let yes = |patient: i64| {
         let items = study("s", Basis::Consent, None).items();
@@ -329,7 +330,14 @@ fn facts_leave_under_pseudonyms_that_only_the_keeper_leads_back() {
         store.answer(PatientId::new(patient), sheet, stamp()).unwrap();
     };
     (1..=24).for_each(yes);
-    drop(store);
+}
+
+#[test]
+fn facts_leave_under_pseudonyms_that_only_the_keeper_leads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("d"), folder.path().join("o"));
+    persons(&data, 40);
+    all_but_some_answer(&data);
     let (keys, key) = (folder.path().join("keys"), folder.path().join("key"));
     let keeper = [
         "--keys",
