@@ -108,6 +108,7 @@ fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
         ("/search", ui.t("nav.search")),
         ("/knowledge", ui.t("nav.knowledge")),
         ("/review", ui.t("nav.review")),
+        ("/studies", ui.t("nav.studies")),
         ("/terms", ui.t("nav.terms")),
     ];
     for (action, path, key) in [

@@ -286,6 +286,51 @@ mod tests {
                 "birth",
             ],
         ),
+        ("consent-answer", &["yes", "no", "ask-each-time"]),
+        (
+            "consent-purpose",
+            &[
+                "care",
+                "commercial",
+                "knowledge",
+                "operation",
+                "provision",
+                "research",
+            ],
+        ),
+        (
+            "institution",
+            &["academic", "certified-maker", "company", "medical", "own"],
+        ),
+        (
+            "stands",
+            &["answered", "changed", "open", "partly", "refused", "withdrawn"],
+        ),
+        ("export-state", &["aborted", "delivered", "marked", "running"]),
+        (
+            "code-refusal",
+            &["expired", "too-many-tries", "unknown", "used"],
+        ),
+        (
+            "my-record",
+            &["allergies", "care", "diagnoses", "drugs", "results"],
+        ),
+        ("study", &["full-text", "one-line", "one-page"]),
+        (
+            "study-field",
+            &[
+                "basis",
+                "committee",
+                "ends_at",
+                "kind_of_institution",
+                "maker",
+                "notice_at",
+                "provider",
+                "purpose",
+                "recipients",
+                "until",
+            ],
+        ),
         (
             "relative",
             &[
