@@ -1,6 +1,7 @@
 //! All of one patient, and the end of the dummies.
 
 use crate::confirm::{self, ConfirmationRecord};
+use crate::consent::{self, ConsentReceipt};
 use crate::documents::{self, DocumentVersion};
 use crate::encounters::{self, EncounterRecord};
 use crate::errors::StoreError;
@@ -35,6 +36,9 @@ pub struct PatientExport {
     pub events: Vec<StoredEvent>,
     /// What became of notes that were entered on behalf of a physician, step by step.
     pub confirmations: Vec<ConfirmationRecord>,
+    /// What the person allows studies, as FHIR Consent, version by version.
+    #[serde(default)]
+    pub consents: Vec<ConsentReceipt>,
 }
 
 /// How much was removed.
@@ -78,6 +82,7 @@ impl Store {
                     patient.get(),
                 )?,
                 confirmations: confirm::steps(conn, &format!("WHERE patient {FAMILY}"), patient.get())?,
+                consents: consent::of_patient(conn, patient)?,
             })
         })
     }
@@ -109,6 +114,7 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     for document in &documents {
         fulltext::remove(conn, *document)?;
     }
+    consent::remove_dummies(conn)?;
     // What refers comes before what it refers to.
     for table in [
         "access_fact",

@@ -11,7 +11,8 @@
 //! of a physician. A document goes only by [`Store::remove_document`], when its time of keeping is over; `tombstone` stays. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
 //! `document_text`, `document_fts`, `topic_mark`.
-//! `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
+//! `consent_study`, `consent_text`, `consent_event` and `consent_receipt` are what people were asked and what they allow,
+//! `export_delivery` and `export_person` what left ([`consent`]). `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
 //!
 //! **Versions.** Every version of a document holds the whole note as it then reads. Searches and the timeline show the
 //! newest; the earlier ones stay readable and are exported.
@@ -32,6 +33,7 @@ mod assertions;
 mod audit;
 mod backup;
 mod confirm;
+pub mod consent;
 mod deliveries;
 mod doctor;
 mod documents;
@@ -55,6 +57,7 @@ mod open;
 mod patients;
 mod rebuild;
 mod received;
+pub mod research;
 mod resources;
 mod retention;
 mod schema;

@@ -16,6 +16,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -31,6 +32,12 @@ const TABLES: &[&str] = &[
     "audit_head",
     "audit_node",
     "confirmation",
+    "consent_code",
+    "consent_event",
+    "consent_failure",
+    "consent_receipt",
+    "consent_study",
+    "consent_text",
     "correction",
     "dead_letter",
     "dead_letter_replay",
@@ -47,6 +54,9 @@ const TABLES: &[&str] = &[
     "encounter_version",
     "event",
     "event_index",
+    "export_delivery",
+    "export_person",
+    "learned",
     "observation",
     "patient",
     "patient_identifier",

@@ -96,24 +96,7 @@ impl Advice {
                 &[("statements", &count)],
             );
         }
-        let texts = Arc::new(texts);
-        let all = library.knowledge.own;
-        let living = |own: Space| {
-            let texts = Arc::clone(&texts);
-            Arc::new(Living::new(&coder, &implied, own, texts, edition.clone()))
-        };
-        let learned = if all.has_cases_of(DUMMIES) {
-            Learned {
-                real: living(all.without(DUMMIES)),
-                dummy: living(all),
-            }
-        } else {
-            let both = living(all);
-            Learned {
-                real: Arc::clone(&both),
-                dummy: both,
-            }
-        };
+        let learned = Learned::new(&coder, &implied, library.knowledge.own, texts, &edition);
         Ok(Self {
             units,
             levels,

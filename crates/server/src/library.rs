@@ -142,18 +142,18 @@ pub(crate) fn append(
         author: author.to_owned(),
         at: chart::moment(chart::now()),
     };
-    let new: Result<Vec<NewAssertion>, serde_json::Error> = statements
-        .iter()
-        .map(|(source, said)| {
-            Ok(NewAssertion {
-                kind: said.kind().to_owned(),
-                subject: said.subject(),
-                source: source.to_string(),
-                body: serde_json::to_string(said)?,
-            })
-        })
-        .collect();
-    Ok(store.append_assertions(&stamp, new?)?)
+    let new = statements.iter().map(|(source, said)| stated(source, said));
+    Ok(store.append_assertions(&stamp, new.collect::<anyhow::Result<_>>()?)?)
+}
+
+/// A statement as the log keeps it.
+pub(crate) fn stated(source: &str, said: &Statement) -> anyhow::Result<NewAssertion> {
+    Ok(NewAssertion {
+        kind: said.kind().to_owned(),
+        subject: said.subject(),
+        source: source.to_owned(),
+        body: serde_json::to_string(said)?,
+    })
 }
 
 /// SHA-256 of a text, hexadecimal.

@@ -28,13 +28,13 @@ pub fn embedded_files() -> Vec<DataFile> {
 }
 
 /// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
-/// rules of access nor layouts of masters.
+/// rules of access nor of consent nor layouts of masters.
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/", "terminology/layouts/"]
+    !["ui/", "knowledge/", "policy/", "consent/", "terminology/layouts/"]
         .iter()
         .any(|kind| path.starts_with(kind))
 }

@@ -5,6 +5,12 @@ mod access;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
+mod consent_codes;
+#[cfg(test)]
+mod consent_random;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod drafts;

@@ -1,16 +1,18 @@
 //! What a signed note teaches: its diagnosis, with the findings that were there and those that were looked for and denied.
 
-use super::{Advice, DUMMIES, Learned, Living, SITE};
+use super::{Advice, DUMMIES, FromTexts, Learned, Living, SITE};
 use crate::{chart, library};
+use anyhow::Context as _;
 use std::sync::{Arc, PoisonError};
 use tsumugi_cds::{Findings, Patient};
 use tsumugi_clinical::{
     Because, Certainty, Event, EventKind, Experiencer, Phase, Polarity, SectionKind, StructuredNote,
 };
-use tsumugi_coding::Record;
-use tsumugi_knowledge::{Case, Counted, State, Statement};
-use tsumugi_records::{DocumentId, PatientRecord, Population, Store};
-use tsumugi_terminology::Vocabulary;
+use tsumugi_coding::{Coder, Record};
+use tsumugi_knowledge::{Case, Counted, Implied, Knowledge, Space, State, Statement};
+use tsumugi_records::consent;
+use tsumugi_records::{DocumentId, PatientRecord, Population, Stamp, Store};
+use tsumugi_terminology::{Vocabulary, embedded_files, knowledge_edition, sources_of};
 
 /// A change of what was learned, kept in the log.
 struct Lesson {
@@ -20,9 +22,48 @@ struct Lesson {
     case: Option<Case>,
 }
 
+/// What came of a note.
+enum Taught {
+    /// Nothing new.
+    Nothing,
+    /// What was learned has changed.
+    Changed(Lesson),
+    /// The person does not allow it; cases that had been learned were taken back.
+    TakenBack,
+}
+
+impl Learned {
+    /// What real patients are told, and what dummies are, from one space.
+    pub(super) fn new(
+        coder: &Coder,
+        implied: &Implied,
+        all: Space,
+        texts: FromTexts,
+        edition: &str,
+    ) -> Self {
+        let texts = Arc::new(texts);
+        let living = |own: Space| {
+            let texts = Arc::clone(&texts);
+            Arc::new(Living::new(coder, implied, own, texts, edition.to_owned()))
+        };
+        if all.has_cases_of(DUMMIES) {
+            return Self {
+                real: living(all.without(DUMMIES)),
+                dummy: living(all),
+            };
+        }
+        let both = living(all);
+        Self {
+            real: Arc::clone(&both),
+            dummy: both,
+        }
+    }
+}
+
 impl Advice {
     /// Learns what a signed note teaches, at once: into the log, and into the next answer. A later version of the note
-    /// replaces what the earlier one taught; one without a diagnosis takes it back.
+    /// replaces what the earlier one taught; one without a diagnosis takes it back. Whether the person allows it is asked
+    /// in the transaction that keeps it.
     pub(crate) fn teach(
         &self,
         store: &Store,
@@ -32,9 +73,31 @@ impl Advice {
         note: &StructuredNote,
     ) -> anyhow::Result<()> {
         let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lesson) = self.lesson(store, author, patient, document, note)? {
-            self.change(&lesson);
+        match self.lesson(store, author, patient, document, note)? {
+            Taught::Nothing => Ok(()),
+            Taught::Changed(lesson) => {
+                self.change(&lesson);
+                Ok(())
+            }
+            Taught::TakenBack => self.read_again(store),
         }
+    }
+
+    /// Makes answers anew from the log, after a withdrawal has taken cases back in it (`Receipt::followed.taken_back`).
+    pub(crate) fn forget(&self, store: &Store) -> anyhow::Result<()> {
+        let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read_again(store)
+    }
+
+    fn read_again(&self, store: &Store) -> anyhow::Result<()> {
+        let files = embedded_files();
+        let tables = Knowledge::new(&sources_of(&files)).context("the embedded knowledge is broken")?;
+        let library = library::Library::open(store, tables, &knowledge_edition(&files))?;
+        let edition = library.edition();
+        let knowledge = library.knowledge;
+        let texts = FromTexts::new(&self.tables, knowledge.accepted, &self.concepts, &self.levels);
+        let learned = Learned::new(&self.coder, &self.implied, knowledge.own, texts, &edition);
+        *self.learned.write().unwrap_or_else(PoisonError::into_inner) = learned;
         Ok(())
     }
 
@@ -57,7 +120,7 @@ impl Advice {
         patient: &PatientRecord,
         document: DocumentId,
         note: &StructuredNote,
-    ) -> anyhow::Result<Option<Lesson>> {
+    ) -> anyhow::Result<Taught> {
         let living = self.living(patient.population);
         // Only what this note says: the findings of earlier illnesses are not this one's.
         let alone = Record {
@@ -74,7 +137,7 @@ impl Advice {
         };
         let earlier = library::case_held(store, &source, &id)?;
         if case == earlier {
-            return Ok(None);
+            return Ok(Taught::Nothing);
         }
         let mut statements = Vec::new();
         if earlier.is_some() {
@@ -84,13 +147,33 @@ impl Advice {
             case.clone()
                 .map(|case| (Arc::clone(&source), Statement::Case(case))),
         );
-        let head = library::append(store, author, &statements)?;
-        Ok(Some(Lesson {
-            head,
-            source,
-            earlier,
-            case,
-        }))
+        let all = statements
+            .iter()
+            .map(|(source, said)| library::stated(source, said));
+        let undo = case.as_ref().map(|_| {
+            let retraction = Statement::RetractCase(Arc::clone(&id));
+            library::stated(&source, &retraction)
+        });
+        let lesson = consent::Lesson {
+            source: source.to_string(),
+            name: id.to_string(),
+            assertions: all.collect::<anyhow::Result<_>>()?,
+            undo: undo.transpose()?,
+        };
+        let stamp = Stamp {
+            author: author.to_owned(),
+            at: chart::moment(chart::now()),
+        };
+        Ok(match store.learn(patient.id, lesson, stamp)? {
+            consent::Learned::Kept { head } => Taught::Changed(Lesson {
+                head,
+                source,
+                earlier,
+                case,
+            }),
+            consent::Learned::Refused { taken_back, .. } if taken_back.is_empty() => Taught::Nothing,
+            consent::Learned::Refused { .. } => Taught::TakenBack,
+        })
     }
 
     /// Replaces what answers are made from. A dummy's case leaves what real patients are told as it is.
@@ -325,6 +408,46 @@ mod tests {
             .unwrap();
         assert_eq!(site.store.assertion_head(), Ok(0));
         assert_eq!(site.counts(Population::Real), []);
+    }
+
+    #[test]
+    fn who_withdraws_teaches_nothing_and_what_was_learned_is_taken_back() {
+        let site = Site::new();
+        let (one, other) = (
+            site.patient(Population::Real, "1"),
+            site.patient(Population::Real, "2"),
+        );
+        site.teach(&one, 7, NOTE);
+        site.teach(&other, 8, NOTE);
+        let of = |count: u32| site.counts(Population::Real).iter().all(|(_, _, of)| *of == count);
+        assert!(of(2));
+        let by = consent::By {
+            respondent: consent::Respondent::Own,
+            way: consent::Way::Phone,
+        };
+        let stamp = Stamp {
+            author: "dr".to_owned(),
+            at: chart::moment(chart::now()),
+        };
+        let receipt = site
+            .store
+            .withdraw(one.id, consent::KNOWLEDGE_STUDY, by, stamp)
+            .unwrap();
+        let back: Vec<&str> = receipt.followed.taken_back.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(back, ["note-7"]);
+        let began = std::time::Instant::now();
+        site.advice.forget(&site.store).unwrap();
+        let taken = began.elapsed();
+        assert!(of(1) && !site.counts(Population::Real).is_empty(), "{taken:?}");
+        // Signed again, or in a new version, it teaches nothing; the other's case stays.
+        site.teach(&one, 7, NOTE);
+        site.teach(&one, 9, NOTE);
+        assert!(of(1));
+        let again = Advice::open(Arc::clone(&site.advice.coder), &site.store).unwrap();
+        assert_eq!(
+            again.living(Population::Real).own,
+            site.advice.living(Population::Real).own
+        );
     }
 
     #[test]
