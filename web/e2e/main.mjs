@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|xss]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|consent|xss]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +14,7 @@ import { textStories } from "./texts.mjs";
 import { xssStories } from "./xss.mjs";
 import { smartStories } from "./smart.mjs";
 import { oidcStories } from "./oidc.mjs";
+import { consentStories } from "./consent.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
@@ -38,7 +39,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, xss: xssStories };
+const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -59,6 +60,7 @@ try {
   await proxyStories(story, { browser, binary: options.binary });
   await smartStories(story, { browser, binary: options.binary });
   await oidcStories(story, { browser, binary: options.binary });
+  await consentStories(story, { browser, binary: options.binary, images: options.images });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();

@@ -3,6 +3,8 @@
 //! A request waits until somebody who may write in the record has answered it. Nothing of the record changes by it: what is
 //! wrong is corrected by an addition to the note, as every other correction.
 
+use crate::audit::Recorded;
+use crate::audit::entry::{AuditEntity, AuditEntry};
 use crate::errors::StoreError;
 use crate::ids::PatientId;
 use crate::links::FAMILY;
@@ -148,6 +150,17 @@ impl Store {
     }
 }
 
+impl Recorded for AmendmentId {
+    fn add_to(&self, entry: &mut AuditEntry, _: &Connection) -> Result<(), StoreError> {
+        entry.entities.push(AuditEntity::Resource {
+            kind: "Task".to_owned(),
+            name: self.0.to_string(),
+            version: None,
+        });
+        Ok(())
+    }
+}
+
 fn waiting(conn: &Connection, patient: PatientId) -> Result<u32, StoreError> {
     let mut count = conn.prepare_cached(&format!(
         "SELECT count(*) FROM amendment_request r WHERE r.patient {FAMILY}
@@ -225,14 +238,20 @@ mod tests {
                 sex: Sex::Female,
                 birth_date: None,
             };
-            store.create_patient(Population::Real, details, stamp("mori")).unwrap()
+            store
+                .create_patient(Population::Real, details, stamp("mori"))
+                .unwrap()
         };
         let (one, other) = (new("1"), new("2"));
         let ask = |patient, key: &str, words: &str| {
             store.request_amendment(patient, ("asthma", words), key, stamp("patient:1"))
         };
         let id = ask(one, "k", "I never had it").unwrap();
-        assert_eq!(ask(one, "k", "I never had it").unwrap(), id, "sent twice, kept once");
+        assert_eq!(
+            ask(one, "k", "I never had it").unwrap(),
+            id,
+            "sent twice, kept once"
+        );
         assert!(ask(one, "l", " ").is_err());
         assert!(ask(one, "l", &"a".repeat(LONGEST_AMENDMENT + 1)).is_err());
         assert_eq!(store.amendments(one).unwrap().len(), 1);
@@ -251,6 +270,9 @@ mod tests {
         for count in 0..MOST_WAITING {
             ask(other, &count.to_string(), "wrong").unwrap();
         }
-        assert!(matches!(ask(other, "more", "wrong"), Err(StoreError::Invalid { .. })));
+        assert!(matches!(
+            ask(other, "more", "wrong"),
+            Err(StoreError::Invalid { .. })
+        ));
     }
 }

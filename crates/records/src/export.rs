@@ -117,6 +117,8 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     consent::remove_dummies(conn)?;
     // What refers comes before what it refers to.
     for table in [
+        "amendment_answer",
+        "amendment_request",
         "access_fact",
         "access_change",
         "delivery",

@@ -5,8 +5,8 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tsumugi_records::consent::{
-    Answer, AnswerSheet, By, ConsentEvent, Guardian, Happening, Held, Item, KNOWLEDGE_STUDY, PersonState, Receipt,
-    StudyRecord,
+    Answer, AnswerSheet, By, ConsentEvent, Guardian, Happening, Held, Item, KNOWLEDGE_STUDY, PersonState,
+    Receipt, StudyRecord,
 };
 use tsumugi_records::{AuditEntry, PatientId, PatientRecord, Stamp, Store, StoreError};
 
@@ -65,7 +65,11 @@ impl Standing {
         let items = record.study.items();
         let held: Vec<&Held> = items.iter().filter_map(|item| self.answers.get(item)).collect();
         if held.is_empty() {
-            return if self.withdrawn { Stands::Withdrawn } else { Stands::Open };
+            return if self.withdrawn {
+                Stands::Withdrawn
+            } else {
+                Stands::Open
+            };
         }
         if held.iter().all(|held| held.answer == Answer::No) {
             return Stands::Refused;
@@ -167,10 +171,10 @@ pub(crate) enum Saying {
 pub(crate) enum Said {
     /// It holds.
     Kept(Receipt),
-    /// It held already: the same was sent before. The entry of the log.
+    /// It held already: the same was sent before.
     Before(u64),
-    /// Something was said later than what the sender had seen; that stands. The entry of the log.
-    Overtaken(u64),
+    /// Something was said later than what the sender had seen; that stands.
+    Overtaken,
 }
 
 /// Takes what somebody says, unless the person has said something since `seen`.
@@ -190,7 +194,10 @@ pub(crate) fn say(
         Saying::Withdrawal(study, _) => study,
     };
     let log = store.consent_log(patient)?;
-    let newest = log.iter().rev().find(|event| event.study == *study && is_said(event));
+    let newest = log
+        .iter()
+        .rev()
+        .find(|event| event.study == *study && is_said(event));
     if let Some(newest) = newest {
         if is_the_same(&newest.happening, &saying) {
             store.audit_read(&entry)?;
@@ -198,7 +205,7 @@ pub(crate) fn say(
         }
         if seen.is_some_and(|seen| newest.seq > seen) {
             store.audit_read(&crate::audit::refused(entry, "overtaken by a later answer"))?;
-            return Ok(Said::Overtaken(newest.seq));
+            return Ok(Said::Overtaken);
         }
     }
     let store = store.audited(entry);

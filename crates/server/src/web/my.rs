@@ -31,19 +31,19 @@ use crate::web::doors::{Ask, Doors};
 use crate::web::error::WebError;
 use crate::web::state::{App, Desk};
 use crate::web::ui_text::Language;
-use crate::web::{doors, session};
+use crate::web::{doors as entrance, session};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use jiff::ToSpan as _;
 use jiff::civil::DateTime;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tsumugi_records::consent::{ConsentSession, Respondent, SESSION_MINUTES};
 use tsumugi_records::{AuditEntry, AuditSubtype, PatientId, PatientRecord, Stamp, StoreError};
 
@@ -119,8 +119,10 @@ impl Phone {
 
     /// Leaves the entry that the person read the own record; nothing of it may leave before that.
     pub(crate) fn reads(&self, desk: &Desk, subtype: AuditSubtype) -> Result<PatientRecord, WebError> {
-        let record = desk.app.store.patient(self.patient())?;
-        desk.app.store.audit_read(&self.entry(subtype)?)?;
+        let store = &desk.app.store;
+        // A record that was linked is read under the other.
+        let record = store.patient(store.read_under(self.patient())?)?;
+        store.audit_read(&self.entry(subtype)?)?;
         self.is_told();
         Ok(record)
     }
@@ -158,7 +160,7 @@ fn entry_of(session: &ConsentSession, subtype: AuditSubtype) -> Result<AuditEntr
 
 /// Lets the patient in, or sends to where a code is asked for.
 pub(crate) async fn let_in(app: &Arc<App>, mut request: Request, next: Next) -> Response {
-    if let Some(bounce) = doors::bounced(&request) {
+    if let Some(bounce) = entrance::bounced(&request) {
         return bounce;
     }
     let Some(token) = token(app, request.headers()) else {
@@ -183,10 +185,10 @@ pub(crate) async fn let_in(app: &Arc<App>, mut request: Request, next: Next) -> 
     };
     let phone = Phone {
         session,
-        origin: doors::origin(app, &request),
+        origin: entrance::origin(app, &request),
         told: Arc::default(),
     };
-    doors::recognise(&request);
+    entrance::recognise(&request);
     request.extensions_mut().insert(phone.clone());
     let response = next.run(request).await;
     if response.status().as_u16() < 400 && !phone.told.load(Ordering::Relaxed) {
@@ -205,7 +207,9 @@ fn is_open(token: [u8; 16], session: &ConsentSession, is_late: bool) -> bool {
     if left.contains_key(&token) {
         return false;
     }
-    let until = session.ends.checked_sub((SESSION_MINUTES - SHOWN_MINUTES).minutes());
+    let until = session
+        .ends
+        .checked_sub((SESSION_MINUTES - SHOWN_MINUTES).minutes());
     is_late || until.is_ok_and(|until| crate::web::clock::civil_now() < until)
 }
 
@@ -236,7 +240,9 @@ fn cookie_name(app: &App) -> &'static str {
 /// The token that a request shows: 32 hexadecimal digits.
 fn token(app: &App, headers: &HeaderMap) -> Option<[u8; 16]> {
     let text = session::cookie_of(cookie_name(app), headers)?;
-    let number = u128::from_str_radix(&text, 16).ok().filter(|_| text.len() == 32)?;
+    let number = u128::from_str_radix(&text, 16)
+        .ok()
+        .filter(|_| text.len() == 32)?;
     Some(number.to_be_bytes())
 }
 
@@ -244,7 +250,10 @@ fn token(app: &App, headers: &HeaderMap) -> Option<[u8; 16]> {
 fn cookie(app: &App, token: Option<[u8; 16]>) -> String {
     let secure = if app.gate.setting.secure { "; Secure" } else { "" };
     let (token, age) = token.map_or((String::new(), 0), |token| {
-        (format!("{:032x}", u128::from_be_bytes(token)), SESSION_MINUTES * 60)
+        (
+            format!("{:032x}", u128::from_be_bytes(token)),
+            SESSION_MINUTES * 60,
+        )
     });
     format!(
         "{}={token}; Path=/my; Max-Age={age}; HttpOnly; SameSite=Strict{secure}",
@@ -257,7 +266,11 @@ fn page(desk: &Desk, phone: Option<&Phone>, title: &str, body: &Markup) -> Respo
     let ui = desk.ui();
     let here = desk.visit.here.as_str();
     // What a form sent is not asked for again by a switch of the language.
-    let here = if here.starts_with("/my/enter") { "/my" } else { here };
+    let here = if here.starts_with("/my/enter") {
+        "/my"
+    } else {
+        here
+    };
     let (language, other) = match ui.language {
         Language::Japanese => ("en", ui.t("nav.english")),
         Language::English => ("ja", ui.t("nav.japanese")),

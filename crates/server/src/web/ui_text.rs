@@ -307,10 +307,7 @@ mod tests {
             &["answered", "changed", "open", "partly", "refused", "withdrawn"],
         ),
         ("export-state", &["aborted", "delivered", "marked", "running"]),
-        (
-            "code-refusal",
-            &["expired", "too-many-tries", "unknown", "used"],
-        ),
+        ("code-refusal", &["expired", "too-many-tries", "unknown", "used"]),
         (
             "my-record",
             &["allergies", "care", "diagnoses", "drugs", "results"],

@@ -158,7 +158,7 @@ pub(crate) async fn keep(
         let why = match said(desk, &phone, &study, &fields) {
             Ok((_, Said::Kept(receipt))) => format!("done={}", receipt.seq),
             Ok((_, Said::Before(seq))) => format!("done={seq}"),
-            Ok((_, Said::Overtaken(_))) => "why=overtaken".to_owned(),
+            Ok((_, Said::Overtaken)) => "why=overtaken".to_owned(),
             Err(WebError::Store(StoreError::Conflict { .. })) => "why=changed".to_owned(),
             Err(WebError::Bad("choices.none-chosen")) => "why=none".to_owned(),
             Err(error) => return Err(error),
@@ -201,15 +201,26 @@ pub(crate) async fn take(
                 let says = ui.fill(key, &[("when", &when), ("stands", &stands)]);
                 (StatusCode::OK, "done", says, Some(standing.seen))
             }
-            Ok((_, Said::Overtaken(_))) => {
-                (StatusCode::CONFLICT, "overtaken", ui.t("choices.overtaken").to_owned(), None)
-            }
-            Err(WebError::Store(StoreError::Conflict { .. })) => {
-                (StatusCode::CONFLICT, "changed", ui.t("choices.changed").to_owned(), None)
-            }
-            Err(WebError::Bad(_) | WebError::Store(StoreError::Invalid { .. } | StoreError::NotFound { .. })) => {
-                (StatusCode::BAD_REQUEST, "invalid", ui.t("choices.invalid").to_owned(), None)
-            }
+            Ok((_, Said::Overtaken)) => (
+                StatusCode::CONFLICT,
+                "overtaken",
+                ui.t("choices.overtaken").to_owned(),
+                None,
+            ),
+            Err(WebError::Store(StoreError::Conflict { .. })) => (
+                StatusCode::CONFLICT,
+                "changed",
+                ui.t("choices.changed").to_owned(),
+                None,
+            ),
+            Err(
+                WebError::Bad(_) | WebError::Store(StoreError::Invalid { .. } | StoreError::NotFound { .. }),
+            ) => (
+                StatusCode::BAD_REQUEST,
+                "invalid",
+                ui.t("choices.invalid").to_owned(),
+                None,
+            ),
             Err(error) => return Err(error),
         };
         Ok((status, Json(Told { state, says, seen })).into_response())
@@ -225,12 +236,15 @@ pub(crate) async fn receipt(
     Path(study): Path<String>,
 ) -> Response {
     answer(app, visit, move |desk| {
-        phone.reads(desk, AuditSubtype::Read)?;
-        let mut receipts = desk.app.store.consent_receipts(phone.patient())?;
+        let patient = phone.reads(desk, AuditSubtype::Read)?;
+        let mut receipts = desk.app.store.consent_receipts(patient.id)?;
         receipts.retain(|receipt| receipt.study == study);
         let newest = receipts.into_iter().max_by_key(|receipt| receipt.seq);
         let newest = newest.ok_or(WebError::NotFound)?;
-        let name = format!("attachment; filename=\"consent-{}-{}.json\"", newest.study, newest.version);
+        let name = format!(
+            "attachment; filename=\"consent-{}-{}.json\"",
+            newest.study, newest.version
+        );
         let headers = [
             (header::CONTENT_TYPE, "application/fhir+json".to_owned()),
             (header::CONTENT_DISPOSITION, name),

@@ -22,8 +22,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Event, EventKind, Experiencer, Phase, Polarity};
 use tsumugi_records::{
-    AmendmentOutcome, AmendmentRequest, AuditSubtype, DocumentId, EventOrigin, LONGEST_AMENDMENT, PatientRecord,
-    StoredEvent,
+    AmendmentOutcome, AmendmentRequest, AuditSubtype, DocumentId, EventOrigin, LONGEST_AMENDMENT,
+    PatientRecord, StoredEvent,
 };
 
 /// Days after which what was stated is shown: the physician tells it first.

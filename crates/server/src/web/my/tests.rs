@@ -7,8 +7,8 @@ use crate::smart::tests::{House, served};
 use crate::web::clock;
 use jiff::ToSpan as _;
 use tsumugi_records::consent::{
-    Answer as Said, Approval, Basis, CodeBytes, CodeRequest, DataKind, Decision, Guardian, InstitutionKind, Item, Purpose,
-    Recipient, Request, Respondent, Study, StudyText,
+    Answer as Said, Approval, Basis, CodeBytes, CodeRequest, DataKind, Decision, Guardian, InstitutionKind,
+    Item, Purpose, Recipient, Request, Respondent, Study, StudyText,
 };
 use tsumugi_records::{AuditFilter, Moment, PatientId, Population, Stamp};
 
@@ -165,9 +165,17 @@ fn a_code_opens_one_session_and_only_in_time() {
         let fresh = code(house, 1, 0);
         let page = ask(house.address, "GET", &format!("/my?code={fresh}"), &[], "");
         assert!(page.status == 200 && page.body.contains(&fresh));
-        assert_eq!(enter(house, &fresh).status, 303, "looking at the link used nothing up");
+        assert_eq!(
+            enter(house, &fresh).status,
+            303,
+            "looking at the link used nothing up"
+        );
         let again = enter(house, &fresh);
-        assert!(again.status == 410 && again.body.contains("使われています"), "{}", again.body);
+        assert!(
+            again.status == 410 && again.body.contains("使われています"),
+            "{}",
+            again.body
+        );
         let late = enter(house, &code(house, 2, 16));
         assert!(late.status == 410 && late.body.contains("期限"), "{}", late.body);
         assert_eq!(enter(house, "00000000").status, 401);
@@ -182,22 +190,42 @@ fn a_session_opens_its_own_patient_and_nothing_else() {
         save(house, "名前を外して研究に使う", 0);
         for path in ["/my/choices", "/my/looked", "/my/record", "/my/choices/biliary"] {
             let answer = get(house, path, "");
-            assert_eq!((answer.status, answer.field("why").as_deref()), (303, Some("none")), "{path}");
+            assert_eq!(
+                (answer.status, answer.field("why").as_deref()),
+                (303, Some("none")),
+                "{path}"
+            );
             // A member of staff is not the patient.
             assert_eq!(get(house, path, &house.cookie("sato")).status, 303, "{path}");
         }
         assert_eq!(post(house, "/my/api/choices/biliary", "", &YES).status, 401);
         let phone = cookie(house, 1);
-        for path in ["/my/choices", "/my/looked", "/my/record", "/my/correct", "/my/choices/biliary"] {
+        for path in [
+            "/my/choices",
+            "/my/looked",
+            "/my/record",
+            "/my/correct",
+            "/my/choices/biliary",
+        ] {
             let page = get(house, path, &phone);
             assert_eq!(page.status, 200, "{path} {}", page.body);
-            assert!(page.body.contains("試験 4711") && !page.body.contains("試験 4712"), "{path}");
+            assert!(
+                page.body.contains("試験 4711") && !page.body.contains("試験 4712"),
+                "{path}"
+            );
             assert!(!page.body.contains("href=\"/patients"), "{path}");
         }
-        for path in [format!("/patients/{}", house.internal), "/".to_owned(), "/search".to_owned()] {
+        for path in [
+            format!("/patients/{}", house.internal),
+            "/".to_owned(),
+            "/search".to_owned(),
+        ] {
             let answer = get(house, &path, &phone);
             assert_eq!(answer.status, 303, "{path}");
-            assert!(answer.header("location").unwrap().starts_with("/sign-in"), "{path}");
+            assert!(
+                answer.header("location").unwrap().starts_with("/sign-in"),
+                "{path}"
+            );
         }
         assert_eq!(post(house, "/my/leave", &phone, &[]).status, 303);
         assert_eq!(get(house, "/my/choices", &phone).status, 303, "it was left");
@@ -219,7 +247,10 @@ fn answers_hold_at_once_and_one_tap_refuses_everything() {
         assert_eq!(is_allowed(house, "drugs"), Err("refused"));
         let receipt = get(house, "/my/receipts/biliary", &phone).json();
         assert_eq!(receipt["resourceType"], "Consent");
-        assert_eq!(receipt["provision"]["provision"][0]["code"][0]["coding"][0]["code"], "diagnoses");
+        assert_eq!(
+            receipt["provision"]["provision"][0]["code"][0]["coding"][0]["code"],
+            "diagnoses"
+        );
         // Without the script: a form and a page.
         let shown = hidden(house, &phone);
         let fields: Vec<(&str, &str)> = shown
@@ -251,8 +282,16 @@ fn what_waited_overwrites_nothing_that_was_said_later() {
         let late = send(house, &phone, &waited, &YES);
         assert_eq!((late.status, &late.json()["state"]), (409, &"overtaken".into()));
         assert_eq!(is_allowed(house, "diagnoses"), Err("withdrawn"));
-        let unseen: Vec<(String, String)> = waited.iter().filter(|(name, _)| name != "seen").cloned().collect();
-        assert_eq!(send(house, &phone, &unseen, &YES).status, 400, "who saw nothing overwrites nothing");
+        let unseen: Vec<(String, String)> = waited
+            .iter()
+            .filter(|(name, _)| name != "seen")
+            .cloned()
+            .collect();
+        assert_eq!(
+            send(house, &phone, &unseen, &YES).status,
+            400,
+            "who saw nothing overwrites nothing"
+        );
     });
 }
 
@@ -270,7 +309,11 @@ fn a_text_that_was_changed_while_it_was_read_is_read_again() {
         assert_eq!(send(house, &phone, &hidden(house, &phone), &YES).status, 200);
         save(house, "もっと多くのことに使う", 2);
         assert_eq!(is_allowed(house, "diagnoses"), Err("text-changed"));
-        assert!(get(house, "/my/choices", &phone).body.contains("説明が新しくなりました"));
+        assert!(
+            get(house, "/my/choices", &phone)
+                .body
+                .contains("説明が新しくなりました")
+        );
     });
 }
 
@@ -298,7 +341,13 @@ fn every_page_of_the_patient_leaves_an_entry() {
             assert_eq!(now, before + 1, "{what}");
             before = now;
         };
-        for path in ["/my/choices", "/my/choices/biliary", "/my/looked", "/my/record", "/my/correct"] {
+        for path in [
+            "/my/choices",
+            "/my/choices/biliary",
+            "/my/looked",
+            "/my/record",
+            "/my/correct",
+        ] {
             assert_eq!(get(house, path, &phone).status, 200);
             grew(path);
         }
@@ -326,12 +375,26 @@ fn a_guardian_answers_for_one_child_at_a_time() {
         }
         let link = issue(house, 7, 0, Respondent::Guardian("g-1".to_owned()));
         let entered = enter(house, &link);
-        let phone = entered.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-        assert!(get(house, "/my/choices", &phone).body.contains("代わりに答えています"));
+        let phone = entered
+            .header("set-cookie")
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        assert!(
+            get(house, "/my/choices", &phone)
+                .body
+                .contains("代わりに答えています")
+        );
         assert_eq!(send(house, &phone, &hidden(house, &phone), &YES).status, 200);
         let state = |patient| {
             let states = store.consent_state(PatientId::new(patient), "biliary", &clock::now());
-            states.unwrap().iter().map(|state| state.answers.len()).sum::<usize>()
+            states
+                .unwrap()
+                .iter()
+                .map(|state| state.answers.len())
+                .sum::<usize>()
         };
         assert_eq!((state(house.internal), state(house.surgery)), (4, 0));
     });
@@ -347,12 +410,23 @@ fn a_request_to_correct_is_a_task_of_the_physician_and_is_answered() {
         let doctor = house.cookie("sato");
         let shown = get(house, &page, &doctor);
         assert!(shown.body.contains("喘息です"), "{}", shown.body);
-        let asked = house.app.store.amendments(PatientId::new(house.internal)).unwrap();
+        let asked = house
+            .app
+            .store
+            .amendments(PatientId::new(house.internal))
+            .unwrap();
         let id = asked[0].id.to_string();
-        let answer = [("id", id.as_str()), ("outcome", "corrected"), ("words", "追記しました")];
+        let answer = [
+            ("id", id.as_str()),
+            ("outcome", "corrected"),
+            ("words", "追記しました"),
+        ];
         let address = format!("{page}/amendments");
         assert_eq!(post(house, &address, &doctor, &answer).status, 303);
-        assert!(!get(house, &page, &doctor).body.contains("喘息です"), "it is done");
+        assert!(
+            !get(house, &page, &doctor).body.contains("喘息です"),
+            "it is done"
+        );
         assert!(get(house, "/my/record", &phone).body.contains("追記しました"));
         assert_eq!(post(house, &address, &doctor, &answer).status, 409, "once");
     });
@@ -381,7 +455,11 @@ fn staff_hand_over_a_code_answer_together_and_enter_paper() {
         let mut fields = vec![("text", hash.as_str()), ("seen", "0"), ("way", "paper")];
         fields.extend(YES);
         let paper = post(house, &study, &nurse, &fields);
-        assert_eq!(paper.field("why").as_deref(), Some("paper"), "a paper has a place and a day");
+        assert_eq!(
+            paper.field("why").as_deref(),
+            Some("paper"),
+            "a paper has a place and a day"
+        );
         let today = clock::today().to_string();
         fields.extend([("place", "外来 3 番の棚"), ("signed", today.as_str())]);
         assert!(post(house, &study, &nurse, &fields).field("done").is_some());
@@ -424,13 +502,40 @@ fn studies_are_entered_and_changed_by_who_may() {
         fields.retain(|(name, _)| *name != "one_line");
         fields.extend([("one_line", "会社とも使う"), ("version", "1"), ("act", "preview")]);
         let preview = post(house, "/studies/biliary", &manager, &fields);
-        assert!(preview.body.contains("<ins>+ 会社とも使う</ins>"), "{}", preview.body);
-        assert_eq!(house.app.store.study("biliary").unwrap().version, 1, "nothing is kept yet");
+        assert!(
+            preview.body.contains("<ins>+ 会社とも使う</ins>"),
+            "{}",
+            preview.body
+        );
+        assert_eq!(
+            house.app.store.study("biliary").unwrap().version,
+            1,
+            "nothing is kept yet"
+        );
         fields.retain(|(name, _)| *name != "act");
         assert_eq!(post(house, "/studies/biliary", &manager, &fields).status, 303);
-        assert_eq!(post(house, "/studies/biliary", &manager, &fields).status, 409, "stale");
+        assert_eq!(
+            post(house, "/studies/biliary", &manager, &fields).status,
+            409,
+            "stale"
+        );
         fields.retain(|(name, _)| *name != "recipients");
         fields.push(("recipients", "no kind"));
         assert_eq!(post(house, "/studies", &manager, &fields).status, 400);
     });
+}
+
+#[test]
+fn plain_words_are_of_concepts_that_are_there() {
+    use crate::web::ui_text::{Language, Texts};
+    let files = tsumugi_terminology::embedded_files();
+    let texts = Texts::new(&tsumugi_terminology::sources_of(&files));
+    let plain = texts.of(Language::Japanese).below("plain.");
+    let plain = plain.as_object().unwrap();
+    assert!(plain.len() > 20);
+    for key in plain.keys() {
+        let concept = key.trim_start_matches("plain.");
+        let known = crate::smart::tests::CODER.vocabulary().concept(concept);
+        assert!(known.is_some(), "{concept} is no concept");
+    }
 }

@@ -371,7 +371,7 @@ pub(crate) async fn keep(
             Ok(Some(Said::Kept(receipt))) => format!("done={}", receipt.seq),
             Ok(Some(Said::Before(seq))) => format!("done={seq}"),
             Ok(None) => "done=0".to_owned(),
-            Ok(Some(Said::Overtaken(_))) => "why=overtaken".to_owned(),
+            Ok(Some(Said::Overtaken)) => "why=overtaken".to_owned(),
             Err(WebError::Store(StoreError::Conflict { .. })) => "why=changed".to_owned(),
             Err(WebError::Bad("choices.none-chosen")) => "why=none".to_owned(),
             Err(WebError::Bad("consent.paper-wanted")) => "why=paper".to_owned(),

@@ -119,7 +119,11 @@ fn study_page(desk: &Desk, record: &StudyRecord, shown: &Shown<'_>) -> Result<Re
     let ui = desk.ui();
     let study = &record.study;
     let versions = desk.app.store.study_versions(&study.id)?;
-    let kinds: Vec<String> = study.kinds.iter().map(|kind| sheet::kind_name(&ui, kind)).collect();
+    let kinds: Vec<String> = study
+        .kinds
+        .iter()
+        .map(|kind| sheet::kind_name(&ui, kind))
+        .collect();
     let action = format!("/studies/{}", study.id);
     let own = form::of(record);
     let body = html! {

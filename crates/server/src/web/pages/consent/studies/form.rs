@@ -109,7 +109,9 @@ pub(super) fn read(fields: &Fields) -> Result<(Study, StudyText), &'static str> 
     } else {
         Population::Dummy
     };
-    let purpose = PURPOSES.into_iter().find(|one| purpose_word(*one) == of("purpose"));
+    let purpose = PURPOSES
+        .into_iter()
+        .find(|one| purpose_word(*one) == of("purpose"));
     let approval = match (of("committee"), of("number"), date("until")?) {
         ("", "", None) => None,
         (committee, number, Some(until)) if !committee.is_empty() && !number.is_empty() => Some(Approval {
@@ -149,7 +151,9 @@ pub(super) fn read(fields: &Fields) -> Result<(Study, StudyText), &'static str> 
 }
 
 fn institution_of(word: &str) -> Option<InstitutionKind> {
-    INSTITUTIONS.into_iter().find(|one| institution_word(*one) == word)
+    INSTITUTIONS
+        .into_iter()
+        .find(|one| institution_word(*one) == word)
 }
 
 /// Recipients, one a line: `id | name | kind`.
@@ -172,7 +176,9 @@ fn basis(word: &str, notice: Option<Date>, maker: &str) -> Result<Basis, &'stati
         "consent" => Basis::Consent,
         "opt-out" => Basis::OptOut {
             notice_at: notice.ok_or("notice_at")?,
-            maker: Some(maker.to_owned()).filter(|id| !id.is_empty()).ok_or("maker")?,
+            maker: Some(maker.to_owned())
+                .filter(|id| !id.is_empty())
+                .ok_or("maker")?,
         },
         "academic" => Basis::Academic,
         "anonymised" => Basis::Anonymised,
@@ -184,7 +190,9 @@ fn basis(word: &str, notice: Option<Date>, maker: &str) -> Result<Basis, &'stati
 
 /// Terms of GA4GH DUO, separated by blanks or commas: `DUO:0000007=K80` with what it is limited to.
 fn terms(text: &str) -> Vec<DuoTerm> {
-    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| c.is_whitespace() || c == ',')
+        .filter(|word| !word.is_empty());
     words
         .map(|word| match word.split_once('=') {
             Some((id, of)) => DuoTerm {
