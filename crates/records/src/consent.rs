@@ -57,19 +57,15 @@ pub use codes::{
 };
 pub use decision::{Decision, Permit, Request};
 pub use duo::{DuoRefusal, DuoRole, DuoRow, DuoTerm, duo_rows, matches};
-pub use exports::{
-    DataUse, ExportDelivery, ExportEnd, ExportId, ExportStart, ExportState, NewExport, Rerun,
-};
+pub(crate) use exports::remove_dummies;
+pub use exports::{DataUse, ExportDelivery, ExportEnd, ExportId, ExportStart, ExportState, NewExport, Rerun};
 pub use judge::Reason;
 pub use kinds::{DataKind, KindRow, kind_of, kinds};
 pub use learning::{Learned, Lesson, TakenBack};
 pub use log::{ConsentEvent, Receipt, Withdrawal};
 pub use receipt::ConsentReceipt;
+pub(crate) use receipt::of_patient;
 pub use rows::StudyRecord;
 pub use set::{PermittedSet, SetEnded, SetRequest};
 pub use state::{Held, PersonState};
-pub use study::{
-    Approval, InstitutionKind, KNOWLEDGE_STUDY, Purpose, Recipient, Study, StudyText, TextHash,
-};
-pub(crate) use exports::remove_dummies;
-pub(crate) use receipt::of_patient;
+pub use study::{Approval, InstitutionKind, KNOWLEDGE_STUDY, Purpose, Recipient, Study, StudyText, TextHash};

@@ -42,7 +42,9 @@ pub enum ReadError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The set no longer holds: what was read so far must not be handed over.
-    #[error("somebody in it has taken something back, or the study may not go on ({0:?}); make a new set and begin again")]
+    #[error(
+        "somebody in it has taken something back, or the study may not go on ({0:?}); make a new set and begin again"
+    )]
     Ended(SetEnded),
 }
 
@@ -137,7 +139,9 @@ fn person_rows(
     let of = find.query_row([person], |row| {
         Ok((row.get::<_, Word<Sex>>(0)?.0, row.get::<_, Option<String>>(1)?))
     });
-    let (sex, birth) = of.optional()?.ok_or_else(|| StoreError::not_found("patient", &person))?;
+    let (sex, birth) = of
+        .optional()?
+        .ok_or_else(|| StoreError::not_found("patient", &person))?;
     Ok(PersonRows {
         person,
         sex,

@@ -58,7 +58,9 @@ pub enum Form {
 #[non_exhaustive]
 pub enum BasisRefusal {
     /// The basis does not reach this recipient.
-    #[error("on the basis `{basis}` nothing goes to `{recipient}`, which is `{kind}`; choose another recipient or basis")]
+    #[error(
+        "on the basis `{basis}` nothing goes to `{recipient}`, which is `{kind}`; choose another recipient or basis"
+    )]
     Recipient {
         /// Basis.
         basis: String,
@@ -76,7 +78,9 @@ pub enum BasisRefusal {
         form: String,
     },
     /// Neither side is an academic research institution.
-    #[error("neither this hospital nor `{recipient}` is an academic research institution; choose another basis")]
+    #[error(
+        "neither this hospital nor `{recipient}` is an academic research institution; choose another basis"
+    )]
     NotAcademic {
         /// Id of the recipient.
         recipient: String,

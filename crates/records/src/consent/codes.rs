@@ -78,7 +78,9 @@ pub struct IssuedCode {
 
 impl std::fmt::Debug for IssuedCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IssuedCode").field("ends", &self.ends).finish_non_exhaustive()
+        f.debug_struct("IssuedCode")
+            .field("ends", &self.ends)
+            .finish_non_exhaustive()
     }
 }
 
@@ -209,7 +211,11 @@ impl Store {
     ///
     /// # Errors
     /// Only those of the file.
-    pub fn consent_session(&self, session: [u8; 16], now: &Moment) -> Result<Option<ConsentSession>, StoreError> {
+    pub fn consent_session(
+        &self,
+        session: [u8; 16],
+        now: &Moment,
+    ) -> Result<Option<ConsentSession>, StoreError> {
         let now = seconds(now);
         self.read_unaudited("consent session", |conn| {
             let found = find(conn, "session", &digest(&hex(&session)))?;
@@ -350,7 +356,9 @@ fn check_place(conn: &Connection, request: &CodeRequest, stamp: &Stamp) -> Resul
 
 /// Eight digits of base 32 for forty bits.
 fn typed_of(bytes: [u8; 5]) -> String {
-    let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = bytes
+        .iter()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     let digit = |place: u64| {
         let index = usize::try_from(number >> (5 * place) & 31).unwrap_or(0);
         char::from(*DIGITS.get(index).unwrap_or(&b'0'))

@@ -169,7 +169,7 @@ pub(crate) fn judged(
         hash: &record.text_hash,
         purpose: request.purpose,
         recipient: &request.recipient,
-        use_id: request.use_id.as_deref(),
+        once: request.use_id.as_deref(),
         today: request.at.civil().date(),
     };
     if let Err(reason) = judge::study_allows(&asked) {

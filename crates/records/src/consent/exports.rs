@@ -1,10 +1,11 @@
 //! What left: each export with its epoch and its persons, what a withdrawal does to it, and the feed "who used my data".
 
 use crate::consent::basis::Form;
-use crate::consent::judge::Reason;
+use crate::consent::judge::{self, Person, Reason, Use};
 use crate::consent::kinds::DataKind;
-use crate::consent::rows;
-use crate::consent::set::{PermittedSet, SetEnded, SetRequest};
+use crate::consent::log;
+use crate::consent::rows::{self, StudyRecord};
+use crate::consent::set::{PermittedSet, SetEnded};
 use crate::consent::state::Horizon;
 use crate::consent::study::{Purpose, Recipient};
 use crate::errors::StoreError;
@@ -14,7 +15,11 @@ use crate::store::Store;
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// Persons of an export that are noted in one transaction.
+const NOTED_AT_ONCE: usize = 5000;
 
 /// An export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -155,7 +160,8 @@ pub struct DataUse {
     pub kinds: Vec<DataKind>,
 }
 
-const COLUMNS: &str = "d.id, d.study, d.query, d.basis, d.form, d.purpose, d.recipient, d.epoch, d.persons, d.state,
+const COLUMNS: &str =
+    "d.id, d.study, d.query, d.basis, d.form, d.purpose, d.recipient, d.epoch, d.persons, d.state,
     d.manifest, d.author, d.at, d.ended FROM export_delivery d";
 
 impl Store {
@@ -172,32 +178,32 @@ impl Store {
         let request = set.request().clone();
         let population = set.population();
         let epoch = set.epoch();
-        let persons: Vec<(PatientId, String)> = set
-            .after(None, usize::MAX)
-            .iter()
-            .map(|(person, bits)| {
-                let kinds = set.kinds_in(*bits);
-                let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-                (*person, words.join("|"))
-            })
-            .collect();
+        let count = set.len() as u64;
         let started = self.write("begin export", move |conn| {
             let horizon = Horizon {
                 at: &export.stamp.at,
                 is_live: true,
             };
             let Some(record) = rows::study_at(conn, &request.study, population, horizon)? else {
-                return Ok(Begun(ExportStart::Refused(Reason::StudyUnknown(request.study.clone()))));
+                return Ok(Begun(ExportStart::Refused(Reason::StudyUnknown(
+                    request.study.clone(),
+                ))));
             };
             let Some(recipient) = record.study.recipient(&request.recipient) else {
                 return Ok(Begun(ExportStart::Refused(Reason::OtherRecipient(
                     request.recipient.clone(),
                 ))));
             };
-            if let Err(refusal) = record.study.basis.allows(record.study.provider, recipient, export.form) {
+            if let Err(refusal) = record
+                .study
+                .basis
+                .allows(record.study.provider, recipient, export.form)
+            {
                 return Ok(Begun(ExportStart::Refused(refusal.into())));
             }
-            let json = |value: serde_json::Result<String>| value.map_err(|error| StoreError::damaged(error.to_string()));
+            let json = |value: serde_json::Result<String>| {
+                value.map_err(|error| StoreError::damaged(error.to_string()))
+            };
             conn.prepare_cached(
                 "INSERT INTO export_delivery
                      (study, dummy, query, basis, form, purpose, recipient, epoch, persons, state, author, at)
@@ -212,19 +218,46 @@ impl Store {
                 word(&request.purpose)?,
                 json(serde_json::to_string(recipient))?,
                 epoch,
-                persons.len() as u64,
+                count,
                 export.stamp.author,
                 export.stamp.at,
             ])?;
-            let id = ExportId(conn.last_insert_rowid());
-            let mut add = conn.prepare_cached("INSERT INTO export_person VALUES (?1, ?2, ?3)")?;
-            for (person, kinds) in &persons {
-                add.execute(params![id, person, kinds])?;
-            }
-            Ok(Begun(ExportStart::Begun(id)))
+            Ok(Begun(ExportStart::Begun(ExportId(conn.last_insert_rowid()))))
         })?;
-        // Who withdrew between the question and the writing is found by the first batch and by `finish_export`.
+        // Who withdraws meanwhile is found by the first batch, and by `finish_export`.
+        if let ExportStart::Begun(id) = started.0 {
+            self.note_persons(id, set)?;
+        }
         Ok(started.0)
+    }
+
+    /// Notes who is in an export, in parts, so that a withdrawal does not have to wait.
+    fn note_persons(&self, id: ExportId, set: &PermittedSet) -> Result<(), StoreError> {
+        let mut last = None;
+        loop {
+            let part: Vec<(PatientId, u64)> = set.after(last, NOTED_AT_ONCE).to_vec();
+            let Some((person, _)) = part.last() else {
+                return Ok(());
+            };
+            last = Some(*person);
+            let mut words: BTreeMap<u64, String> = BTreeMap::new();
+            for (_, bits) in &part {
+                let kinds = || {
+                    set.kinds_in(*bits)
+                        .iter()
+                        .map(|kind| kind.as_str())
+                        .collect::<Vec<_>>()
+                };
+                words.entry(*bits).or_insert_with(|| kinds().join("|"));
+            }
+            self.write_unaudited("begin export", move |conn| {
+                let mut add = conn.prepare_cached("INSERT INTO export_person VALUES (?1, ?2, ?3)")?;
+                for (person, bits) in &part {
+                    add.execute(params![id, person, words.get(bits)])?;
+                }
+                Ok(())
+            })?;
+        }
     }
 
     /// Ends an export. It is delivered only where nobody in it has taken anything back meanwhile; the question and the
@@ -255,6 +288,10 @@ impl Store {
                     Ok(Ended(ExportEnd::Aborted(why)))
                 }
                 (ExportState::Aborted, Err(why)) => Ok(Ended(ExportEnd::Aborted(why))),
+                // Who withdrew has joined again since; the file was written without asking, so it goes all the same.
+                (ExportState::Aborted, Ok(())) => {
+                    Ok(Ended(ExportEnd::Aborted(SetEnded::Withdrawn { persons: 1 })))
+                }
                 _ => Err(StoreError::conflict(format!("export {id}"), "has ended already")),
             }
         })?;
@@ -269,9 +306,10 @@ impl Store {
         self.write("abort export", move |conn| match find(conn, id)?.state {
             ExportState::Running => end(conn, id, ExportState::Aborted, None, &now),
             ExportState::Aborted => Ok(()),
-            ExportState::Delivered | ExportState::Marked => {
-                Err(StoreError::conflict(format!("export {id}"), "was delivered already"))
-            }
+            ExportState::Delivered | ExportState::Marked => Err(StoreError::conflict(
+                format!("export {id}"),
+                "was delivered already",
+            )),
         })
     }
 
@@ -342,32 +380,50 @@ pub(crate) struct Stopped {
     pub(crate) marked: Vec<ExportId>,
 }
 
-/// Ends the running exports of a study that hold a person, and marks the delivered ones.
+/// Ends the running exports of a study that hold a person who no longer allows what they take, and marks the delivered
+/// ones.
 pub(crate) fn stop(
     conn: &Connection,
-    study: &str,
+    record: &StudyRecord,
     records: &[PatientId],
     now: &Moment,
 ) -> Result<Stopped, StoreError> {
+    let horizon = Horizon {
+        at: now,
+        is_live: true,
+    };
     let mut stopped = Stopped::default();
-    for record in records {
-        let mut list = conn.prepare_cached(
-            "SELECT d.id, d.state FROM export_delivery d JOIN export_person x ON x.delivery = d.id
-             WHERE x.patient = ?1 AND d.study = ?2 AND d.state IN ('running', 'delivered') ORDER BY d.id",
-        )?;
-        let found: Vec<(ExportId, ExportState)> = list
-            .query_map(params![record, study], |row| {
-                Ok((row.get(0)?, row.get::<_, Word<ExportState>>(1)?.0))
-            })?
+    for patient in records {
+        let mut list = conn.prepare_cached(&format!(
+            "SELECT {COLUMNS} JOIN export_person x ON x.delivery = d.id
+             WHERE x.patient = ?1 AND d.study = ?2 AND d.state IN ('running', 'delivered') ORDER BY d.id"
+        ))?;
+        let found: Vec<ExportDelivery> = list
+            .query_map(params![patient, record.study.id], read)?
             .collect::<Result<_, _>>()?;
-        for (id, state) in found {
-            if state == ExportState::Running {
-                end(conn, id, ExportState::Aborted, None, now)?;
-                stopped.ended.push(id);
+        for export in found {
+            let asked = Use {
+                study: &record.study,
+                text: &record.text,
+                hash: &record.text_hash,
+                purpose: export.purpose,
+                recipient: &export.recipient.id,
+                once: None,
+                today: now.civil().date(),
+            };
+            let mut kinds =
+                conn.prepare_cached("SELECT kinds FROM export_person WHERE delivery = ?1 AND patient = ?2")?;
+            let kinds: String = kinds.query_row(params![export.id, patient], |row| row.get(0))?;
+            if still_allows(conn, &asked, *patient, &kinds, horizon)? {
+                continue;
+            }
+            if export.state == ExportState::Running {
+                end(conn, export.id, ExportState::Aborted, None, now)?;
+                stopped.ended.push(export.id);
             } else {
                 conn.prepare_cached("UPDATE export_delivery SET state = 'marked' WHERE id = ?1")?
-                    .execute([id])?;
-                stopped.marked.push(id);
+                    .execute([export.id])?;
+                stopped.marked.push(export.id);
             }
         }
     }
@@ -424,34 +480,32 @@ fn end(
 
 fn rerun(conn: &Connection, id: ExportId, now: &Moment) -> Result<Rerun, StoreError> {
     let export = find(conn, id)?;
+    let horizon = Horizon {
+        at: now,
+        is_live: true,
+    };
+    let population = rows::population_of(conn, &export.study)?;
+    let Some(record) = rows::study_at(conn, &export.study, population, horizon)? else {
+        return Ok(Rerun::Study(Reason::StudyUnknown(export.study)));
+    };
+    let asked = Use {
+        study: &record.study,
+        text: &record.text,
+        hash: &record.text_hash,
+        purpose: export.purpose,
+        recipient: &export.recipient.id,
+        once: None,
+        today: now.civil().date(),
+    };
+    if let Err(reason) = judge::study_allows(&asked) {
+        return Ok(Rerun::Study(reason));
+    }
     let mut list = conn.prepare_cached("SELECT patient, kinds FROM export_person WHERE delivery = ?1")?;
     let mut found = list.query([id])?;
     let mut withdrawn = 0;
     while let Some(row) = found.next()? {
         let (patient, kinds): (PatientId, String) = (row.get(0)?, row.get(1)?);
-        let mut still = true;
-        for kind in kinds.split('|').filter(|kind| !kind.is_empty()) {
-            let request = crate::consent::decision::Request {
-                patient,
-                study: export.study.clone(),
-                purpose: export.purpose,
-                kind: DataKind::new(kind),
-                recipient: export.recipient.id.clone(),
-                use_id: None,
-                actor: String::new(),
-                at: now.clone(),
-            };
-            let horizon = Horizon {
-                at: now,
-                is_live: true,
-            };
-            match crate::consent::decision::judged(conn, &request, horizon)? {
-                Ok(_) => {}
-                Err(reason) if is_of_study(&reason) => return Ok(Rerun::Study(reason)),
-                Err(_) => still = false,
-            }
-        }
-        withdrawn += u64::from(!still);
+        withdrawn += u64::from(!still_allows(conn, &asked, patient, &kinds, horizon)?);
     }
     Ok(if withdrawn == 0 {
         Rerun::Allowed
@@ -460,21 +514,24 @@ fn rerun(conn: &Connection, id: ExportId, now: &Moment) -> Result<Rerun, StoreEr
     })
 }
 
-/// Whether a reason is the study's and no person's.
-fn is_of_study(reason: &Reason) -> bool {
-    matches!(
-        reason,
-        Reason::StudyUnknown(_)
-            | Reason::OtherPopulation
-            | Reason::NoApproval
-            | Reason::ApprovalEnded(_)
-            | Reason::StudyEnded(_)
-            | Reason::OtherPurpose
-            | Reason::OtherKind(_)
-            | Reason::OtherRecipient(_)
-            | Reason::Basis(_)
-            | Reason::Duo(_)
-    )
+/// Whether a person still allows all kinds that were taken.
+fn still_allows(
+    conn: &Connection,
+    asked: &Use<'_>,
+    patient: PatientId,
+    kinds: &str,
+    horizon: Horizon<'_>,
+) -> Result<bool, StoreError> {
+    let (states, birth) = log::person(conn, patient, &asked.study.id, horizon)?;
+    let person = Person {
+        records: &states,
+        birth,
+    };
+    let mut kinds = kinds
+        .split('|')
+        .filter(|kind| !kind.is_empty())
+        .map(DataKind::new);
+    Ok(kinds.all(|kind| judge::person_allows(asked, &kind, person).is_ok()))
 }
 
 fn find(conn: &Connection, id: ExportId) -> Result<ExportDelivery, StoreError> {

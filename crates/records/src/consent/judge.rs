@@ -114,7 +114,7 @@ pub(crate) struct Use<'u> {
     pub(crate) purpose: Purpose,
     pub(crate) recipient: &'u str,
     /// Id of the use, where it was asked for by itself.
-    pub(crate) use_id: Option<&'u str>,
+    pub(crate) once: Option<&'u str>,
     pub(crate) today: Date,
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn person_allows(asked: &Use<'_>, kind: &DataKind, person: Person<'_>
     for item in items {
         item_allows(asked, item, person, silence)?;
     }
-    if let Some(id) = asked.use_id {
+    if let Some(id) = asked.once {
         let item = Item::Use(id.to_owned());
         let of = |state: &PersonState| state.answers.get(&item).map(|held| held.answer);
         if person.records.iter().any(|state| of(state) == Some(Answer::No)) {
@@ -193,9 +193,10 @@ fn item_allows(asked: &Use<'_>, item: Item, person: Person<'_>, silence: Silence
         all.filter(move |held| held.answer == wanted)
     };
     if let Some(last) = held(Answer::AskEachTime).map(|held| held.seq).max() {
-        return match use_allowed(asked, person, last) {
-            true => Ok(()),
-            false => Err(Reason::AskEachTime(item)),
+        return if use_allowed(asked, person, last) {
+            Ok(())
+        } else {
+            Err(Reason::AskEachTime(item))
         };
     }
     let mut why_not = None;
@@ -213,7 +214,7 @@ fn item_allows(asked: &Use<'_>, item: Item, person: Person<'_>, silence: Silence
 
 /// Whether this one use was allowed after the person had asked to be asked.
 fn use_allowed(asked: &Use<'_>, person: Person<'_>, after: u64) -> bool {
-    let Some(id) = asked.use_id else { return false };
+    let Some(id) = asked.once else { return false };
     let item = Item::Use(id.to_owned());
     let mut given = person.records.iter().filter_map(|state| state.answers.get(&item));
     given.any(|held| {

@@ -62,7 +62,11 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`.
-    pub fn learning_allowed(&self, patient: PatientId, now: &Moment) -> Result<Result<(), Reason>, StoreError> {
+    pub fn learning_allowed(
+        &self,
+        patient: PatientId,
+        now: &Moment,
+    ) -> Result<Result<(), Reason>, StoreError> {
         self.read("learning allowed", |conn| allowed(conn, patient, now))
     }
 
@@ -89,7 +93,13 @@ impl Store {
             match &lesson.undo {
                 Some(undo) => conn
                     .prepare_cached("INSERT OR REPLACE INTO learned VALUES (?1, ?2, ?3, ?4, ?5)")?
-                    .execute(params![lesson.source, lesson.name, patient, undo.subject, undo.body])?,
+                    .execute(params![
+                        lesson.source,
+                        lesson.name,
+                        patient,
+                        undo.subject,
+                        undo.body
+                    ])?,
                 None => conn
                     .prepare_cached("DELETE FROM learned WHERE source = ?1 AND name = ?2")?
                     .execute(params![lesson.source, lesson.name])?,
@@ -172,7 +182,14 @@ fn append(conn: &Connection, new: &NewAssertion, stamp: &Stamp) -> Result<(), St
     conn.prepare_cached(
         "INSERT INTO assertion (kind, subject, source, author, at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![new.kind, new.subject, new.source, stamp.author, stamp.at, new.body])?;
+    .execute(params![
+        new.kind,
+        new.subject,
+        new.source,
+        stamp.author,
+        stamp.at,
+        new.body
+    ])?;
     Ok(())
 }
 

@@ -98,7 +98,12 @@ impl Store {
     /// `NotFound`; `Conflict` when the text was changed meanwhile, when the study has ended, when somebody answers who is
     /// no guardian of the person, or when a key comes again with other answers; `Invalid` for an item that the study does
     /// not ask.
-    pub fn answer(&self, patient: PatientId, sheet: AnswerSheet, stamp: Stamp) -> Result<Receipt, StoreError> {
+    pub fn answer(
+        &self,
+        patient: PatientId,
+        sheet: AnswerSheet,
+        stamp: Stamp,
+    ) -> Result<Receipt, StoreError> {
         self.write("answer", move |conn| answer(conn, patient, &sheet, &stamp))
     }
 
@@ -225,8 +230,8 @@ impl Store {
 
 /// The number of the newest entry that touches a study.
 pub(crate) fn epoch(conn: &Connection, study: &str) -> Result<u64, StoreError> {
-    let mut newest = conn
-        .prepare_cached("SELECT coalesce(max(seq), 0) FROM consent_event WHERE study IN (?1, '')")?;
+    let mut newest =
+        conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM consent_event WHERE study IN (?1, '')")?;
     Ok(newest.query_row([study], |row| row.get(0))?)
 }
 
@@ -385,7 +390,14 @@ fn answer(
     if let Some(repeated) = kept_before(conn, patient, sheet, &answered)? {
         return Ok(repeated);
     }
-    let seq = for_family(conn, patient, &sheet.study, &answered, sheet.key.as_deref(), stamp)?;
+    let seq = for_family(
+        conn,
+        patient,
+        &sheet.study,
+        &answered,
+        sheet.key.as_deref(),
+        stamp,
+    )?;
     let restricts = |(item, answer): &(Item, Answer)| {
         *answer != Answer::Yes && !matches!(item, Item::Recontact | Item::Results)
     };
@@ -411,7 +423,7 @@ fn follow(
     stamp: &Stamp,
 ) -> Result<Withdrawal, StoreError> {
     let family = links::members(conn, links::root(conn, patient)?)?;
-    let stopped = exports::stop(conn, &record.study.id, &family, &stamp.at)?;
+    let stopped = exports::stop(conn, record, &family, &stamp.at)?;
     let taken_back = if record.study.purpose == Purpose::Knowledge
         && learning::allowed(conn, patient, &stamp.at)?.is_err()
     {
@@ -514,8 +526,9 @@ fn kept_before(
     answered: &Happening,
 ) -> Result<Option<Receipt>, StoreError> {
     let Some(key) = &sheet.key else { return Ok(None) };
-    let mut find = conn
-        .prepare_cached("SELECT seq, json FROM consent_event WHERE patient = ?1 AND study = ?2 AND key = ?3")?;
+    let mut find = conn.prepare_cached(
+        "SELECT seq, json FROM consent_event WHERE patient = ?1 AND study = ?2 AND key = ?3",
+    )?;
     let found: Option<(u64, String)> = find
         .query_row(params![patient, sheet.study, key], |row| {
             Ok((row.get(0)?, row.get(1)?))

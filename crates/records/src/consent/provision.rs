@@ -66,7 +66,11 @@ fn holds(provision: &Value, request: &ProvisionRequest<'_>) -> Criterion {
         let criterion = match name.as_str() {
             "type" | "provision" | "id" => Criterion::Holds,
             "period" => within(value, request.at),
-            "purpose" => any(value, |one| one.get("code").and_then(Value::as_str), request.purpose),
+            "purpose" => any(
+                value,
+                |one| one.get("code").and_then(Value::as_str),
+                request.purpose,
+            ),
             "actor" => any(value, actor, request.actor),
             "code" => codes(value, request.kind),
             _ => Criterion::Unreadable,
@@ -137,5 +141,5 @@ fn within(period: &Value, day: Date) -> Criterion {
 
 fn day_of(text: &str) -> Option<Date> {
     let whole: Result<DateTime, _> = text.parse();
-    whole.map(|time| time.date()).or_else(|_| text.parse()).ok()
+    whole.map(DateTime::date).or_else(|_| text.parse()).ok()
 }

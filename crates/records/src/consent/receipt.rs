@@ -205,7 +205,7 @@ impl Consent<'_> {
             hash: &self.record.text_hash,
             purpose: study.purpose,
             recipient: &recipient.id,
-            use_id: None,
+            once: None,
             today: self.at.civil().date(),
         };
         let person = Person {

@@ -45,7 +45,9 @@ impl Store {
     ) -> Result<StudyRecord, StoreError> {
         study.check()?;
         text.check()?;
-        self.write("save study", move |conn| save(conn, &study, &text, expected, &stamp))
+        self.write("save study", move |conn| {
+            save(conn, &study, &text, expected, &stamp)
+        })
     }
 
     /// The newest version of a study.
@@ -108,7 +110,8 @@ pub(crate) fn study_at(
     let found = if horizon.is_live {
         newest(conn, id)?
     } else {
-        let is_past = |record: &StudyRecord| record.stamp.as_ref().is_none_or(|stamp| stamp.at <= *horizon.at);
+        let is_past =
+            |record: &StudyRecord| record.stamp.as_ref().is_none_or(|stamp| stamp.at <= *horizon.at);
         versions(conn, id)?.into_iter().rev().find(is_past)
     };
     let Some(mut record) = found else {
@@ -132,15 +135,14 @@ pub(crate) fn newest(conn: &Connection, id: &str) -> Result<Option<StudyRecord>,
 /// The population that a study is for; real patients where nothing was saved.
 pub(crate) fn population_of(conn: &Connection, id: &str) -> Result<Population, StoreError> {
     let mut find = conn.prepare_cached("SELECT dummy FROM consent_study WHERE study = ?1 LIMIT 1")?;
-    Ok(find.query_row([id], |row| row.get(0)).optional()?.unwrap_or(Population::Real))
+    Ok(find
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .unwrap_or(Population::Real))
 }
 
 /// A text that was once shown for a study.
-pub(crate) fn text_of(
-    conn: &Connection,
-    id: &str,
-    hash: &TextHash,
-) -> Result<Option<StudyText>, StoreError> {
+pub(crate) fn text_of(conn: &Connection, id: &str, hash: &TextHash) -> Result<Option<StudyText>, StoreError> {
     let mut find = conn.prepare_cached("SELECT json FROM consent_text WHERE study = ?1 AND hash = ?2")?;
     let found: Option<String> = find.query_row([id, hash.as_str()], |row| row.get(0)).optional()?;
     match found {
@@ -165,8 +167,7 @@ fn built_in(id: &str, population: Population) -> Option<StudyRecord> {
 }
 
 fn versions(conn: &Connection, id: &str) -> Result<Vec<StudyRecord>, StoreError> {
-    let mut list =
-        conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE s.study = ?1 ORDER BY s.version"))?;
+    let mut list = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE s.study = ?1 ORDER BY s.version"))?;
     let rows = list.query_map([id], read)?;
     rows.map(|row| record(row?)).collect()
 }
@@ -183,19 +184,27 @@ fn save(
     check_expected("study", &study.id, expected, found)?;
     let what = || format!("study {}", study.id);
     if before.is_some_and(|record| record.study.population != study.population) {
-        let detail = "is for the other population; real patients and dummies never meet, so give it another id";
+        let detail =
+            "is for the other population; real patients and dummies never meet, so give it another id";
         return Err(StoreError::conflict(what(), detail));
     }
     let hash = text.hash();
     match text_of(conn, &study.id, &hash)? {
         Some(kept) if kept.duo != text.duo => {
-            let detail = "allows other uses under the same text; change the text, so that people are asked again";
+            let detail =
+                "allows other uses under the same text; change the text, so that people are asked again";
             return Err(StoreError::conflict(what(), detail));
         }
         _ => {}
     }
     conn.prepare_cached("INSERT OR IGNORE INTO consent_text VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![study.id, hash.as_str(), json(text)?, stamp.author, stamp.at])?;
+        .execute(params![
+            study.id,
+            hash.as_str(),
+            json(text)?,
+            stamp.author,
+            stamp.at
+        ])?;
     let version = found + 1;
     conn.prepare_cached("INSERT INTO consent_study VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
         .execute(params![

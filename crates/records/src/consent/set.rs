@@ -10,7 +10,7 @@ use crate::consent::study::Purpose;
 use crate::errors::StoreError;
 use crate::ids::PatientId;
 use crate::links;
-use crate::stamp::{Moment, Population, word};
+use crate::stamp::{Moment, Population};
 use crate::store::Store;
 use jiff::civil::Date;
 use rusqlite::{Connection, params};
@@ -43,6 +43,8 @@ pub struct PermittedSet {
     request: SetRequest,
     population: Population,
     basis: Basis,
+    /// Version of the study.
+    version: u32,
     /// Records under which the persons are read, in order, with a bit for each kind of the request.
     persons: Vec<(PatientId, u64)>,
     refused: BTreeMap<&'static str, u64>,
@@ -60,13 +62,15 @@ struct Mark {
 /// Why a set no longer holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetEnded {
-    /// So many of its persons have taken something back.
+    /// So many of its persons have taken something back (at least: who joined again since is not counted).
     Withdrawn {
         /// How many.
         persons: u64,
     },
     /// The study may do nothing any more.
     Study(Reason),
+    /// The study, or its text, was saved anew: make a new set.
+    Changed,
 }
 
 impl PermittedSet {
@@ -113,9 +117,13 @@ impl PermittedSet {
     /// The kinds of data that a person allows; none for who is not in it.
     pub fn kinds_of(&self, person: PatientId) -> impl Iterator<Item = &DataKind> + '_ {
         let found = self.persons.binary_search_by_key(&person, |(id, _)| *id).ok();
-        let bits = found.and_then(|at| self.persons.get(at)).map_or(0, |(_, bits)| *bits);
+        let bits = found
+            .and_then(|at| self.persons.get(at))
+            .map_or(0, |(_, bits)| *bits);
         let kinds = self.request.kinds.iter().enumerate();
-        kinds.filter(move |(number, _)| bits >> number & 1 == 1).map(|(_, kind)| kind)
+        kinds
+            .filter(move |(number, _)| bits >> number & 1 == 1)
+            .map(|(_, kind)| kind)
     }
 
     /// How many persons allow none of it, by the key of the reason ([`Reason::key`]) for the first kind.
@@ -131,7 +139,10 @@ impl PermittedSet {
 
     pub(crate) fn kinds_in(&self, bits: u64) -> BTreeSet<&DataKind> {
         let kinds = self.request.kinds.iter().enumerate();
-        kinds.filter(|(number, _)| bits >> number & 1 == 1).map(|(_, kind)| kind).collect()
+        kinds
+            .filter(|(number, _)| bits >> number & 1 == 1)
+            .map(|(_, kind)| kind)
+            .collect()
     }
 
     /// Whether all of it still holds: nobody in it has taken anything back, and the study may still do what it did. It
@@ -144,7 +155,11 @@ impl PermittedSet {
     }
 
     /// As `still_holds`, within a transaction.
-    pub(crate) fn holds_in(&self, conn: &Connection, now: &Moment) -> Result<Result<(), SetEnded>, StoreError> {
+    pub(crate) fn holds_in(
+        &self,
+        conn: &Connection,
+        now: &Moment,
+    ) -> Result<Result<(), SetEnded>, StoreError> {
         let horizon = Horizon {
             at: now,
             is_live: true,
@@ -157,13 +172,18 @@ impl PermittedSet {
         if let Err(reason) = judge::study_allows(&asked) {
             return Ok(Err(SetEnded::Study(reason)));
         }
-        let touched = self.touched(conn, &record)?;
+        if record.version != self.version {
+            return Ok(Err(SetEnded::Changed));
+        }
+        let touched = self.touched(conn)?;
         let mut persons = 0;
         for person in touched {
             let (states, birth) = log::person(conn, person, study, horizon)?;
             let bits = bits_of(&asked, &self.request.kinds, &states, birth).unwrap_or(0);
             let found = self.persons.binary_search_by_key(&person, |(id, _)| *id).ok();
-            let before = found.and_then(|at| self.persons.get(at)).map_or(0, |(_, bits)| *bits);
+            let before = found
+                .and_then(|at| self.persons.get(at))
+                .map_or(0, |(_, bits)| *bits);
             persons += u64::from(before & !bits != 0);
         }
         Ok(if persons == 0 {
@@ -180,30 +200,26 @@ impl PermittedSet {
             hash: &record.text_hash,
             purpose: self.request.purpose,
             recipient: &self.request.recipient,
-            use_id: None,
+            once: None,
             today: now.civil().date(),
         }
     }
 
-    /// The persons of the set about whom anything was said since it was made; all, where the study or a link was changed.
-    fn touched(&self, conn: &Connection, record: &StudyRecord) -> Result<BTreeSet<PatientId>, StoreError> {
+    /// The persons of the set about whom anything was said since it was made, or whose records were linked or parted.
+    fn touched(&self, conn: &Connection) -> Result<BTreeSet<PatientId>, StoreError> {
         let mut list = conn.prepare_cached(
-            "SELECT DISTINCT e.patient, coalesce(m.survivor, e.patient) FROM consent_event e
-             LEFT JOIN patient_merged m ON m.patient = e.patient WHERE e.study IN (?1, '') AND e.seq > ?2",
+            "SELECT patient FROM consent_event WHERE study IN (?1, '') AND seq > ?2 AND patient IS NOT NULL
+             UNION SELECT patient FROM patient_link WHERE id > ?3
+             UNION SELECT survivor FROM patient_link WHERE id > ?3",
         )?;
-        let mut found = list.query(params![record.study.id, self.mark.events])?;
+        let Mark { events, links } = self.mark;
+        let found = list.query_map(params![self.request.study, events, links], |row| row.get(0))?;
         let mut touched = BTreeSet::new();
-        let mut everybody = mark(conn)?.links != self.mark.links;
-        while let Some(row) = found.next()? {
-            match (row.get::<_, Option<PatientId>>(0)?, row.get::<_, Option<PatientId>>(1)?) {
-                (Some(_), Some(person)) => {
-                    touched.insert(person);
-                }
-                _ => everybody = true,
-            }
-        }
-        if everybody {
-            return Ok(self.persons().collect());
+        for record in found {
+            let record: PatientId = record?;
+            // The set names the record under which each was read when it was made.
+            touched.insert(record);
+            touched.extend(links::members(conn, links::root(conn, record)?)?);
         }
         let is_in = |person: &PatientId| self.persons.binary_search_by_key(person, |(id, _)| *id).is_ok();
         touched.retain(is_in);
@@ -252,27 +268,36 @@ fn make(conn: &Connection, request: SetRequest) -> Result<Result<PermittedSet, R
         hash: &record.text_hash,
         purpose: request.purpose,
         recipient: &request.recipient,
-        use_id: None,
+        once: None,
         today: request.at.civil().date(),
     };
     if let Err(reason) = judge::study_allows(&asked) {
         return Ok(Err(reason));
     }
-    if let Some(kind) = request.kinds.iter().find(|kind| !record.study.kinds.contains(kind)) {
+    if let Some(kind) = request
+        .kinds
+        .iter()
+        .find(|kind| !record.study.kinds.contains(kind))
+    {
         return Ok(Err(Reason::OtherKind(kind.clone())));
     }
     let mut persons = Vec::new();
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
-    log::everybody(conn, &record.study.id, population, horizon, |person, states, birth| {
-        match bits_of(&asked, &request.kinds, states, birth) {
+    log::everybody(
+        conn,
+        &record.study.id,
+        population,
+        horizon,
+        |person, states, birth| match bits_of(&asked, &request.kinds, states, birth) {
             Ok(bits) => persons.push((person, bits)),
             Err(reason) => *refused.entry(reason.key()).or_default() += 1,
-        }
-    })?;
+        },
+    )?;
     persons.sort_unstable();
     Ok(Ok(PermittedSet {
         population,
         basis: record.study.basis.clone(),
+        version: record.version,
         persons,
         refused,
         epoch: log::epoch(conn, &request.study)?,

@@ -209,7 +209,10 @@ impl Study {
         if self.title.trim().is_empty() || self.institution.trim().is_empty() {
             return Err(invalid("title or institution is empty"));
         }
-        if !matches!(self.provider, InstitutionKind::Academic | InstitutionKind::Medical) {
+        if !matches!(
+            self.provider,
+            InstitutionKind::Academic | InstitutionKind::Medical
+        ) {
             return Err(invalid(
                 "provider is what this hospital is: `academic` or `medical`",
             ));

@@ -11,7 +11,7 @@ use tsumugi_records::consent::{
 use tsumugi_records::research::{self, ReadError};
 use tsumugi_records::{NewAssertion, PatientId, Population, Stamp, Store};
 
-/// SplitMix64: the same numbers on every machine.
+/// `SplitMix64`: the same numbers on every machine.
 struct Dice(u64);
 
 impl Dice {
@@ -81,7 +81,10 @@ impl World {
                 self.leave(who);
             }
             3 => {
-                let kind = [Item::Kind(DataKind::new("findings")), Item::Recipient("university".to_owned())];
+                let kind = [
+                    Item::Kind(DataKind::new("findings")),
+                    Item::Recipient("university".to_owned()),
+                ];
                 let item = kind[dice.below(2)].clone();
                 self.store.answer(who, one(item, Answer::No), now()).unwrap();
                 self.leave(who);
@@ -147,7 +150,10 @@ impl World {
         if ended {
             self.count("reads ended");
             self.store.abort_export(id, now().at).unwrap();
-            assert_eq!(self.store.export_delivery(id).unwrap().state, ExportState::Aborted);
+            assert_eq!(
+                self.store.export_delivery(id).unwrap().state,
+                ExportState::Aborted
+            );
             self.running.remove(place);
         } else {
             self.running[place].2 = seen;
@@ -160,7 +166,11 @@ impl World {
             return;
         }
         let (id, set, seen) = self.running.remove(dice.below(self.running.len()));
-        match self.store.finish_export(id, set, "{}".to_owned(), now().at).unwrap() {
+        match self
+            .store
+            .finish_export(id, set, "{}".to_owned(), now().at)
+            .unwrap()
+        {
             ExportEnd::Delivered => {
                 assert!(seen.iter().all(|person| self.allows.contains(person)));
                 self.delivered.insert(id, seen.into_iter().collect());
@@ -173,7 +183,7 @@ impl World {
     fn query(&mut self) {
         let set = self.store.permit_set(set_request(&now())).unwrap().unwrap();
         let fever = ConceptId::new("fever");
-        let counts = research::counts(&self.store, &set, &[fever.clone()], &now().at).unwrap();
+        let counts = research::counts(&self.store, &set, std::slice::from_ref(&fever), &now().at).unwrap();
         let found = counts.get(&fever).copied().unwrap_or(0);
         assert_eq!(found, self.allows.len() as u64);
         self.count("queries");
@@ -194,8 +204,15 @@ impl World {
             undo: Some(assertion("retraction", &name)),
         };
         let learned = self.store.learn(who, lesson, now()).unwrap();
-        assert_eq!(matches!(learned, Learned::Kept { .. }), self.teaches.contains(&who));
-        self.count(if self.teaches.contains(&who) { "learned" } else { "not learned" });
+        assert_eq!(
+            matches!(learned, Learned::Kept { .. }),
+            self.teaches.contains(&who)
+        );
+        self.count(if self.teaches.contains(&who) {
+            "learned"
+        } else {
+            "not learned"
+        });
     }
 
     fn learning(&mut self, who: PatientId, dice: &mut Dice) {
@@ -203,7 +220,12 @@ impl World {
         if dice.below(2) == 0 {
             let mut sheet = yes(record.text_hash);
             sheet.study = KNOWLEDGE_STUDY.to_owned();
-            sheet.answers = record.study.items().into_iter().map(|item| (item, Answer::Yes)).collect();
+            sheet.answers = record
+                .study
+                .items()
+                .into_iter()
+                .map(|item| (item, Answer::Yes))
+                .collect();
             self.store.answer(who, sheet, now()).unwrap();
             self.teaches.insert(who);
         } else {
@@ -226,7 +248,10 @@ impl World {
         assert!(held.is_subset(&may), "{held:?} {may:?}");
         // A delivered file with somebody who left since is marked, and is not made again.
         for (id, persons) in &self.delivered {
-            let gone = persons.iter().filter(|person| !self.allows.contains(person)).count() as u64;
+            let gone = persons
+                .iter()
+                .filter(|person| !self.allows.contains(person))
+                .count() as u64;
             let state = self.store.export_delivery(*id).unwrap().state;
             assert!(gone == 0 || state == ExportState::Marked, "{state:?}");
             match self.store.may_rerun(*id, &now().at).unwrap() {
@@ -263,6 +288,9 @@ fn in_a_thousand_random_orders_no_row_of_somebody_who_left_is_read() {
         "learned",
         "not learned",
     ] {
-        assert!(counts.get(what).copied().unwrap_or(0) >= 100, "{what}: {counts:?}");
+        assert!(
+            counts.get(what).copied().unwrap_or(0) >= 100,
+            "{what}: {counts:?}"
+        );
     }
 }

@@ -11,6 +11,8 @@ mod consent_codes;
 #[cfg(test)]
 mod consent_random;
 #[cfg(test)]
+mod consent_uses;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod drafts;

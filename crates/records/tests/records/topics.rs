@@ -263,7 +263,9 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
     conn.execute_batch(
         "DROP TRIGGER topic_mark_goes; DROP TRIGGER topic_mark_moves; DROP TRIGGER topic_mark_settles;
          DROP TABLE topic_mark; DROP TABLE topic_row; DROP TRIGGER delivery_waits; DROP TABLE delivery;
-         DROP TABLE delivery_due; DROP TABLE delivery_target; PRAGMA user_version = 6",
+         DROP TABLE delivery_due; DROP TABLE delivery_target; DROP TABLE consent_receipt; DROP TABLE consent_failure;
+         DROP TABLE consent_code; DROP TABLE consent_event; DROP TABLE consent_study; DROP TABLE consent_text;
+         DROP TABLE export_person; DROP TABLE export_delivery; DROP TABLE learned; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

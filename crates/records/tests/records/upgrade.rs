@@ -8,6 +8,9 @@ use crate::received::{batch, statement};
 use rusqlite::Connection;
 use std::path::Path;
 use tsumugi_clinical::{ConceptId, Sex};
+use tsumugi_records::consent::{
+    CodeBytes, CodeRequest, ExportStart, Form, KNOWLEDGE_STUDY, Lesson, NewExport, Respondent,
+};
 use tsumugi_records::{
     AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditSource, AuditSubtype, Correction,
     Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey, EncounterDetails, EventFilter, KeyTrust,
@@ -16,7 +19,7 @@ use tsumugi_records::{
 };
 
 /// The steps as they were released.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../../src/schema/1.sql"),
     include_str!("../../src/schema/2.sql"),
     include_str!("../../src/schema/3.sql"),
@@ -25,6 +28,7 @@ const STEPS: [&str; 8] = [
     include_str!("../../src/schema/6.sql"),
     include_str!("../../src/schema/7.sql"),
     include_str!("../../src/schema/8.sql"),
+    include_str!("../../src/schema/9.sql"),
 ];
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;
@@ -104,7 +108,56 @@ fn fill(store: &Store) -> PatientId {
     let mut entered = note(who, "entered for another", vec![event("cough")]);
     entered.on_behalf_of = Some("sato".to_owned());
     store.audited(entry(AuditSubtype::Create)).sign(entered).unwrap();
+    consent(store, who, document);
     who
+}
+
+/// A study that the person answers on a phone, an export, and a case that was learned.
+fn consent(store: &Store, who: PatientId, document: DocumentId) {
+    use crate::consent::{day, set, study, text, yes};
+    store.save_study(study(), text(), 0, day(1)).unwrap();
+    let request = CodeRequest {
+        patient: who,
+        encounter: None,
+        respondent: Respondent::Own,
+    };
+    let bytes = CodeBytes {
+        link: [1; 16],
+        typed: [1; 5],
+    };
+    store.issue_code(request, bytes, day(2)).unwrap();
+    drop(
+        store
+            .redeem_code("AAAA-AAAA", "here", [1; 16], day(2).at)
+            .unwrap(),
+    );
+    store.answer(who, yes(text().hash()), day(2)).unwrap();
+    let export = NewExport {
+        query: "q".to_owned(),
+        form: Form::CodedFacts,
+        stamp: day(3),
+    };
+    assert!(matches!(
+        store.begin_export(&set(store, &day(3)), export),
+        Ok(ExportStart::Begun(_))
+    ));
+    let name = format!("note-{document}");
+    let assertion = |kind: &str, body: String| NewAssertion {
+        kind: kind.to_owned(),
+        subject: "pneumonia".to_owned(),
+        source: "site".to_owned(),
+        body,
+    };
+    let lesson = Lesson {
+        source: "site".to_owned(),
+        name: name.clone(),
+        assertions: vec![assertion("case", format!("{{\"case\":{{\"id\":\"{name}\"}}}}"))],
+        undo: Some(assertion(
+            "retraction",
+            format!("{{\"retract-case\":\"{name}\"}}"),
+        )),
+    };
+    store.learn(who, lesson, stamp()).unwrap();
 }
 
 /// What users and the site teach, decide and permit.
@@ -247,6 +300,9 @@ fn expected(mut full: PatientExport, schema: usize) -> PatientExport {
     if schema < 6 {
         full.confirmations.clear();
     }
+    if schema < 9 {
+        full.consents.clear();
+    }
     full
 }
 
@@ -279,7 +335,7 @@ fn found(store: &Store, who: PatientId, schema: usize) {
     let draft = store.draft(&draft_key(who, visit)).unwrap();
     assert_eq!(draft.unwrap().text, "half a note");
     let times = |since: usize| usize::from(schema >= since);
-    assert_eq!(store.assertions(0).unwrap().len(), times(2));
+    assert_eq!(store.assertions(0).unwrap().len(), 2 * times(2));
     let decisions = store.decisions("support-switch", Some("dr. a")).unwrap();
     assert_eq!(decisions, vec![decision(); times(2)]);
     let filter = AuditFilter {
@@ -340,6 +396,11 @@ fn met_and_sent(store: &Store, who: PatientId, schema: usize) {
         times(8),
         "schema {schema}"
     );
+    assert_eq!(
+        store.studies(Population::Real).unwrap().len(),
+        times(9),
+        "schema {schema}"
+    );
 }
 
 #[test]
@@ -391,6 +452,10 @@ fn a_store_of_every_older_schema_is_brought_up_with_all_that_it_holds() {
             .receive(batch(vec![statement("k-2", "1", vec![event("fever")])]))
             .unwrap();
         store.rebuild_indexes().unwrap();
+        // A case that was learned before there was consent is taken back by a withdrawal all the same.
+        let withdrawn = store.withdraw(who, KNOWLEDGE_STUDY, crate::consent::own(), stamp());
+        let taken_back = withdrawn.unwrap().followed.taken_back;
+        assert_eq!(taken_back.len(), usize::from(schema >= 2), "schema {schema}");
         drop(store);
         let store = Store::open(&path).unwrap();
         assert_eq!(
