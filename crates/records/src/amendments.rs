@@ -141,13 +141,16 @@ impl Store {
     /// # Errors
     /// Only those of the file.
     pub fn amendments(&self, patient: PatientId) -> Result<Vec<AmendmentRequest>, StoreError> {
-        self.read("amendments", |conn| {
-            let mut list = conn.prepare_cached(&format!(
-                "SELECT {COLUMNS} WHERE r.patient {FAMILY} ORDER BY r.id DESC"
-            ))?;
-            Ok(list.query_map([patient], read)?.collect::<Result<_, _>>()?)
-        })
+        self.read("amendments", |conn| of_patient(conn, patient))
     }
+}
+
+/// The requests of a record and of those linked with it, the newest first.
+pub(crate) fn of_patient(conn: &Connection, patient: PatientId) -> Result<Vec<AmendmentRequest>, StoreError> {
+    let mut list = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE r.patient {FAMILY} ORDER BY r.id DESC"
+    ))?;
+    Ok(list.query_map([patient], read)?.collect::<Result<_, _>>()?)
 }
 
 impl Recorded for AmendmentId {
