@@ -11,13 +11,14 @@ use std::process::Command;
 const FILE: &str = "docs/reference/dependencies.md";
 
 /// Licences that may come in; of a choice (`OR`) one must be among them, of a sum (`AND`) all.
-const ACCEPTED: [&str; 11] = [
+const ACCEPTED: [&str; 12] = [
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "MIT",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    "CC0-1.0",
     "ISC",
     "Unicode-3.0",
     "Unlicense",

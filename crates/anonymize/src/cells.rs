@@ -66,6 +66,64 @@ pub fn protect(counts: &[Vec<u64>], least: u64) -> Result<Vec<Vec<Cell>>, CellsE
     Ok(cells)
 }
 
+/// A count of persons or cells as it may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Count {
+    /// The count.
+    Told(u64),
+    /// From 1 to below this.
+    Below(u64),
+}
+
+/// A count that stands alone; from 1 to below `least` it is not told.
+pub fn count(value: u64, least: u64) -> Count {
+    if (1..least).contains(&value) {
+        Count::Below(least)
+    } else {
+        Count::Told(value)
+    }
+}
+
+/// Protects a list of counts whose total may be known: small counts are suppressed, and where one of them
+/// could be reckoned from the total, the smallest others that are not 0 with them.
+/// Where there is no other, only the small ones are suppressed, and the total must not be told: then the second value is
+/// false.
+pub fn protect_list(counts: &[u64], least: u64) -> (Vec<Cell>, bool) {
+    let mut cells: Vec<Cell> = counts
+        .iter()
+        .map(|count| {
+            if (1..least).contains(count) {
+                Cell::Small
+            } else {
+                Cell::Told(*count)
+            }
+        })
+        .collect();
+    let small = || counts.iter().filter(|count| (1..least).contains(count));
+    let smalls = small().count() as u64;
+    if smalls == 0 {
+        return (cells, true);
+    }
+    let (mut sum, mut taken) = (small().sum::<u64>(), 0);
+    let mut others: Vec<(u64, usize)> = (0..).zip(counts).map(|(place, count)| (*count, place)).collect();
+    others.retain(|(count, _)| *count >= least.max(1));
+    others.sort_unstable();
+    let mut others = others.into_iter();
+    // What is hidden has one possible value when its sum is the least it can be, or the most where all of it is small.
+    while smalls + taken < 2 || sum <= smalls + taken * least || taken == 0 && sum >= smalls * (least - 1) {
+        let Some((count, place)) = others.next() else {
+            return (cells, false);
+        };
+        sum += count;
+        taken += 1;
+        if let Some(cell) = cells.get_mut(place) {
+            *cell = Cell::Complementary;
+        }
+    }
+    (cells, true)
+}
+
 fn at(cells: &[Vec<Cell>], row: usize, column: usize) -> Option<Cell> {
     cells.get(row).and_then(|row| row.get(column)).copied()
 }

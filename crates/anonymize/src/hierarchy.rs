@@ -50,6 +50,16 @@ pub enum HierarchyError {
         /// Level, from 0.
         level: usize,
     },
+    /// A value that no row places: the tables have a gap.
+    #[error(
+        "hierarchy {name}: \"{value}\" stands in no row; add it to the table in data/anonymize, or correct the value"
+    )]
+    Missing {
+        /// Of which hierarchy.
+        name: String,
+        /// The value.
+        value: String,
+    },
     /// A value stands twice.
     #[error("hierarchy {name}, row {row}: {value} stands twice")]
     Twice {

@@ -27,8 +27,8 @@ pub struct Privacy {
     pub t: f64,
 }
 
-/// Checks classes: for each row its class and the code of its sensitive value, below `values`. None without rows.
-pub fn check(rows: &[(u32, u32)], values: u32, distance: Distance) -> Option<Privacy> {
+/// What holds of each class: for each row its class and the code of its sensitive value, below `values`.
+pub fn by_class(rows: &[(u32, u32)], values: u32, distance: Distance) -> BTreeMap<u32, Privacy> {
     let mut classes: BTreeMap<u32, BTreeMap<u32, u32>> = BTreeMap::new();
     let mut all: BTreeMap<u32, u32> = BTreeMap::new();
     for (class, value) in rows {
@@ -37,18 +37,27 @@ pub fn check(rows: &[(u32, u32)], values: u32, distance: Distance) -> Option<Pri
     }
     let size = |counts: &BTreeMap<u32, u32>| counts.values().sum::<u32>();
     let total = size(&all);
-    Some(Privacy {
-        k: classes.values().map(size).min()?,
-        distinct_l: classes.values().map(|counts| counts.len() as u32).min()?,
-        entropy_l: classes
-            .values()
-            .map(|counts| entropy(counts, size(counts)).exp())
-            .fold(f64::INFINITY, f64::min),
-        t: classes
-            .values()
-            .map(|counts| moved((counts, size(counts)), (&all, total), values, distance))
-            .fold(0.0, f64::max),
-    })
+    let of = |(class, counts): (u32, BTreeMap<u32, u32>)| {
+        let privacy = Privacy {
+            k: size(&counts),
+            distinct_l: counts.len() as u32,
+            entropy_l: entropy(&counts, size(&counts)).exp(),
+            t: moved((&counts, size(&counts)), (&all, total), values, distance),
+        };
+        (class, privacy)
+    };
+    classes.into_iter().map(of).collect()
+}
+
+/// Checks classes: for each row its class and the code of its sensitive value, below `values`. None without rows.
+pub fn check(rows: &[(u32, u32)], values: u32, distance: Distance) -> Option<Privacy> {
+    let worse = |one: Privacy, other: Privacy| Privacy {
+        k: one.k.min(other.k),
+        distinct_l: one.distinct_l.min(other.distinct_l),
+        entropy_l: one.entropy_l.min(other.entropy_l),
+        t: one.t.max(other.t),
+    };
+    by_class(rows, values, distance).into_values().reduce(worse)
 }
 
 fn entropy(counts: &BTreeMap<u32, u32>, size: u32) -> f64 {

@@ -1,5 +1,6 @@
 //! How likely a person is found again, by the size of the classes.
 
+use crate::cells::{Count, count};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use std::collections::BTreeMap;
 pub struct Risk {
     /// Rows that are left.
     pub rows: u64,
-    /// Rows left out.
-    pub suppressed: u64,
+    /// Rows left out; a small count is not told.
+    pub suppressed: Count,
     /// The greatest risk of a row.
     pub highest: f64,
     /// The mean risk of a row: classes by rows.
@@ -27,8 +28,9 @@ pub struct Risk {
     pub sizes: BTreeMap<u32, u64>,
 }
 
-/// The risk of classes of these sizes; `threshold` is the risk above which a row counts as at risk, 0 to 1.
-pub fn report(sizes: impl IntoIterator<Item = u32>, suppressed: u64, threshold: f64) -> Risk {
+/// The risk of classes of these sizes; `suppressed` is how many rows were left out, and below which count that is not told;
+/// `threshold` is the risk above which a row counts as at risk, 0 to 1.
+pub fn report(sizes: impl IntoIterator<Item = u32>, suppressed: (u64, u64), threshold: f64) -> Risk {
     let mut counted: BTreeMap<u32, u64> = BTreeMap::new();
     for size in sizes.into_iter().filter(|size| *size > 0) {
         *counted.entry(size).or_default() += 1;
@@ -47,7 +49,7 @@ pub fn report(sizes: impl IntoIterator<Item = u32>, suppressed: u64, threshold: 
         .sum();
     Risk {
         rows,
-        suppressed,
+        suppressed: count(suppressed.0, suppressed.1),
         highest: counted.keys().next().map_or(0.0, |least| 1.0 / f64::from(*least)),
         mean: classes as f64 / all,
         expected: classes as f64,
@@ -64,13 +66,17 @@ mod tests {
 
     #[test]
     fn risks_are_those_reckoned_by_hand() {
-        let told = report([1, 4, 5], 2, 0.2);
-        assert_eq!((told.rows, told.suppressed, told.unique), (10, 2, 1));
+        let told = report([1, 4, 5], (2, 10), 0.2);
+        assert_eq!(
+            (told.rows, told.suppressed, told.unique),
+            (10, Count::Below(10), 1)
+        );
         let near = |one: f64, other: f64| (one - other).abs() < 1e-12;
         assert!(near(told.highest, 1.0) && near(told.mean, 0.3) && near(told.expected, 3.0));
         // 1 and 1/4 are above 0.2, 1/5 is not.
         assert!(near(told.above, 0.5));
-        let none = report([], 3, 0.2);
+        let none = report([], (30, 10), 0.2);
+        assert_eq!(none.suppressed, Count::Told(30));
         assert!(none.rows == 0 && near(none.highest, 0.0) && near(none.mean, 0.0));
     }
 }

@@ -33,6 +33,7 @@ mod as_of;
 mod assertions;
 mod audit;
 mod backup;
+mod budget;
 mod confirm;
 pub mod consent;
 mod deliveries;
@@ -89,6 +90,7 @@ pub use audit::{
     AuditSource, AuditSubtype, DocumentDigest, MAX_AUDIT_PAGE, Purpose, PurposeOfUse,
 };
 pub use backup::CopyReport;
+pub use budget::{PrivacyQuestion, PrivacyRow, PrivacySpent};
 pub use confirm::{ConfirmationReceipt, ConfirmationRecord, ConfirmationStep, LONGEST_REASON, Unconfirmed};
 pub use deliveries::{Delivered, DeliveryOutcome, DeliveryRecord, DueDelivery};
 pub use doctor::{Counts, DoctorReport};

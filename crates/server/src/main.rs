@@ -20,6 +20,7 @@ mod log;
 mod masters;
 mod oidc;
 mod proposals;
+mod provide;
 mod retention;
 mod roots;
 mod seed;
@@ -128,6 +129,11 @@ enum Command {
         #[command(subcommand)]
         what: commands::patients::Patients,
     },
+    /// The key table of pseudonyms, for its keeper: make it, look a person up, see who looked.
+    Pseudonyms {
+        #[command(subcommand)]
+        what: commands::pseudonyms::Pseudonyms,
+    },
     /// Signed notes that did not reach the hospital's record: list, send again.
     WriteBack {
         #[command(subcommand)]
@@ -146,6 +152,8 @@ enum Command {
 enum Export {
     /// One patient as a FHIR Bundle.
     Patient(commands::store::ExportArgs),
+    /// The data of those who allow a study: a table and its manifest, for a recipient, on the study's legal basis.
+    Study(commands::export_study::Args),
 }
 
 #[derive(Subcommand)]
@@ -170,6 +178,10 @@ fn main() -> ExitCode {
         Some(Command::Export {
             what: Export::Patient(args),
         }) => commands::store::export_patient(&args),
+        Some(Command::Export {
+            what: Export::Study(args),
+        }) => commands::export_study::run(&args),
+        Some(Command::Pseudonyms { what }) => commands::pseudonyms::run(&what),
         Some(Command::Backup(args)) => commands::store::backup(&args),
         Some(Command::Restore(args)) => commands::store::restore(&args),
         Some(Command::Audit { what }) => commands::audit::run(&what),
