@@ -112,6 +112,7 @@ fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
         ("/terms", ui.t("nav.terms")),
     ];
     for (action, path, key) in [
+        (Action::ExportStudy, "/exports", "nav.exports"),
         (Action::Administer, "/users", "nav.users"),
         (Action::Administer, "/apps", "nav.apps"),
         (Action::EditPolicy, "/policy", "nav.policy"),

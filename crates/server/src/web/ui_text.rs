@@ -124,7 +124,7 @@ mod tests {
     const COMPOSED: &[(&str, &[&str])] = &[
         ("launch", &["expired", "forged", "replayed", "too-far"]),
         ("standing", &["departments", "teams", "attending", "own"]),
-        ("nav", &["users", "policy", "emergencies"]),
+        ("nav", &["emergencies", "exports", "policy", "users"]),
         (
             "note",
             &[
@@ -305,6 +305,32 @@ mod tests {
         (
             "stands",
             &["answered", "changed", "open", "partly", "refused", "withdrawn"],
+        ),
+        (
+            "export-form",
+            &[
+                "anonymised-table",
+                "coded-facts",
+                "personal",
+                "pseudonymised-table",
+                "reviewed-text",
+            ],
+        ),
+        (
+            "export-field",
+            &[
+                "again",
+                "columns",
+                "form",
+                "format",
+                "from",
+                "k",
+                "l",
+                "sensitive",
+                "suppress",
+                "t",
+                "to",
+            ],
         ),
         ("export-state", &["aborted", "delivered", "marked", "running"]),
         ("code-refusal", &["expired", "too-many-tries", "unknown", "used"]),

@@ -47,6 +47,8 @@ const OWN: &[Own] = &[
     ("GET", "/set-password", 410, HTML, ""),
     ("POST", "/set-password", 410, HTML, ""),
     ("POST", "/first-run", 410, HTML, ""),
+    ("POST", "/exports", 403, HTML, ""),
+    ("GET", "/exports/{id}/{file}", 200, "application/octet-stream", ""),
     ("POST", "/my/enter", 401, HTML, ""),
     ("POST", "/my/enter", 410, HTML, ""),
     ("POST", "/my/enter", 429, HTML, ""),

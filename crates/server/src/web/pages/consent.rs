@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `studies` | studies and their texts: list, a study's page, new versions with what changed |
 //! | `person` | a patient's studies: card, code for the phone, answering together, paper forms, guardians |
+//! | `exports` | exports of a study's data: order, preview, sign, watch, stop, files |
 //! | `amendments` | what patients ask to have corrected, as tasks on the patient's page |
 
 pub(crate) mod amendments;
+pub(crate) mod exports;
 pub(crate) mod person;
 pub(crate) mod studies;
 
@@ -17,11 +19,16 @@ use tsumugi_access::Action;
 pub(crate) fn doors(doors: Doors) -> Doors {
     use Ask::{Person, Records, System};
     const CONSENT: Ask = Records(&[Action::Consent]);
+    const EXPORT: Ask = System(Action::ExportStudy);
     doors
         .get("/studies", Person, studies::list)
         .post("/studies", System(Action::ManageStudies), studies::add)
         .get("/studies/{study}", Person, studies::show)
         .post("/studies/{study}", System(Action::ManageStudies), studies::change)
+        .get("/exports", EXPORT, exports::list)
+        .post("/exports", EXPORT, exports::order)
+        .post("/exports/{id}/stop", EXPORT, exports::stop)
+        .get("/exports/{id}/{file}", EXPORT, exports::file)
         .get("/patients/{id}/consent", CONSENT, person::show)
         .post("/patients/{id}/consent-code", CONSENT, person::hand_over)
         .post("/patients/{id}/guardians", CONSENT, person::guardian)
