@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createPatient, introduce } from "./steps.mjs";
+import { codeOf } from "./access.mjs";
+import { createPatient, introduce, password, signIn } from "./steps.mjs";
 import { Server, freePort } from "./server.mjs";
 
 const study = "biliary";
@@ -78,7 +79,7 @@ export async function consentStories(story, { browser, binary, images }) {
         ["one_page", "胆のうや胆管の病気の治療を良くするための研究です。\n答えても断っても、診療は変わりません。"],
         ["full", "全文。目的、方法、費用、問い合わせ先。"],
       ]) await staff.fill(`form.study [name="${name}"]`, value);
-      for (const kind of ["diagnoses", "results"]) await staff.check(`[name="kind:${kind}"]`).catch(() => undefined);
+      for (const kind of ["diagnoses", "drugs"]) await staff.check(`form.study [name="kind:${kind}"]`);
       await staff.click('form.study button[value="save"]');
       await staff.waitForURL(new RegExp(`/studies/${study}$`));
       await picture(staff, "study");
@@ -239,6 +240,64 @@ export async function consentStories(story, { browser, binary, images }) {
       await plain.goto(`${server.address}/my/choices`);
       assert.match(plain.url(), /\/my\?why=none/, "it was left");
       await plain.context().close();
+    });
+
+    await story("an export is led through: preview, refusal with its reason, signing, delivery", async () => {
+      const first = await staff.goto(`${server.address}/exports`);
+      assert.equal(first.status(), 403, "exports want a second factor");
+      await staff.goto(`${server.address}/account`);
+      await staff.fill("#factor-present", password);
+      await staff.click('form[action="/account/second-factor"] button');
+      const secret = await staff.locator("code.secret").first().textContent();
+      await staff.fill("#code", codeOf(secret));
+      await staff.click("main button.primary");
+      await staff.waitForSelector(".recovery");
+      await signIn(staff, server.address, "kanri");
+      await staff.waitForURL(/second-factor/);
+      await staff.fill("#code", codeOf(secret, 1));
+      await staff.click("main button.primary");
+      await staff.goto(`${server.address}/studies`);
+      await staff.locator("details.card > summary").click();
+      for (const [name, value] of [["id", "quality"], ["title", "診療の質"], ["institution", "試験病院"], ["recipients", "own | 当院 | own"], ["one_line", "院内で診療の質を調べます。"], ["one_page", "一枚"], ["full", "全文"]]) await staff.fill(`form.study [name="${name}"]`, value);
+      await staff.check('form.study [name="dummy"]');
+      await staff.selectOption('form.study [name="purpose"]', "operation");
+      await staff.selectOption('form.study [name="basis"]', "notified");
+      await staff.check('form.study [name="kind:diagnoses"]');
+      await staff.click('form.study button[value="save"]');
+      await staff.waitForURL(/\/studies\/quality$/);
+      await staff.goto(`${server.address}/exports`);
+      await staff.selectOption('[name="study"]', "quality");
+      await staff.selectOption('[name="recipient"]', "own");
+      await staff.fill('[name="k"]', "5");
+      await staff.fill('[name="suppress"]', "20");
+      await staff.fill('[name="l"]', "1");
+      await staff.fill('[name="sensitive"]', "");
+      await staff.fill('[name="columns"]', "sex,age");
+      await staff.selectOption('[name="form"]', "personal");
+      await staff.click('button[value="preview"]');
+      assert.match(await staff.locator("section.card .mistake").first().textContent(), /出力できません/);
+      await picture(staff, "export-refused");
+      await staff.locator('select[name="form"]').selectOption("anonymised-table");
+      await staff.locator('section[aria-labelledby="order"] button[value="preview"]').click();
+      assert.match(await staff.locator('section[aria-labelledby="preview"] table').textContent(), /使ってよい人\s*30/);
+      await picture(staff, "export-preview");
+      await staff.fill("#password", "not-the-password");
+      await staff.click('button[value="deliver"]');
+      assert.ok((await staff.locator(".mistake").count()) >= 1, "it is signed with the password");
+      await staff.fill("#password", password);
+      await staff.click('button[value="deliver"]');
+      await staff.waitForURL(/\/exports$/);
+      for (let round = 0; round < 40; round += 1) {
+        const text = await staff.locator("main").textContent();
+        if (/渡しました/.test(text)) break;
+        assert.ok(!/出力できなかったもの/.test(text), text);
+        await staff.waitForTimeout(250);
+        await staff.reload();
+      }
+      await picture(staff, "exports");
+      const link = await staff.locator('a[href$="/manifest.json"]').first().getAttribute("href");
+      const manifest = await (await staff.request.get(`${server.address}${link}`)).json();
+      assert.equal(manifest.query.k, 5);
     });
 
     await story("nothing went wrong in the phone's page", async () => {

@@ -159,10 +159,8 @@ fn form_word(form: Form) -> &'static str {
 
 fn delivery(desk: &Desk, record: &StudyRecord, one: &ExportDelivery) -> Markup {
     let ui = desk.ui();
-    let persons = words(
-        &ui,
-        &told([("persons", one.persons)], least()).into_values().next(),
-    );
+    let persons = told([("persons", one.persons)], least());
+    let persons = words(&ui, persons.get("persons"));
     html! {
         li.card {
             p { strong { "#" (one.id) " " (record.study.title) } (dummy_mark(&ui, record.study.population)) " " span.kind { (ui.of("export-state", state_word(one.state))) } }
@@ -343,7 +341,7 @@ fn least() -> u64 {
         .map_or(LEAST, |known| u64::from(known.rules().cell))
 }
 
-fn words(ui: &crate::web::Ui<'_>, count: &Option<Told>) -> String {
+fn words(ui: &crate::web::Ui<'_>, count: Option<&Told>) -> String {
     match count {
         Some(Told::Count(count)) => count.to_string(),
         _ => ui.t("exports.small").to_owned(),
@@ -375,8 +373,7 @@ fn preview(desk: &Desk, order: &Order, fields: &Fields, wrong: Option<&str>) -> 
         counts.iter().map(|(name, count)| (name.as_str(), *count)),
         least(),
     );
-    let entry = audit::of(desk.actor()?, AuditSubtype::Search)?;
-    let mut entry = entry;
+    let mut entry = audit::of(desk.actor()?, AuditSubtype::Search)?;
     entry
         .entities
         .push(AuditEntity::Query(format!("preview of {order}")));
@@ -401,7 +398,7 @@ fn preview(desk: &Desk, order: &Order, fields: &Fields, wrong: Option<&str>) -> 
                 thead { tr { th scope="col" { (ui.t("exports.persons-head")) } th scope="col" { (ui.t("exports.count")) } } }
                 tbody { @for (name, count) in &shown { tr {
                     td { @if name == "permitted" { strong { (ui.t("exports.permitted")) } } @else { (ui.get(name).unwrap_or(name)) } }
-                    td { (words(&ui, &Some(count.clone()))) }
+                    td { (words(&ui, Some(count))) }
                 } } }
             }
             p.hint { (ui.fill("exports.small-says", &[("count", &least().to_string())])) }
