@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use tsumugi_clinical::{ConceptId, Model, Note, StructuredNote};
 use tsumugi_coding::Coder;
@@ -168,7 +169,25 @@ pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
         bundles.push(json!({"resourceType": "Bundle", "id": id, "type": "collection", "entry": entries}));
     }
     bundles.extend(received_bundle(export)?);
+    bundles.extend(consents_bundle(export));
     Ok(fhir::patient_bundle(bundles))
+}
+
+/// What the person allows studies, as it now stands; none where nothing was answered.
+fn consents_bundle(export: &PatientExport) -> Option<Value> {
+    let newest: BTreeMap<_, _> = export
+        .consents
+        .iter()
+        .map(|receipt| ((receipt.patient, &receipt.study), &receipt.resource))
+        .collect();
+    let entry = |resource: &Value| {
+        let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+        json!({"fullUrl": format!("urn:uuid:{id}"), "resource": resource})
+    };
+    let entries: Vec<Value> = newest.into_values().map(entry).collect();
+    let is_any = !entries.is_empty();
+    is_any
+        .then(|| json!({"resourceType": "Bundle", "id": "consents", "type": "collection", "entry": entries}))
 }
 
 /// What other systems sent and what counts of it, about the patient of this store; none where nothing came.

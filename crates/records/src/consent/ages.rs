@@ -53,6 +53,20 @@ pub(crate) fn passed(birth: Date, answered: Date, now: Date, by_guardian: bool) 
     ages.find(between).map(|age| age.years)
 }
 
+/// The next day, after `today`, on which a person comes of one of the ages.
+pub(crate) fn next(birth: Date, today: Date) -> Option<Date> {
+    let days = THRESHOLDS.iter().filter_map(|age| birthday(birth, age.years));
+    days.filter(|day| *day > today).min()
+}
+
+/// The day on which a person has an age.
+fn birthday(birth: Date, years: i16) -> Option<Date> {
+    let year = birth.year().checked_add(years)?;
+    let same = Date::new(year, birth.month(), birth.day());
+    // Who was born on 29 February has the birthday on 1 March of other years.
+    same.or_else(|_| Date::new(year, 3, 1)).ok()
+}
+
 fn read() -> Vec<Threshold> {
     let source = Source {
         path: "consent/ages.tsv",

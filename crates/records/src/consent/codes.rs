@@ -118,6 +118,9 @@ pub enum CodeRefusal {
 }
 
 impl CodeRefusal {
+    /// All keys, in their order.
+    pub const KEYS: &'static [&'static str] = &["expired", "too-many-tries", "unknown", "used"];
+
     /// The name under which its text stands in `data/ui` (`code-refusal.<key>`).
     pub fn key(&self) -> &'static str {
         match self {

@@ -107,9 +107,9 @@ pub enum ExportEnd {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub enum Rerun {
-    /// Nobody in it has taken anything back.
+    /// Everybody in it still allows it.
     Allowed,
-    /// So many persons in it have.
+    /// So many persons in it no longer do: they withdrew, said no, or have to be asked again.
     Refused {
         /// How many.
         withdrawn: u64,

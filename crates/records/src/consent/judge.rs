@@ -45,6 +45,12 @@ pub enum Reason {
     /// What the text allows does not cover the study.
     #[error(transparent)]
     Duo(#[from] DuoRefusal),
+    /// The study, or its text, was saved anew after a set was made.
+    #[error("the study was changed meanwhile; make a new set of persons")]
+    StudyChanged,
+    /// Somebody in a set has come of an age at which to be asked again.
+    #[error("somebody in the set has come of an age on {0}; make a new set of persons")]
+    OfAge(Date),
     /// The person has said nothing about it.
     #[error("not answered: {0:?}")]
     NotAnswered(Item),
@@ -78,6 +84,32 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All keys, in their order.
+    pub const KEYS: &'static [&'static str] = &[
+        "age-unknown",
+        "approval-ended",
+        "ask-again-at-age",
+        "ask-each-time",
+        "basis",
+        "duo",
+        "no-approval",
+        "not-answered",
+        "not-told",
+        "of-age",
+        "other-kind",
+        "other-population",
+        "other-purpose",
+        "other-recipient",
+        "refused",
+        "study-changed",
+        "study-ended",
+        "study-unknown",
+        "text-changed",
+        "too-young",
+        "waiting",
+        "withdrawn",
+    ];
+
     /// The name under which its text stands in `data/ui` (`refusal.<key>`), and by which refusals are counted.
     pub fn key(&self) -> &'static str {
         match self {
@@ -91,6 +123,8 @@ impl Reason {
             Self::OtherRecipient(_) => "other-recipient",
             Self::Basis(_) => "basis",
             Self::Duo(_) => "duo",
+            Self::StudyChanged => "study-changed",
+            Self::OfAge(_) => "of-age",
             Self::NotAnswered(_) => "not-answered",
             Self::Refused(_) => "refused",
             Self::AskEachTime(_) => "ask-each-time",

@@ -230,8 +230,10 @@ impl Store {
 
 /// The number of the newest entry that touches a study.
 pub(crate) fn epoch(conn: &Connection, study: &str) -> Result<u64, StoreError> {
-    let mut newest =
-        conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM consent_event WHERE study IN (?1, '')")?;
+    let mut newest = conn.prepare_cached(
+        "SELECT max((SELECT coalesce(max(seq), 0) FROM consent_event WHERE study = ?1),
+             (SELECT coalesce(max(seq), 0) FROM consent_event WHERE study = ''))",
+    )?;
     Ok(newest.query_row([study], |row| row.get(0))?)
 }
 

@@ -1,5 +1,6 @@
 //! The decision about everybody: whom a study may use.
 
+use crate::consent::ages;
 use crate::consent::basis::Basis;
 use crate::consent::judge::{self, Person, Reason, Use};
 use crate::consent::kinds::{DataKind, is_known};
@@ -48,6 +49,8 @@ pub struct PermittedSet {
     /// Records under which the persons are read, in order, with a bit for each kind of the request.
     persons: Vec<(PatientId, u64)>,
     refused: BTreeMap<&'static str, u64>,
+    /// First day on which somebody in it comes of an age at which to be asked again.
+    of_age: Option<Date>,
     epoch: u64,
     mark: Mark,
 }
@@ -67,10 +70,8 @@ pub enum SetEnded {
         /// How many.
         persons: u64,
     },
-    /// The study may do nothing any more.
+    /// The study may do nothing any more, or the set has to be made anew.
     Study(Reason),
-    /// The study, or its text, was saved anew: make a new set.
-    Changed,
 }
 
 impl PermittedSet {
@@ -173,7 +174,10 @@ impl PermittedSet {
             return Ok(Err(SetEnded::Study(reason)));
         }
         if record.version != self.version {
-            return Ok(Err(SetEnded::Changed));
+            return Ok(Err(SetEnded::Study(Reason::StudyChanged)));
+        }
+        if let Some(day) = self.of_age.filter(|day| *day <= asked.today) {
+            return Ok(Err(SetEnded::Study(Reason::OfAge(day))));
         }
         let touched = self.touched(conn)?;
         let mut persons = 0;
@@ -282,6 +286,7 @@ fn make(conn: &Connection, request: SetRequest) -> Result<Result<PermittedSet, R
         return Ok(Err(Reason::OtherKind(kind.clone())));
     }
     let mut persons = Vec::new();
+    let mut of_age: Option<Date> = None;
     let mut refused: BTreeMap<&'static str, u64> = BTreeMap::new();
     log::everybody(
         conn,
@@ -289,7 +294,11 @@ fn make(conn: &Connection, request: SetRequest) -> Result<Result<PermittedSet, R
         population,
         horizon,
         |person, states, birth| match bits_of(&asked, &request.kinds, states, birth) {
-            Ok(bits) => persons.push((person, bits)),
+            Ok(bits) => {
+                persons.push((person, bits));
+                let next = birth.and_then(|birth| ages::next(birth, asked.today));
+                of_age = of_age.into_iter().chain(next).min();
+            }
             Err(reason) => *refused.entry(reason.key()).or_default() += 1,
         },
     )?;
@@ -300,6 +309,7 @@ fn make(conn: &Connection, request: SetRequest) -> Result<Result<PermittedSet, R
         version: record.version,
         persons,
         refused,
+        of_age,
         epoch: log::epoch(conn, &request.study)?,
         mark: mark(conn)?,
         request,

@@ -2,7 +2,7 @@
 
 mod provisions;
 
-use crate::consent::ages::{age_on, own_from, passed};
+use crate::consent::ages::{self, age_on, own_from, passed};
 use crate::consent::answer::{Answer, By, Happening, Item, Respondent, Way};
 use crate::consent::judge::{Person, Reason, Use, person_allows, study_allows};
 use crate::consent::state::{Horizon, PersonState};
@@ -92,6 +92,29 @@ fn no_row_of_the_tables_is_lost_in_reading() {
 }
 
 #[test]
+fn every_refusal_has_its_text_in_both_languages() {
+    for table in [
+        include_str!("../../../../data/ui/ja/refusals.tsv"),
+        include_str!("../../../../data/ui/en/refusals.tsv"),
+    ] {
+        let wanted = CodeRefusal::KEYS.iter().map(|key| format!("code-refusal.{key}"));
+        let wanted = wanted.chain(Reason::KEYS.iter().map(|key| format!("refusal.{key}")));
+        let found: Vec<&str> = table
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split('\t').next())
+            .collect();
+        assert_eq!(wanted.collect::<Vec<String>>(), found);
+    }
+    // The list of keys is that of `Reason::key`, which names each once.
+    let source = include_str!("judge.rs");
+    for key in Reason::KEYS {
+        assert_eq!(source.matches(&format!("=> \"{key}\",")).count(), 1, "{key}");
+    }
+    assert_eq!(source.matches("=> \"").count(), Reason::KEYS.len());
+}
+
+#[test]
 fn ages_pass_on_the_birthday() {
     let birth = date(2010, 2, 28);
     assert_eq!(age_on(birth, date(2026, 2, 27)), 15);
@@ -107,6 +130,11 @@ fn ages_pass_on_the_birthday() {
     ] {
         assert_eq!(passed(birth, before, day, by_guardian), wanted, "{day}");
     }
+    let next = ages::next;
+    assert_eq!(next(birth, date(2026, 2, 27)), Some(date(2026, 2, 28)));
+    assert_eq!(next(birth, date(2026, 2, 28)), Some(date(2028, 2, 28)));
+    assert_eq!(next(date(2008, 2, 29), date(2026, 2, 28)), Some(date(2026, 3, 1)));
+    assert_eq!(next(date(1950, 1, 1), date(2026, 2, 28)), None);
     // An answer of the guardian's at seventeen holds until eighteen.
     assert_eq!(passed(birth, date(2027, 3, 1), date(2028, 2, 27), true), None);
     assert_eq!(passed(birth, date(2027, 3, 1), date(2028, 2, 28), true), Some(18));

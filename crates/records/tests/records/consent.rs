@@ -239,7 +239,12 @@ fn a_text_changed_after_signature_asks_again() {
         full: "In full, with a company".to_owned(),
         ..text()
     };
+    let before = set(&store, &day(2));
     let record = store.save_study(study(), changed.clone(), 1, day(3)).unwrap();
+    assert_eq!(
+        before.still_holds(&store, &day(3).at).unwrap(),
+        Err(SetEnded::Study(Reason::StudyChanged))
+    );
     assert_eq!((record.version, record.text_hash.clone()), (2, changed.hash()));
     assert_eq!(refusal(&store, &request(who, &day(4))), Some("text-changed"));
     // The answer stays bound to what was read, which can still be read.
@@ -454,6 +459,12 @@ fn at_sixteen_and_eighteen_a_person_is_asked_again() {
     let sixteen = at("2026-11-20T00:00");
     assert_eq!(refusal(&store, &request(who, &sixteen)), Some("ask-again-at-age"));
     assert_eq!(holding.len(), 1);
+    let still = |at: &Stamp| holding.still_holds(&store, &at.at).unwrap();
+    assert_eq!(still(&at("2026-11-19T23:59")), Ok(()));
+    assert_eq!(
+        still(&sixteen),
+        Err(SetEnded::Study(Reason::OfAge(date(2026, 11, 20))))
+    );
     store.answer(who, yes(text().hash()), sixteen.clone()).unwrap();
     assert_eq!(refusal(&store, &request(who, &sixteen)), None);
     assert_eq!(refusal(&store, &request(who, &at("2028-11-19T00:00"))), None);

@@ -51,14 +51,15 @@ impl World {
             .map(|number| {
                 let who = patient(&store, Population::Real, &number.to_string());
                 store.sign(note(who, "note", vec![event("fever")])).unwrap();
+                store.answer(who, yes(text().hash()), day(2)).unwrap();
                 who
             })
             .collect();
         Self {
             teaches: persons.iter().copied().collect(),
             store,
+            allows: persons.iter().copied().collect(),
             persons,
-            allows: BTreeSet::new(),
             running: Vec::new(),
             delivered: BTreeMap::new(),
             counts: BTreeMap::new(),
@@ -96,7 +97,9 @@ impl World {
             10 => self.learn(who),
             _ => self.learning(who, dice),
         }
-        self.check();
+        if dice.below(3) == 0 {
+            self.check();
+        }
     }
 
     fn leave(&mut self, who: PatientId) {
@@ -263,20 +266,21 @@ impl World {
     }
 }
 
-#[test]
-fn in_a_thousand_random_orders_no_row_of_somebody_who_left_is_read() {
+/// Goes through the orders of these seeds; each thing must have happened, and often.
+fn check(seeds: std::ops::Range<u64>) {
+    let orders = u32::try_from(seeds.end - seeds.start).unwrap();
     let mut counts: BTreeMap<&'static str, u32> = BTreeMap::new();
-    for seed in 0..1_000 {
+    for seed in seeds {
         let mut dice = Dice(seed);
         let mut world = World::new();
-        for _ in 0..30 {
+        for _ in 0..24 {
             world.step(&mut dice);
         }
+        world.check();
         for (what, count) in world.counts {
             *counts.entry(what).or_default() += count;
         }
     }
-    // Each thing did happen, and often.
     for what in [
         "left",
         "begun",
@@ -288,9 +292,29 @@ fn in_a_thousand_random_orders_no_row_of_somebody_who_left_is_read() {
         "learned",
         "not learned",
     ] {
-        assert!(
-            counts.get(what).copied().unwrap_or(0) >= 100,
-            "{what}: {counts:?}"
-        );
+        let count = counts.get(what).copied().unwrap_or(0);
+        assert!(count >= orders / 10, "{what}: {counts:?}");
     }
+}
+
+// A thousand orders, in four parts that run side by side.
+
+#[test]
+fn in_random_orders_no_row_of_somebody_who_left_is_read_1() {
+    check(0..250);
+}
+
+#[test]
+fn in_random_orders_no_row_of_somebody_who_left_is_read_2() {
+    check(250..500);
+}
+
+#[test]
+fn in_random_orders_no_row_of_somebody_who_left_is_read_3() {
+    check(500..750);
+}
+
+#[test]
+fn in_random_orders_no_row_of_somebody_who_left_is_read_4() {
+    check(750..1_000);
 }

@@ -462,3 +462,41 @@ fn a_running_reader_sees_a_withdrawal_within_a_second() {
         assert!(waited.as_millis() < 1000, "{waited:?}");
     });
 }
+
+/// `cargo nextest run -p tsumugi-records --run-ignored only -E 'test(twenty_thousand_persons)' --no-capture`.
+#[test]
+#[ignore = "a measurement"]
+fn a_set_of_twenty_thousand_persons() {
+    let store = Store::open_in_memory().unwrap();
+    store.save_study(study(), text(), 0, day(1)).unwrap();
+    for number in 0..20_000 {
+        let who = patient(&store, Population::Real, &number.to_string());
+        store.answer(who, yes(text().hash()), day(2)).unwrap();
+    }
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        let begun = std::time::Instant::now();
+        work();
+        println!("{what}: {:?}", begun.elapsed());
+    };
+    let mut made = None;
+    timed("permit_set", &mut || made = Some(set(&store, &day(3))));
+    let set = made.unwrap();
+    assert_eq!(set.len(), 20_000);
+    timed("still_holds", &mut || {
+        assert_eq!(set.still_holds(&store, &day(3).at).unwrap(), Ok(()));
+    });
+    let mut id = None;
+    timed("begin_export", &mut || id = Some(begin(&store, &set, &day(3))));
+    let id = id.unwrap();
+    timed("may_rerun", &mut || {
+        assert_eq!(store.may_rerun(id, &day(3).at).unwrap(), Rerun::Allowed);
+    });
+    let one = set.persons().next().unwrap();
+    timed("withdraw", &mut || {
+        drop(store.withdraw(one, "registry", own(), day(4)).unwrap());
+    });
+    timed("still_holds after it", &mut || {
+        let ended = SetEnded::Withdrawn { persons: 1 };
+        assert_eq!(set.still_holds(&store, &day(4).at).unwrap(), Err(ended));
+    });
+}
