@@ -238,13 +238,11 @@ fn left_behind(people: &People, persons: u64, least: u64) -> Vec<Step> {
     steps
 }
 
-/// The same of columns.
-fn of_columns(
+/// A column may identify or be sensitive, once.
+fn check_names(
     quasi: &[(FrameColumn, &ColumnKind)],
     kept: &[(FrameColumn, &ColumnKind)],
-    wanted: Wanted,
-    hierarchies: &Hierarchies,
-) -> Result<(Frame, Vec<Step>, TableReport), AnonymousError> {
+) -> Result<(), AnonymousError> {
     let mut names = BTreeSet::new();
     for (column, _) in quasi.iter().chain(kept) {
         if !names.insert(column.name.as_str()) {
@@ -254,6 +252,17 @@ fn of_columns(
     if quasi.is_empty() {
         return Err(AnonymousError::Columns(String::new()));
     }
+    Ok(())
+}
+
+/// The same of columns.
+fn of_columns(
+    quasi: &[(FrameColumn, &ColumnKind)],
+    kept: &[(FrameColumn, &ColumnKind)],
+    wanted: Wanted,
+    hierarchies: &Hierarchies,
+) -> Result<(Frame, Vec<Step>, TableReport), AnonymousError> {
+    check_names(quasi, kept)?;
     let hierarchy = |column: &FrameColumn, kind: &ColumnKind| {
         hierarchies.hierarchy(kind, &column.values().iter().cloned().collect())
     };

@@ -124,7 +124,7 @@ pub fn fact_of(event: &Event, stated: Date, left: &mut LeftBehind) -> Option<Fac
             .time
             .as_ref()
             .and_then(|time| time.from)
-            .map_or(stated, |from| from.date()),
+            .map_or(stated, jiff::civil::DateTime::date),
         is_absent: event.polarity == Polarity::Absent,
         unit: value.as_ref().and_then(|_| event.value.as_ref()?.unit.clone()),
         value,

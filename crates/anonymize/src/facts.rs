@@ -9,6 +9,7 @@ use crate::hierarchy::HierarchyError;
 use crate::pseudonyms::{KeyTable, KeyTableError};
 use crate::steps::{Anonymized, Change, Clause, Step};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Headings, in their order.
 pub const HEADINGS: [&str; 12] = [
@@ -200,9 +201,9 @@ fn coarser_codes<'p>(
     let all = people.persons.iter().flat_map(|person| &person.facts);
     for fact in all {
         let key = (fact.system.as_ref(), fact.code.as_ref());
-        if !codes.contains_key(&key) {
+        if let Entry::Vacant(new) = codes.entry(key) {
             let chain = chain(key.0, key.1, hierarchies)?;
-            codes.insert(key, Coarser { chain, level: 0 });
+            new.insert(Coarser { chain, level: 0 });
         }
     }
     let longest = codes.values().map(|code| code.chain.len()).max().unwrap_or(0);

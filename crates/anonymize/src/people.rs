@@ -27,7 +27,7 @@ pub fn read_people(
     let mut rows = rows(store, set, MOST_PERSONS);
     while let Some(batch) = rows.next_batch(&now())? {
         for person in batch {
-            let read = person_of(store, person, period, hierarchies, &mut people.left_behind)?;
+            let read = person_of(store, &person, period, hierarchies, &mut people.left_behind)?;
             people.persons.push(read);
         }
     }
@@ -36,7 +36,7 @@ pub fn read_people(
 
 fn person_of(
     store: &Store,
-    rows: PersonRows,
+    rows: &PersonRows,
     period: Period,
     hierarchies: &Hierarchies,
     left: &mut LeftBehind,

@@ -5,6 +5,7 @@
 //! A pseudonym is HMAC-SHA-256 over study and record under a secret of the table: the same person has the same one in all
 //! exports of a study, and none that joins two studies. Without the table nothing leads back.
 
+use crate::manifest::hexadecimal;
 use crate::noise::keyed;
 use hmac::Mac as _;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -160,11 +161,7 @@ impl KeyTable {
         mac.update(study.as_bytes());
         mac.update(&patient.get().to_be_bytes());
         let digest = mac.finalize().into_bytes();
-        let name: String = digest
-            .iter()
-            .take(PSEUDONYM)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let name = hexadecimal(digest.get(..PSEUDONYM).unwrap_or_default());
         let known = self.studies.entry(study.to_owned()).or_default();
         if *known.entry(name.clone()).or_insert(patient.get()) != patient.get() {
             return Err(KeyTableError::Collision);

@@ -187,7 +187,7 @@ fn withdrawn_while_written(persons: usize, each: usize) {
                 match set.still_holds(&store, &now()).unwrap() {
                     Ok(()) => Ok(()),
                     Err(SetEnded::Withdrawn { persons }) => Err(format!("{persons} withdrawn")),
-                    Err(SetEnded::Study(reason)) => panic!("{reason}"),
+                    Err(other) => panic!("{other:?}"),
                 }
             });
             let at = Instant::now();

@@ -153,7 +153,7 @@ enum Export {
     /// One patient as a FHIR Bundle.
     Patient(commands::store::ExportArgs),
     /// The data of those who allow a study: a table and its manifest, for a recipient, on the study's legal basis.
-    Study(commands::export_study::Args),
+    Study(Box<commands::export_study::Args>),
 }
 
 #[derive(Subcommand)]

@@ -93,7 +93,7 @@ fn fact<'c>(id: &str, cell: &impl Fn(&str) -> &'c str) -> Value {
             "resourceType": "Immunization", "status": if is_absent { "not-done" } else { "completed" },
             "vaccineCode": code, "patient": subject, "occurrenceString": format!("day {}", cell("day")),
         }),
-        _ => observation(code, &subject, is_absent, cell),
+        _ => observation(&code, &subject, is_absent, cell),
     };
     let (terms, is_verified) = match cell("kind") {
         "condition" => ("http://terminology.hl7.org/CodeSystem/condition-ver-status", true),
@@ -117,7 +117,7 @@ fn fact<'c>(id: &str, cell: &impl Fn(&str) -> &'c str) -> Value {
     fact
 }
 
-fn observation<'c>(code: Value, subject: &Value, is_absent: bool, cell: &impl Fn(&str) -> &'c str) -> Value {
+fn observation<'c>(code: &Value, subject: &Value, is_absent: bool, cell: &impl Fn(&str) -> &'c str) -> Value {
     let mut observation =
         json!({"resourceType": "Observation", "status": "final", "code": code, "subject": subject});
     let value = cell("value");

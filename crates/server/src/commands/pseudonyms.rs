@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tsumugi_anonymize::manifest::hexadecimal;
 use tsumugi_anonymize::pseudonyms::{KeeperKey, KeyTable, LookUp};
 use tsumugi_records::{AuditEntity, AuditSubtype};
 
@@ -101,7 +102,7 @@ fn make(files: &Files) -> anyhow::Result<ExitCode> {
             bail!("{} is there already; name another file", file.display());
         }
     }
-    let digits: String = random::<32>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hexadecimal(&random::<32>()?);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

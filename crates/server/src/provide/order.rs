@@ -12,12 +12,15 @@ use tsumugi_records::StoreError;
 use tsumugi_records::consent::{BasisRefusal, DataKind, ExportId, Form, Reason, SetEnded, Study};
 use tsumugi_records::research::ReadError;
 
+/// Seals a key table and puts it in its place.
+pub(crate) type Keep = Box<dyn FnMut(&KeyTable) -> Result<(), KeepError> + Send>;
+
 /// The key table, open; what is added to it is kept by whoever opened it, before anything leaves.
 pub(crate) struct Keys {
     /// The table.
     pub(crate) table: KeyTable,
     /// Seals and keeps it.
-    pub(crate) keep: Box<dyn FnMut(&KeyTable) -> Result<(), KeepError> + Send>,
+    pub(crate) keep: Keep,
 }
 
 /// Why the key table could not be kept.

@@ -35,6 +35,8 @@ mod serving;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
+mod studies;
+#[cfg(test)]
 mod terms;
 #[cfg(test)]
 mod watching;
