@@ -142,7 +142,7 @@ export async function consentStories(story, { browser, binary, images }) {
       await enter(other, people.code);
       assert.match(await other.locator(".mistake").textContent(), /使われています/);
       await enter(other, "AAAA-AAAA");
-      assert.match(await other.locator(".mistake").textContent(), /コードが違います/);
+      assert.match(await other.locator(".mistake").textContent(), /このコードはありません/);
       await picture(other, "my-code-used");
       await other.context().close();
     });

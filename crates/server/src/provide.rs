@@ -197,6 +197,5 @@ pub(crate) fn ended_words(ended: &SetEnded) -> String {
             format!("{persons} persons in it have taken something back meanwhile")
         }
         SetEnded::Study(reason) => reason.to_string(),
-        SetEnded::Changed => "the study, or its text, was saved anew meanwhile".to_owned(),
     }
 }
