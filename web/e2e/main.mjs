@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|xss|load]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|consent|xss|load]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { xssStories } from "./xss.mjs";
 import { smartStories } from "./smart.mjs";
 import { oidcStories } from "./oidc.mjs";
 import { loadStories } from "./load.mjs";
+import { consentStories } from "./consent.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
@@ -39,7 +40,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, xss: xssStories, load: loadStories };
+const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories, load: loadStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -60,6 +61,7 @@ try {
   await proxyStories(story, { browser, binary: options.binary });
   await smartStories(story, { browser, binary: options.binary });
   await oidcStories(story, { browser, binary: options.binary });
+  await consentStories(story, { browser, binary: options.binary, images: options.images });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();

@@ -1,5 +1,6 @@
 //! All of one patient, and the end of the dummies.
 
+use crate::amendments::{self, AmendmentRequest};
 use crate::confirm::{self, ConfirmationRecord};
 use crate::consent::{self, ConsentReceipt};
 use crate::documents::{self, DocumentVersion};
@@ -36,6 +37,8 @@ pub struct PatientExport {
     pub events: Vec<StoredEvent>,
     /// What became of notes that were entered on behalf of a physician, step by step.
     pub confirmations: Vec<ConfirmationRecord>,
+    /// What the person asked to have corrected, and what was answered.
+    pub amendments: Vec<AmendmentRequest>,
     /// What the person allows studies, as FHIR Consent, version by version.
     #[serde(default)]
     pub consents: Vec<ConsentReceipt>,
@@ -82,6 +85,7 @@ impl Store {
                     patient.get(),
                 )?,
                 confirmations: confirm::steps(conn, &format!("WHERE patient {FAMILY}"), patient.get())?,
+                amendments: amendments::of_patient(conn, patient)?,
                 consents: consent::of_patient(conn, patient)?,
             })
         })
@@ -117,6 +121,8 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     consent::remove_dummies(conn)?;
     // What refers comes before what it refers to.
     for table in [
+        "amendment_answer",
+        "amendment_request",
         "access_fact",
         "access_change",
         "delivery",

@@ -28,6 +28,7 @@
 #![expect(clippy::doc_markdown, reason = "names of standards and products are no code")]
 
 mod access;
+mod amendments;
 mod as_of;
 mod assertions;
 mod audit;
@@ -73,6 +74,9 @@ mod topics;
 mod writer;
 
 pub use access::{AccessFacts, AccessKind, AccessNames, AccessWrite, DocumentHead};
+pub use amendments::{
+    AmendmentAnswer, AmendmentId, AmendmentOutcome, AmendmentRequest, LONGEST_AMENDMENT, MOST_WAITING,
+};
 pub use as_of::{DocumentAsOf, RecordAsOf};
 pub use assertions::{AssertionRecord, Decision, NewAssertion};
 pub use audit::finding::{AuditFinding, DocumentPart};

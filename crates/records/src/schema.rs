@@ -17,6 +17,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
     include_str!("schema/9.sql"),
+    include_str!("schema/10.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -27,6 +28,8 @@ const TABLES: &[&str] = &[
     "access_change",
     "access_fact",
     "access_row",
+    "amendment_answer",
+    "amendment_request",
     "assertion",
     "audit_entry",
     "audit_head",

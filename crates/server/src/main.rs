@@ -9,6 +9,7 @@ mod advice;
 mod audit;
 mod chart;
 mod commands;
+mod consent;
 mod encoding;
 mod fhir;
 mod heads;

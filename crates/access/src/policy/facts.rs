@@ -23,6 +23,8 @@ pub enum Action {
     Export,
     /// Set and lift restrictions.
     Restrict,
+    /// Ask a patient for consent, answer together, enter a paper form.
+    Consent,
     /// Open an emergency access.
     BreakGlass,
     /// Register a new patient.
@@ -31,6 +33,10 @@ pub enum Action {
     Oversee,
     /// Change the medical knowledge.
     Curate,
+    /// Enter studies, and change what patients are asked.
+    ManageStudies,
+    /// Take the data of a study out.
+    ExportStudy,
     /// Change accounts and settings.
     Administer,
     /// Change the policy.
@@ -41,7 +47,7 @@ pub enum Action {
 
 impl Action {
     /// All actions; those on records first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Read,
         Self::Search,
         Self::Write,
@@ -49,10 +55,13 @@ impl Action {
         Self::Confirm,
         Self::Export,
         Self::Restrict,
+        Self::Consent,
         Self::BreakGlass,
         Self::Register,
         Self::Oversee,
         Self::Curate,
+        Self::ManageStudies,
+        Self::ExportStudy,
         Self::Administer,
         Self::EditPolicy,
         Self::ReviewAccess,
@@ -68,10 +77,13 @@ impl Action {
             Self::Confirm => "confirm",
             Self::Export => "export",
             Self::Restrict => "restrict",
+            Self::Consent => "consent",
             Self::BreakGlass => "breakGlass",
             Self::Register => "register",
             Self::Oversee => "oversee",
             Self::Curate => "curate",
+            Self::ManageStudies => "manageStudies",
+            Self::ExportStudy => "exportStudy",
             Self::Administer => "administer",
             Self::EditPolicy => "editPolicy",
             Self::ReviewAccess => "reviewAccess",
@@ -85,7 +97,7 @@ impl Action {
 
     /// Whether it is done to a note.
     pub const fn is_on_documents(self) -> bool {
-        !self.is_on_system() && !matches!(self, Self::BreakGlass)
+        !self.is_on_system() && !matches!(self, Self::BreakGlass | Self::Consent)
     }
 
     /// Whether it is done to the system as a whole.
@@ -95,6 +107,8 @@ impl Action {
             Self::Register
                 | Self::Oversee
                 | Self::Curate
+                | Self::ManageStudies
+                | Self::ExportStudy
                 | Self::Administer
                 | Self::EditPolicy
                 | Self::ReviewAccess

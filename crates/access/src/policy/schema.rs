@@ -45,20 +45,22 @@ impl SiteSchema {
     }
 }
 
-/// A schema of before notes were entered on behalf of others, brought up: the names that the site chose in the schema of
-/// this program. None where it is no such schema.
+/// What the schema of this program grew by, the newest first: actions, and attributes of `Relation`.
+const GROWN: [(&[&str], &[&str]); 2] = [
+    (&["consent", "manageStudies", "exportStudy"], &[]),
+    (&["confirm", "oversee"], &["responsible"]),
+];
+
+/// A schema of before this program's grew, brought up: the names that the site chose in the schema of this program. None
+/// where it is no such schema.
 pub(super) fn brought_up(text: &str) -> Option<String> {
     let (own, lists) = shape(text).ok()?;
     let (mut before, _) = shape(DEFAULT_SCHEMA).ok()?;
-    before
-        .pointer_mut("//actions")?
-        .as_object_mut()?
-        .retain(|name, _| !matches!(name.as_str(), "confirm" | "oversee"));
-    before
-        .pointer_mut("//commonTypes/Relation/attributes")?
-        .as_object_mut()?
-        .remove("responsible");
-    if own != before {
+    let is_earlier = GROWN.iter().any(|grown| {
+        let _ = shrunk(&mut before, grown);
+        own == before
+    });
+    if !is_earlier {
         return None;
     }
     let mut text = DEFAULT_SCHEMA.to_owned();
@@ -70,6 +72,17 @@ pub(super) fn brought_up(text: &str) -> Option<String> {
         text.replace_range(from..to, &format!("{}\n", names.join(",")));
     }
     Some(text)
+}
+
+/// Takes out of a schema what it grew by.
+fn shrunk(schema: &mut Value, (actions, attributes): &(&[&str], &[&str])) -> Option<()> {
+    let all = schema.pointer_mut("//actions")?.as_object_mut()?;
+    all.retain(|name, _| !actions.contains(&name.as_str()));
+    let relation = schema.pointer_mut("//commonTypes/Relation/attributes")?;
+    relation
+        .as_object_mut()?
+        .retain(|name, _| !attributes.contains(&name.as_str()));
+    Some(())
 }
 
 /// The schema as JSON without the names that a site may choose, and those names.

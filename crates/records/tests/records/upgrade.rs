@@ -19,7 +19,7 @@ use tsumugi_records::{
 };
 
 /// The steps as they were released.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../../src/schema/1.sql"),
     include_str!("../../src/schema/2.sql"),
     include_str!("../../src/schema/3.sql"),
@@ -29,6 +29,7 @@ const STEPS: [&str; 9] = [
     include_str!("../../src/schema/7.sql"),
     include_str!("../../src/schema/8.sql"),
     include_str!("../../src/schema/9.sql"),
+    include_str!("../../src/schema/10.sql"),
 ];
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;

@@ -265,7 +265,7 @@ impl Gate {
     }
 
     /// Asks somebody who is signed in for the password once more.
-    fn ask_again(
+    pub(crate) fn ask_again(
         &self,
         store: &Store,
         (id, present): (&UserId, &str),

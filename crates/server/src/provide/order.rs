@@ -214,7 +214,7 @@ impl Order {
     ///
     /// # Errors
     /// What they do not allow.
-    pub(super) fn query(
+    pub(crate) fn query(
         &self,
         study: &Study,
         hierarchies: &Hierarchies,

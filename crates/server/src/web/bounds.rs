@@ -64,6 +64,13 @@ pub(crate) fn weighed(json: &[u8]) -> Result<(), TooMuch> {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Fields(BTreeMap<String, String>);
 
+impl Fields {
+    /// Fields that a page fills in itself.
+    pub(crate) fn of(fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(fields.into_iter().collect())
+    }
+}
+
 impl Deref for Fields {
     type Target = BTreeMap<String, String>;
 

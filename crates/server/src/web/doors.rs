@@ -45,6 +45,8 @@ pub(crate) enum Ask {
     Service,
     /// That it is an app, by an access token; the page asks the policy about the person behind it.
     Token,
+    /// That it is the patient, by the short session of a one-time code. It tells of that patient's own record alone.
+    Patient,
 }
 
 /// A door.
@@ -105,7 +107,7 @@ impl Doors {
         route: MethodRouter<Arc<App>>,
     ) -> Self {
         // Who is not known yet sends forms of a few fields.
-        let route = if ask == Ask::Nothing {
+        let route = if matches!(ask, Ask::Nothing | Ask::Patient) {
             route.layer(DefaultBodyLimit::max(LONGEST_ANONYMOUS_BODY))
         } else {
             route
@@ -180,6 +182,7 @@ async fn doorman(ask: Ask, mut request: Request, next: Next) -> Response {
             let actor = request.extensions().get::<Actor>().cloned();
             return withheld(next.run(request).await, actor.as_ref());
         }
+        Ask::Patient => return crate::web::my::let_in(&app, request, next).await,
         Ask::Person | Ask::System(_) | Ask::Records(_) => {}
     }
     if let Some(launch) = launched(&request) {
@@ -225,7 +228,7 @@ fn withheld(response: Response, actor: Option<&Actor>) -> Response {
 }
 
 /// Tells the connection that it is of somebody who is let in.
-fn recognise(request: &Request) {
+pub(crate) fn recognise(request: &Request) {
     if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
         connection.recognise();
     }
@@ -282,7 +285,7 @@ fn activity(method: &Method, headers: &HeaderMap, path: &str) -> Activity {
 /// A link of another system comes without the cookie, which goes to our own pages only: it is opened once more, from here.
 /// What else a page from elsewhere makes a browser ask for (an image, a frame, a script's request) is refused before any
 /// page is built and any entry names a reader.
-fn bounced(request: &Request) -> Option<Response> {
+pub(crate) fn bounced(request: &Request) -> Option<Response> {
     let is = |name: &str, value: &str| request.headers().get(name).is_some_and(|given| given == value);
     let comes_from_elsewhere = is("sec-fetch-site", "cross-site") || is("sec-fetch-site", "same-site");
     if !comes_from_elsewhere {

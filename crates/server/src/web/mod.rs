@@ -14,6 +14,7 @@ mod failures;
 mod guard;
 mod health;
 mod import;
+pub(crate) mod my;
 mod notes;
 mod openapi;
 mod page;
@@ -170,6 +171,7 @@ fn doors() -> Doors {
         .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
         .get("/api/concepts", Person, api::concepts)
         .post("/api/draft", Records(&[Write]), api::draft);
+    let doors = my::doors(pages::consent::doors(doors));
     let doors = crate::smart::doors(administration_doors(sign_in_doors(doors)));
     import::doors(crate::oidc::doors(crate::hooks::doors(doors)))
         .within(|router| {

@@ -43,6 +43,10 @@ pub(crate) fn document(doors: &[Door]) -> Value {
                     "type": "apiKey", "in": "cookie", "name": "tsumugi_session",
                     "description": "What signing in gives; over TLS its name is __Host-tsumugi_session.",
                 },
+                "patient": {
+                    "type": "apiKey", "in": "cookie", "name": "tsumugi_my",
+                    "description": "What a one-time code gives, for 15 minutes; over TLS its name is __Secure-tsumugi_my.",
+                },
                 "service": {"type": "http", "scheme": "bearer", "description": "The token in services.token."},
                 "token": {"type": "http", "scheme": "bearer", "description": "An access token of POST /oauth/token."},
             },
@@ -62,6 +66,7 @@ fn operation(door: &Door) -> Value {
             Ask::Person | Ask::System(_) | Ask::Records(_) => json!([{"session": []}]),
             Ask::Service => json!([{"service": []}]),
             Ask::Token => json!([{"token": []}]),
+            Ask::Patient => json!([{"patient": []}]),
         },
     });
     if let Some(body) = body(door)
@@ -163,7 +168,7 @@ mod tests {
                 assert_eq!(told, variables, "{}", door.path);
             }
             if door.method == "POST" {
-                let is_bare = door.path == "/sign-out";
+                let is_bare = matches!(door.path, "/sign-out" | "/my/leave" | "/exports/{id}/stop");
                 assert_eq!(body(&door).is_none(), is_bare, "{}", door.path);
             }
         }

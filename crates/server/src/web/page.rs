@@ -108,9 +108,11 @@ fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
         ("/search", ui.t("nav.search")),
         ("/knowledge", ui.t("nav.knowledge")),
         ("/review", ui.t("nav.review")),
+        ("/studies", ui.t("nav.studies")),
         ("/terms", ui.t("nav.terms")),
     ];
     for (action, path, key) in [
+        (Action::ExportStudy, "/exports", "nav.exports"),
         (Action::Administer, "/users", "nav.users"),
         (Action::Administer, "/apps", "nav.apps"),
         (Action::EditPolicy, "/policy", "nav.policy"),

@@ -19,7 +19,11 @@ fn name(app: &App) -> &'static str {
 
 /// The token that a request shows.
 pub(crate) fn token(app: &App, headers: &HeaderMap) -> Option<String> {
-    let name = name(app);
+    cookie_of(name(app), headers)
+}
+
+/// The value of a cookie that a request shows, unless it is empty.
+pub(crate) fn cookie_of(name: &str, headers: &HeaderMap) -> Option<String> {
     let lines = headers
         .get_all(header::COOKIE)
         .iter()

@@ -233,6 +233,9 @@ impl Desk {
         if author == "setup" {
             return self.ui().t("first-run.person").to_owned();
         }
+        if crate::web::my::is_own(author) {
+            return self.ui().t("mine.person").to_owned();
+        }
         self.app.gate.person(author).unwrap_or_else(|| author.to_owned())
     }
 }

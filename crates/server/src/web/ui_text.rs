@@ -124,7 +124,7 @@ mod tests {
     const COMPOSED: &[(&str, &[&str])] = &[
         ("launch", &["expired", "forged", "replayed", "too-far"]),
         ("standing", &["departments", "teams", "attending", "own"]),
-        ("nav", &["users", "policy", "emergencies"]),
+        ("nav", &["emergencies", "exports", "policy", "users"]),
         (
             "note",
             &[
@@ -284,6 +284,74 @@ mod tests {
                 "number-taken",
                 "patient-fields",
                 "birth",
+            ],
+        ),
+        ("consent-answer", &["yes", "no", "ask-each-time"]),
+        (
+            "consent-purpose",
+            &[
+                "care",
+                "commercial",
+                "knowledge",
+                "operation",
+                "provision",
+                "research",
+            ],
+        ),
+        (
+            "institution",
+            &["academic", "certified-maker", "company", "medical", "own"],
+        ),
+        (
+            "stands",
+            &["answered", "changed", "open", "partly", "refused", "withdrawn"],
+        ),
+        (
+            "export-form",
+            &[
+                "anonymised-table",
+                "coded-facts",
+                "personal",
+                "pseudonymised-table",
+                "reviewed-text",
+            ],
+        ),
+        (
+            "export-field",
+            &[
+                "again",
+                "columns",
+                "form",
+                "format",
+                "from",
+                "k",
+                "l",
+                "sensitive",
+                "suppress",
+                "t",
+                "to",
+            ],
+        ),
+        ("export-state", &["aborted", "delivered", "marked", "running"]),
+        ("code-refusal", &["expired", "too-many-tries", "unknown", "used"]),
+        (
+            "my-record",
+            &["allergies", "care", "diagnoses", "drugs", "results"],
+        ),
+        ("study", &["full-text", "one-line", "one-page"]),
+        (
+            "study-field",
+            &[
+                "basis",
+                "committee",
+                "ends_at",
+                "kind_of_institution",
+                "maker",
+                "notice_at",
+                "provider",
+                "purpose",
+                "recipients",
+                "until",
             ],
         ),
         (

@@ -47,6 +47,16 @@ const OWN: &[Own] = &[
     ("GET", "/set-password", 410, HTML, ""),
     ("POST", "/set-password", 410, HTML, ""),
     ("POST", "/first-run", 410, HTML, ""),
+    ("POST", "/exports", 403, HTML, ""),
+    ("GET", "/exports/{id}/{file}", 200, "application/octet-stream", ""),
+    ("POST", "/my/enter", 401, HTML, ""),
+    ("POST", "/my/enter", 410, HTML, ""),
+    ("POST", "/my/enter", 429, HTML, ""),
+    ("POST", "/my/api/choices/{study}", 200, JSON, "Kept"),
+    ("POST", "/my/api/choices/{study}", 400, JSON, "Kept"),
+    ("POST", "/my/api/choices/{study}", 401, PLAIN, ""),
+    ("POST", "/my/api/choices/{study}", 409, JSON, "Kept"),
+    ("GET", "/my/receipts/{study}", 200, FHIR, "Resource"),
     ("GET", "/cds-services", 200, JSON, "Services"),
     ("POST", "/cds-services/{id}", 200, JSON, "Cards"),
     ("POST", "/cds-services/{id}/feedback", 200, JSON, "Kept"),
@@ -165,6 +175,14 @@ fn asked(door: &Door, add: &mut impl FnMut(u16, &'static str)) {
     let is_script = door.path.starts_with("/api/") || door.path == "/ws";
     match door.ask {
         Ask::Nothing | Ask::Token => {}
+        Ask::Patient => {
+            add(303, NONE);
+            if door.method == "GET" {
+                add(200, HTML);
+                // Of a page of another site.
+                add(403, PLAIN);
+            }
+        }
         Ask::Service => add(401, PLAIN),
         Ask::Person | Ask::System(_) | Ask::Records(_) => {
             if is_script {

@@ -205,10 +205,15 @@ fn grouped(secret: &str) -> String {
     groups.join(" ")
 }
 
-/// The code for the device's camera, drawn here: dark on light in every colour scheme, with the margin it needs.
+/// The code for the device's camera, drawn here.
 fn code_of(enrolment: &Enrolment) -> Markup {
+    drawn(&enrolment.uri)
+}
+
+/// A QR code: dark on light in every colour scheme, with the margin it needs; nothing where the text is too long for one.
+pub(crate) fn drawn(text: &str) -> Markup {
     const MARGIN: usize = 4;
-    let Ok(code) = QrCode::with_error_correction_level(enrolment.uri.as_bytes(), EcLevel::M) else {
+    let Ok(code) = QrCode::with_error_correction_level(text.as_bytes(), EcLevel::M) else {
         return html! {};
     };
     let width = code.width();

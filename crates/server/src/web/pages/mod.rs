@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod apps;
 pub(crate) mod as_of;
 pub(crate) mod confirmations;
+pub(crate) mod consent;
 pub(crate) mod document;
 pub(crate) mod drafts;
 pub(crate) mod emergency;

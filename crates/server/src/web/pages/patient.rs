@@ -4,6 +4,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::pages::consent::{amendments, person};
 use crate::web::pages::{apps, emergency};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
@@ -82,6 +83,8 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         .into_iter()
         .any(|action| actor.ask(action, Resource::Patient(&standing.patient)).allowed);
     let conflicts = topics::conflicts(desk, id, &readable)?;
+    let asked = amendments::open(desk, id, amendments::may_write(desk, &standing)?)?;
+    let consent = person::card(desk, &record)?;
     let write = format!("/open?patient={}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
@@ -102,12 +105,14 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
             a.button.primary href=(write) { (ui.t("patients.write")) }
         }
         (apps::start_buttons(desk, id))
+        (asked)
         @if !is_whole { p.notice { (ui.t("patient.not-whole")) } }
         @match window(&rows, &documents, range) {
             Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },
             None => p.empty { (ui.t("timeline.empty")) },
         }
         (conflicts)
+        (consent)
         section.notes aria-labelledby="notes" {
             h2 #notes { (ui.t("patient.notes")) " " span.count { (documents.len()) } }
             ol { @for document in documents.iter().rev() { (note(desk, document, readable.unconfirmed.contains(&document.document))) } }

@@ -74,7 +74,7 @@ pub(crate) fn card(desk: &Desk, title: &str, body: &Markup) -> Response {
 }
 
 /// What went wrong.
-pub(super) fn mistake(text: Option<&str>) -> Markup {
+pub(crate) fn mistake(text: Option<&str>) -> Markup {
     html! { @if let Some(text) = text { p.mistake role="alert" { (text) } } }
 }
 

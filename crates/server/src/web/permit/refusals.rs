@@ -22,7 +22,7 @@ const LISTS: [&str; 7] = [
 
 /// A request at each door that tells of one record: the door, the address, the type of the body, the body. `{p}` is the
 /// patient, `{n}` the patient's number, `{d}` the note.
-const TRIED: [(&str, &str, &str, &str); 23] = [
+const TRIED: [(&str, &str, &str, &str); 29] = [
     ("GET /patients/{id}", "/patients/{p}", "", ""),
     ("GET /patients/{id}/access", "/patients/{p}/access", "", ""),
     (
@@ -45,6 +45,37 @@ const TRIED: [(&str, &str, &str, &str); 23] = [
     ),
     ("GET /patients/{id}/topics", "/patients/{p}/topics", "", ""),
     ("GET /patients/{id}/who", "/patients/{p}/who", "", ""),
+    ("GET /patients/{id}/consent", "/patients/{p}/consent", "", ""),
+    (
+        "POST /patients/{id}/consent-code",
+        "/patients/{p}/consent-code",
+        FORM,
+        "respondent=",
+    ),
+    (
+        "POST /patients/{id}/guardians",
+        "/patients/{p}/guardians",
+        FORM,
+        "act=add&id=g-1&name=a&relation=b",
+    ),
+    (
+        "GET /patients/{id}/consent/{study}",
+        "/patients/{p}/consent/own-knowledge",
+        "",
+        "",
+    ),
+    (
+        "POST /patients/{id}/consent/{study}",
+        "/patients/{p}/consent/own-knowledge",
+        FORM,
+        "act=refuse&seen=0",
+    ),
+    (
+        "POST /patients/{id}/amendments",
+        "/patients/{p}/amendments",
+        FORM,
+        "id=1&outcome=kept&words=no",
+    ),
     ("GET /documents/{id}", "/documents/{d}", "", ""),
     ("GET /documents/{id}/print", "/documents/{d}/print", "", ""),
     ("GET /open", "/open?patient={n}", "", ""),
