@@ -329,6 +329,10 @@ impl<'a> Coding<'a> {
     }
 
     fn value(&self, at: usize, mention: &Mention, concept: &Concept, value: &Quantity, events: &mut Events) {
+        let counted = self.coder.derivations.counted(concept, value);
+        let concept = counted
+            .and_then(|id| self.coder.vocabulary.concept(id))
+            .unwrap_or(concept);
         let Some(key) = self.coder.vocabulary.key(concept.id.as_str()) else {
             return;
         };

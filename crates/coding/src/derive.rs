@@ -14,7 +14,11 @@ pub(crate) struct Derivations {
     by_test: BTreeMap<Box<str>, Vec<Rule>>,
     units: Units,
     implied: BTreeMap<Box<str>, Box<str>>,
+    /// A kind of cell in percent → its count.
+    counts: BTreeMap<Box<str>, Box<str>>,
 }
+
+const COUNTS: &str = "coding/counts.tsv";
 
 /// One row of `coding/derivations.tsv`.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ impl Derivations {
         };
         for source in sources {
             let table = match source.path {
-                "coding/derivations.tsv" | "coding/implied.tsv" => Table::parse(*source, mistakes),
+                "coding/derivations.tsv" | "coding/implied.tsv" | COUNTS => Table::parse(*source, mistakes),
                 _ => continue,
             };
             for row in table.rows() {
@@ -59,6 +63,10 @@ impl Derivations {
                             Ok(rule) => derivations.by_test.entry(test.into()).or_default().push(rule),
                             Err(message) => wrong(message),
                         }
+                    }
+                    COUNTS => {
+                        let count = (row.get("percent").into(), row.get("count").into());
+                        derivations.counts.extend([count]);
                     }
                     _ => {
                         derivations
@@ -79,6 +87,14 @@ impl Derivations {
     /// The item that a unit alone implies.
     pub(crate) fn implied_item(&self, unit: &str) -> Option<&str> {
         self.implied.get(unit).map(AsRef::as_ref)
+    }
+
+    /// The count that is meant where more than a hundred percent of the cells are written (Neut 820).
+    pub(crate) fn counted(&self, percent: &Concept, value: &Quantity) -> Option<&str> {
+        const WHOLE: f64 = 100.0;
+        let is_more = value.as_f64().is_some_and(|number| number > WHOLE);
+        let count = self.counts.get(percent.id.as_str()).filter(|_| is_more)?;
+        Some(count)
     }
 
     /// Judges a value against the reference interval, where the writer has not; fills in the implied unit.

@@ -10,7 +10,10 @@ use crate::staging::Staging;
 use crate::tokens::{CharClass, class};
 use crate::{compounds, dating, harm};
 use std::sync::Arc;
-use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame};
+use tsumugi_clinical::{
+    Certainty, ClinicalTime, Experiencer, Phase, Polarity, SectionKind, Tag, TimeFrame, TimexType,
+};
+use tsumugi_tables::TermKind;
 
 /// What the place of the sentence says of all its mentions.
 pub(crate) struct Scope<'a> {
@@ -40,13 +43,14 @@ impl<'a> Scope<'a> {
 
 /// Settles every mention of a sentence.
 pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], stagings: &[Staging], draft: &mut Draft) {
-    apply_time(chars, draft);
+    apply_time(scope, chars, draft);
     let mut walk = Walk {
         scope,
         chars,
         stagings,
         waiting: Vec::new(),
         closed: false,
+        is_said: false,
         last_end: 0,
         last_cue: None,
         ahead: None,
@@ -67,6 +71,13 @@ pub(crate) fn resolve(scope: &Scope<'_>, chars: &[char], stagings: &[Staging], d
 /// What the table of relatives calls the patient: the word ends what is said of a relative.
 const PATIENT: &str = "patient";
 
+const COMMA: char = '\u{3001}';
+/// The particle that makes an adverb of a feature (に).
+const ADVERBIAL: char = '\u{306B}';
+
+/// What it calls a relative who is not said.
+const SOME_RELATIVE: &str = "family";
+
 struct Walk<'a> {
     scope: &'a Scope<'a>,
     chars: &'a [char],
@@ -75,6 +86,8 @@ struct Walk<'a> {
     waiting: Vec<usize>,
     /// Whether a predicate has come; the next mention opens a new clause.
     closed: bool,
+    /// Whether the last mention that waits is said with an adverb and so is its own predicate (びまん性に腫大).
+    is_said: bool,
     last_end: u32,
     /// The last cue, for cues that change one another (疑い＋なし).
     last_cue: Option<(Effect, u32)>,
@@ -126,8 +139,9 @@ impl Walk<'_> {
         if let Some(effect) = self.ahead {
             apply(&mut mention.assertion, effect, mention.tag);
         }
-        // An item with its value is a whole statement: nothing behind it speaks of it.
-        let is_whole = mention.tag == Tag::TestKey && !mention.values.is_empty();
+        // An item or habit with its value is a whole statement: nothing behind it speaks of it.
+        let may_be_whole = mention.tag == Tag::TestKey || mention.kind() == Some(TermKind::Circumstance);
+        let is_whole = may_be_whole && !mention.values.is_empty();
         if is_whole {
             self.closed = true;
             self.last_cue = None;
@@ -135,7 +149,7 @@ impl Walk<'_> {
             self.last_end = end;
             return;
         }
-        if !waits(mention.tag) {
+        if !waits(mention.tag) || mention.kind() == Some(TermKind::Normal) {
             // Values, features and times stand inside a clause and do not end it; a dose ends what is said of its drug.
             self.closed |= mention.tag == Tag::DrugValue;
             // A degree or change right behind a finding is its predicate.
@@ -147,10 +161,12 @@ impl Walk<'_> {
             }
             return;
         }
-        if self.closed || self.gap_breaks(start) || self.is_staged(mentions, start) {
+        let ends_clause = self.is_said && self.gap(start).contains(&COMMA);
+        if self.closed || ends_clause || self.gap_breaks(start) || self.is_staged(mentions, start) {
             self.waiting.clear();
         }
         self.closed = false;
+        self.is_said = self.has_adverb(mentions, index, start);
         self.last_cue = None;
         self.waiting.push(index);
         self.last_end = end;
@@ -267,6 +283,15 @@ impl Walk<'_> {
         })
     }
 
+    /// Whether a feature stands right before a mention as its adverb.
+    fn has_adverb(&self, mentions: &[Mention], index: usize, start: u32) -> bool {
+        let before = index.checked_sub(1).and_then(|before| mentions.get(before));
+        before.is_some_and(|before| {
+            before.tag == Tag::Feature
+                && self.chars.get(before.span.end as usize..start as usize) == Some(&[ADVERBIAL])
+        })
+    }
+
     /// Whether the text between the last item and `start` ends the enumeration.
     fn gap_breaks(&self, start: u32) -> bool {
         let gap = self.gap(start);
@@ -355,6 +380,10 @@ fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
         Effect::PastAct if !is_act => {}
         Effect::Past | Effect::PastAct => assertion.phase = Phase::Past,
         Effect::Prevent if is_act => {}
+        Effect::Family if takes_person(tag) => {
+            assertion.experiencer = Experiencer::Family;
+            assertion.relative = Some(Arc::from(SOME_RELATIVE));
+        }
         Effect::General | Effect::Prevent => assertion.certainty = Certainty::General,
         Effect::Plan if is_act => assertion.phase = Phase::Planned,
         Effect::Stop if is_act => {
@@ -369,13 +398,26 @@ fn apply(assertion: &mut Assertion, effect: Effect, tag: Tag) {
         Effect::Avoid | Effect::Withhold if is_act => assertion.phase = Phase::Stopped,
         Effect::Execute => assertion.executed = true,
         Effect::Allergy => assertion.allergy = matches!(tag, Tag::DrugName | Tag::Pending),
-        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid | Effect::Withhold => {}
+        Effect::Affirm | Effect::Plan | Effect::Stop | Effect::Avoid | Effect::Withhold | Effect::Family => {}
     }
 }
 
+/// Whether it is an age of life that lies behind (「3歳時に」 「幼少期に」), though the date of birth is not known.
+fn is_past_age(rules: &Rules, chars: &[char], mention: &Mention) -> bool {
+    let is_open = |time: &ClinicalTime| time.to.is_none() && time.frame == TimeFrame::Within;
+    let (start, end) = (mention.span.start as usize, mention.span.end as usize);
+    let text = chars.get(start..end).unwrap_or(&[]);
+    let rest = chars.get(end..).unwrap_or(&[]);
+    let is_told = |tail: &[char]| text.ends_with(tail) || rest.starts_with(tail);
+    mention.timex == Some(TimexType::Age)
+        && mention.time.as_ref().is_some_and(is_open)
+        && rules.age_tails.iter().any(|tail| is_told(tail))
+}
+
 /// The time expression of a clause dates what follows it, and what stands right before it.
-fn apply_time(chars: &[char], draft: &mut Draft) {
-    let mut current: Option<tsumugi_clinical::ClinicalTime> = None;
+fn apply_time(scope: &Scope<'_>, chars: &[char], draft: &mut Draft) {
+    let mut current: Option<ClinicalTime> = None;
+    let mut in_past_age = false;
     let mut recent: Vec<usize> = Vec::new();
     let mut previous_end = 0;
     for item in &draft.items {
@@ -390,10 +432,12 @@ fn apply_time(chars: &[char], draft: &mut Draft) {
                 .unwrap_or(&[]);
             let follows = gap.len() <= 1 && !gap.contains(&'\u{3001}');
             let time = mention.time.clone();
+            in_past_age = is_past_age(scope.rules, chars, mention);
             if follows && current.is_none() {
                 for index in recent.drain(..) {
                     if let Some(mention) = draft.mentions.get_mut(index) {
                         mention.time.clone_from(&time);
+                        lies_behind(mention, in_past_age);
                     }
                 }
             }
@@ -403,12 +447,22 @@ fn apply_time(chars: &[char], draft: &mut Draft) {
         } else if waits(mention.tag) {
             if let Some(mention) = draft.mentions.get_mut(*index) {
                 mention.time.clone_from(&current);
+                lies_behind(mention, in_past_age);
+                if mention.kind() == Some(TermKind::Circumstance) && is_over(scope, mention) {
+                    mention.assertion.phase = Phase::Past;
+                }
             }
             if current.is_none() {
                 recent.push(*index);
             }
         }
         previous_end = span.end;
+    }
+}
+
+fn lies_behind(mention: &mut Mention, does: bool) {
+    if does && matches!(mention.tag, Tag::Disease | Tag::Remedy) {
+        mention.assertion.phase = Phase::Past;
     }
 }
 
@@ -424,6 +478,18 @@ fn is_long_ago(scope: &Scope<'_>, mention: &Mention) -> bool {
         .zip(scope.date)
         .and_then(|(ended, date)| date.since(ended.date()).ok());
     elapsed.is_some_and(|elapsed| elapsed.get_days() > HALF_A_YEAR_DAYS)
+}
+
+/// Whether it lasted until a time before the note: 「10年前まで喫煙」.
+fn is_over(scope: &Scope<'_>, mention: &Mention) -> bool {
+    let until = mention
+        .time
+        .as_ref()
+        .filter(|time| time.frame == TimeFrame::Until);
+    let ended = until.and_then(|time| time.to);
+    ended
+        .zip(scope.date)
+        .is_some_and(|(ended, date)| ended.date() < date)
 }
 
 /// What the section says where the words do not.

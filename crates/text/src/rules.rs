@@ -2,12 +2,14 @@
 //!
 //! Every form becomes an entry of the one lexicon, so that a sentence is searched once for all of them.
 
+mod denials;
 mod forms;
 pub(crate) mod mark;
 mod reactions;
 mod readings;
 mod words;
 
+pub(crate) use self::denials::SharedDenials;
 use self::forms::Forms;
 pub(crate) use self::readings::{AmbiguousRow, NearWord, OneReading, kinds_of};
 use crate::harm::HarmWord;
@@ -78,6 +80,8 @@ pub(crate) enum Effect {
     Stop,
     /// Prevention: what is prevented is spoken of in general; what prevents is given.
     Prevent,
+    /// What is said is a relative's, who is not named (癌の家族歴).
+    Family,
     /// A drug that is not to be given at all (禁忌): a plan that denies it, for good.
     Avoid,
     /// A drug that is not given this time (避ける): a plan that denies it, for now.
@@ -153,6 +157,10 @@ pub(crate) struct Rules {
     pub(crate) ranges: FxHashMap<Box<str>, (f64, f64)>,
     /// Characters that a word of time, free or bound, can begin with.
     pub(crate) time_starts: FxHashSet<char>,
+    /// What an age of life that lies behind ends in (時, の時, 幼少期).
+    pub(crate) age_tails: Vec<Box<[char]>>,
+    /// What a name that denies itself denies with all that is enumerated before it: of complaints, of habits.
+    pub(crate) shared_denials: SharedDenials,
     /// Particles that say that something goes on since then (から, より).
     pub(crate) since: Vec<Box<str>>,
     /// What may follow a relative who only reports.
@@ -370,6 +378,11 @@ impl<'a> Loader<'a> {
             .flatten()
             .map(|form| form.chars().collect())
             .collect();
+        self.rules.shared_denials = SharedDenials::new(&endings);
+        let past = endings.get("age-past").into_iter().flatten();
+        self.rules
+            .age_tails
+            .extend(past.map(|form| form.chars().collect::<Box<[char]>>()));
         for (line, [form, effect, reach]) in self.rows(CUES, ["form", "effect", "reach"]) {
             match effect {
                 "informant" => self.rules.informants.push(form.chars().collect()),
@@ -443,6 +456,10 @@ impl<'a> Loader<'a> {
             self.rules
                 .time_starts
                 .extend(form.chars().find(|c| *c != BOUND_MARK));
+            if kind == Kind::AgeTail || kind == Kind::Life && is_childhood(amount) {
+                let tail = form.chars().filter(|c| *c != BOUND_MARK);
+                self.rules.age_tails.push(tail.collect());
+            }
             self.add(
                 form,
                 Term::Time {
@@ -554,6 +571,13 @@ impl<'a> Loader<'a> {
             }
         }
     }
+}
+
+/// Whether years of life (`0-9`) end in childhood.
+fn is_childhood(years: &str) -> bool {
+    const LAST_YEAR: u32 = 15;
+    let last = years.split_once('-').and_then(|(_, last)| last.parse().ok());
+    last.is_some_and(|last: u32| last <= LAST_YEAR)
 }
 
 /// Latin words of three and more letters are written in any case (`Crp`, `copd`); shorter ones mean what they are.

@@ -9,7 +9,7 @@ use crate::rules::{Effect, Modifier, Reach, Rules, Term, mark};
 use crate::series;
 use crate::tagger::{self, Tagger};
 use crate::time::{self, Anchor};
-use crate::tokens::{CharClass, Scratch, Tokens, class};
+use crate::tokens::{CharClass, Scratch, Token, Tokens, class};
 use crate::{compounds, reader::SentenceReading};
 use crate::{grouping, unread};
 use std::sync::Arc;
@@ -191,6 +191,11 @@ fn grammar(
         .or_else(|| dose::parse(tokens, index))
         .or_else(|| habits::parse(context.rules, tokens, index, context.section))?;
     let end = parsed.end;
+    if let Some(token) = tokens.get(index)
+        && parsed.mentions.first().and_then(Mention::kind) == Some(TermKind::Circumstance)
+    {
+        share_denial(tokens, token, TermKind::Circumstance, draft);
+    }
     draft.add_parsed(parsed);
     Some(end)
 }
@@ -245,6 +250,7 @@ fn plain(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
     });
     let cue_first = is_cue_here(tokens, index, draft);
     if let Some((kind, key)) = concept.filter(|_| !cue_first) {
+        share_denial(tokens, token, kind, draft);
         draft.push(Mention::new(token.start, token.end, tag_of(kind)).with_term(kind, key));
         add_cues(tokens, index, draft);
         return;
@@ -272,6 +278,53 @@ fn plain(tokens: &Tokens<'_>, index: usize, draft: &mut Draft) {
         Some(Modifier::Context) => draft.push(Mention::new(token.start, token.end, Tag::Context)),
         _ => {}
     }
+}
+
+/// 「体重減少、便通異常なし」: a name that denies itself denies what is enumerated before it. The cue has no width: it stands before
+/// the name, and says nothing of it.
+fn share_denial(tokens: &Tokens<'_>, token: Token, kind: TermKind, draft: &mut Draft) {
+    if !matches!(kind, TermKind::Normal | TermKind::Circumstance) {
+        return;
+    }
+    let Some(before) = draft.mentions.last().filter(|mention| mention.values.is_empty()) else {
+        return;
+    };
+    let name = tokens.slice(token.start, token.end);
+    let gap = tokens.slice(before.span.end.min(token.start), token.start);
+    let enumerates = !gap.iter().all(|c| c.is_whitespace()) && tokens.rules.enumerates(gap) == Some(true);
+    let text = tokens.slice(before.span.start, before.span.end);
+    if enumerates
+        && tokens
+            .rules
+            .shared_denials
+            .shares((text, before.kind()), (name, Some(kind)))
+        && ends_in_denial(tokens, name)
+        && !ends_in_denial(tokens, text)
+    {
+        draft.items.push(Item::Cue {
+            effect: Effect::Negate,
+            reach: Reach::All,
+            start: token.start,
+            end: token.start,
+        });
+    }
+}
+
+fn ends_in_denial(tokens: &Tokens<'_>, name: &[char]) -> bool {
+    let denies = |term: &Term| {
+        matches!(
+            term,
+            Term::Cue {
+                effect: Effect::Negate,
+                reach: Reach::All,
+            }
+        )
+    };
+    (1..name.len()).any(|start| {
+        let ending = name.get(start..).unwrap_or(&[]);
+        let form = tokens.lexicon.form_of(ending.iter().copied());
+        form.is_some_and(|form| tokens.lexicon.terms(form).iter().any(denies))
+    })
 }
 
 /// A form that is both a concept and a cue (投与, 留置) is a cue right behind a mention.

@@ -417,12 +417,9 @@ fn is_word(chars: &[char], matches: &[Match], found: &Match, form_before: u32) -
     }
     let same = |a: char, b: Option<(char, CharClass)>| b.is_some_and(|(_, kind)| kind == class(a));
     let is_unit = marks & (mark::UNIT | mark::USAGE) != 0;
-    // 「ペニシリンアレルギーなし」 speaks of penicillin, and is no record without any allergy.
-    let is_glued = |other: &Match| other.end == found.start && other.marks & mark::CONCEPT != 0;
     if marks & mark::CIRCUMSTANCE != 0
         && class(*first) == CharClass::Katakana
-        && after_form
-        && matches.iter().any(is_glued)
+        && speaks_of_named(chars, matches, start)
     {
         return false;
     }
@@ -468,6 +465,29 @@ fn is_word(chars: &[char], matches: &[Match], found: &Match, form_before: u32) -
         }
         _ => true,
     }
+}
+
+/// 「ペニシリンアレルギーなし」 「牛乳に対するアレルギーはない」 speak of what is named before them, and are no record without any
+/// allergy.
+fn speaks_of_named(chars: &[char], matches: &[Match], start: usize) -> bool {
+    const LONGEST_TOWARDS: usize = 4;
+    const TOWARDS: [char; 2] = ['\u{306B}', '\u{3078}'];
+    const AGAINST: char = '\u{5BFE}';
+    let ends_name = |end: usize| {
+        let is_name = |other: &Match| other.end as usize == end && other.marks & mark::CONCEPT != 0;
+        matches.iter().any(is_name)
+    };
+    let is_towards = |end: &usize| {
+        let gap = chars.get(*end..start).unwrap_or(&[]);
+        gap.first().is_some_and(|c| TOWARDS.contains(c))
+            && gap
+                .iter()
+                .all(|c| class(*c) == CharClass::Hiragana || *c == AGAINST)
+    };
+    ends_name(start)
+        || (start.saturating_sub(LONGEST_TOWARDS)..start)
+            .filter(is_towards)
+            .any(ends_name)
 }
 
 /// One-character sites and modifiers open compounds (肺結節, 右膝); one-character findings (熱, 痛) do not.

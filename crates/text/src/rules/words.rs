@@ -18,6 +18,7 @@ impl Effect {
             "avoid" => Self::Avoid,
             "withhold" => Self::Withhold,
             "prevent" => Self::Prevent,
+            "family" => Self::Family,
             "undone" => Self::Undone,
             "operated" => Self::Operated,
             "past-act" => Self::PastAct,

@@ -11,6 +11,7 @@ use crate::rules::{Discourse, Term, mark};
 use crate::sentence::Draft;
 use crate::tokens::{TokenKind, Tokens};
 use tsumugi_clinical::{Certainty, Experiencer, Phase, Polarity, SectionKind, Tag, TimexType};
+use tsumugi_tables::TermKind;
 
 /// Classes of certainty, in the order of the classifier.
 const POSITIVE: usize = 0;
@@ -46,7 +47,11 @@ pub(crate) fn classifier_of(mention: &Mention) -> Option<usize> {
     let assertion = &mention.assertion;
     // What is not to be given, and what is not tolerated, is settled by words that no others change.
     let is_denied_plan = assertion.polarity == Polarity::Absent && assertion.phase == Phase::Planned;
-    if assertion.allergy || is_denied_plan {
+    // A denial in the name of a normal finding (no rales) denies nothing of it.
+    let is_normal = mention.kind() == Some(TermKind::Normal);
+    // Nor does it judge a drug that words say was given before.
+    let is_past_drug = mention.tag == Tag::DrugName && assertion.phase == Phase::Past;
+    if assertion.allergy || is_denied_plan || is_normal || is_past_drug {
         return None;
     }
     if mention.assertion.experiencer != Experiencer::Patient {

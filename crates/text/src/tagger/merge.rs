@@ -108,10 +108,15 @@ fn merge(tokens: &Tokens<'_>, draft: &mut Draft, said: &[(Span, Tag)]) {
         }
         made.push((mention, head));
     }
-    for (index, mention) in old.into_iter().enumerate() {
+    for (index, mut mention) in old.into_iter().enumerate() {
         let is_free = used.get(index) == Some(&false);
-        let stays = is_whole(&mention) || is_free && stands_alone(&mention, &draft.items);
+        let is_normal = mention.kind() == Some(TermKind::Normal);
+        let stays = is_whole(&mention) || is_free && (is_normal || stands_alone(&mention, &draft.items));
         if is_free && stays {
+            // A normal finding that the annotation would pass over is a fact all the same.
+            if is_normal {
+                mention.tag = Tag::Pending;
+            }
             made.push((mention, Some(index)));
         }
     }
@@ -366,8 +371,10 @@ fn rebuild(draft: &mut Draft, fates: &[Fate]) {
         });
     let mut items: Vec<(u32, u8, Item)> = cues
         .map(|item| match &item {
-            Item::Cue { start, .. } | Item::Relative { start, .. } => (*start, 1, item),
-            Item::Mention(_) => (0, 0, item),
+            // A denial that the next name shares stands before that name.
+            Item::Cue { start, end, .. } if start == end => (*start, 0, item),
+            Item::Cue { start, .. } | Item::Relative { start, .. } => (*start, 2, item),
+            Item::Mention(_) => (0, 1, item),
         })
         .collect();
     items.extend(
@@ -375,7 +382,7 @@ fn rebuild(draft: &mut Draft, fates: &[Fate]) {
             .mentions
             .iter()
             .enumerate()
-            .map(|(index, mention)| (mention.span.start, 0, Item::Mention(index))),
+            .map(|(index, mention)| (mention.span.start, 1, Item::Mention(index))),
     );
     items.sort_by_key(|(start, rank, _)| (*start, *rank));
     draft.items = items.into_iter().map(|(_, _, item)| item).collect();
