@@ -1,9 +1,11 @@
 //! Consent as the screens ask for it: which studies a person is asked, what stands, and one way to answer.
 
+use crate::log;
 use crate::web::clock;
+use crate::web::state::App;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tsumugi_records::consent::{
     Answer, AnswerSheet, By, ConsentEvent, Guardian, Happening, Held, Item, KNOWLEDGE_STUDY, PersonState,
     Receipt, StudyRecord,
@@ -214,6 +216,21 @@ pub(crate) fn say(
         Saying::Withdrawal(study, by) => store.withdraw(patient, &study, by, stamp)?,
     };
     Ok(Said::Kept(receipt))
+}
+
+/// Makes the answers of decision support anew, beside the request, where a withdrawal has taken learned cases back: the log
+/// holds it already, the knowledge in memory follows within the second.
+pub(crate) fn forget(app: &Arc<App>, said: &Said) {
+    let took_back = matches!(said, Said::Kept(receipt) if !receipt.followed.taken_back.is_empty());
+    if !took_back {
+        return;
+    }
+    let app = Arc::clone(app);
+    std::thread::spawn(move || {
+        if let Err(error) = app.advice.forget(&app.store) {
+            log::error("what was taken back is still in the knowledge in memory; start again", &[("cause", &log::Cause::of(&error))]);
+        }
+    });
 }
 
 fn is_said(event: &ConsentEvent) -> bool {

@@ -78,10 +78,6 @@ impl Advice {
     }
 
     /// Makes answers anew from the log, after a withdrawal has taken cases back in it (`Receipt::followed.taken_back`).
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the consent page, which is not there yet, calls it")
-    )]
     pub(crate) fn forget(&self, store: &Store) -> anyhow::Result<()> {
         let _one_at_a_time = self.learning.lock().unwrap_or_else(PoisonError::into_inner);
         self.read_again(store)

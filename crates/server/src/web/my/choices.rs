@@ -142,6 +142,7 @@ fn said(desk: &Desk, phone: &Phone, study: &str, fields: &Fields) -> Result<(Stu
     let seen = sheet::seen(fields).ok_or(WebError::Bad("error.invalid"))?;
     let entry = phone.entry(AuditSubtype::Update)?;
     let said = consent::say(store, patient.id, (Some(seen), saying), phone.stamp(), entry)?;
+    consent::forget(&desk.app, &said);
     phone.is_told();
     Ok((record, said))
 }

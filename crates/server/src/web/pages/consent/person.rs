@@ -409,5 +409,6 @@ fn said(
     };
     let seen = sheet::seen(fields).ok_or(WebError::Bad("error.invalid"))?;
     let said = consent::say(store, record.id, (Some(seen), saying), desk.stamp()?, entry)?;
+    consent::forget(&desk.app, &said);
     Ok(Some(said))
 }
