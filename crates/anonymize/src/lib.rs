@@ -4,6 +4,7 @@
 //! values, and columns that are sensitive. [`search`] walks the whole lattice of generalisations and finds every one that is
 //! k-anonymous, and the one that loses least; [`mondrian`] cuts finer where the rows allow it. [`privacy`] checks k, l and t,
 //! [`risk`] says how likely a person is found again, [`cells`] suppresses small counts so that they cannot be reckoned back.
+//! [`deidentify`] finds what leads to a person in Japanese free text, and writes the text without it.
 #![expect(
     clippy::doc_markdown,
     reason = "names of standards and Japanese terms are no code"
@@ -11,6 +12,7 @@
 
 pub mod cells;
 mod classes;
+pub mod deidentify;
 mod hierarchy;
 mod lattice;
 mod mondrian;

@@ -10,8 +10,9 @@ use tsumugi_tables::Source;
 #[folder = "../../data"]
 struct Data;
 
-/// The one file that is no text.
+/// The files that are no text.
 const TAGGER: &str = "tagger/tagger.bin";
+const DEIDENTIFIER: &str = "deidentification/model.bin";
 
 /// A file of `data/`; in a release build its text stays where the program lies.
 #[derive(Debug, Clone)]
@@ -28,15 +29,26 @@ pub fn embedded_files() -> Vec<DataFile> {
 }
 
 /// The embedded files that the engine reads, sorted by path: neither texts of the screens nor medical knowledge nor
-/// rules of access nor layouts of masters.
+/// rules of access nor layouts of masters nor what de-identification reads.
 pub fn engine_files() -> Vec<DataFile> {
     files_where(is_of_engine)
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/", "terminology/layouts/"]
-        .iter()
-        .any(|kind| path.starts_with(kind))
+    ![
+        "ui/",
+        "knowledge/",
+        "policy/",
+        "terminology/layouts/",
+        "deidentification/",
+    ]
+    .iter()
+    .any(|kind| path.starts_with(kind))
+}
+
+/// The embedded tables of names and of the words around them, without the notes that measure.
+pub fn deidentification_files() -> Vec<DataFile> {
+    files_where(|path| path.starts_with("deidentification/") && path.ends_with(".tsv"))
 }
 
 /// The embedded tables of what other systems speak.
@@ -46,7 +58,7 @@ pub(crate) fn exchange_files() -> Vec<DataFile> {
 
 fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {
     let mut files: Vec<DataFile> = Data::iter()
-        .filter(|path| path.as_ref() != TAGGER && is_wanted(path))
+        .filter(|path| ![TAGGER, DEIDENTIFIER].contains(&path.as_ref()) && is_wanted(path))
         .filter_map(|path| {
             let text = text_of(Data::get(&path)?.data);
             Some(DataFile { path, text })
@@ -69,6 +81,11 @@ fn text_of(bytes: Cow<'static, [u8]>) -> Cow<'static, str> {
 /// The weights of the tagger, where they are there.
 pub fn embedded_tagger() -> Option<Cow<'static, [u8]>> {
     Data::get(TAGGER).map(|file| file.data)
+}
+
+/// The weights with which names are found, where they are there.
+pub fn embedded_deidentifier() -> Option<Cow<'static, [u8]>> {
+    Data::get(DEIDENTIFIER).map(|file| file.data)
 }
 
 /// The files as sources for table readers.
