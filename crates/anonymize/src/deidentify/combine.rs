@@ -7,6 +7,7 @@ use super::fold::{Class, class_of, fold};
 use super::known::Needles;
 use super::model::Scores;
 use super::numerals::Shape;
+use super::rules;
 use super::runs::spelled;
 use super::words::{Words, mark};
 use super::{Deidentifier, Doubt, FEATURES, Findings, Found, Kind, REACH, Reason};
@@ -118,8 +119,11 @@ pub(crate) fn decide(deidentifier: &Deidentifier, block: &Block, known: &Needles
         }
     }
     trim(block, &mut decided.spans);
-    veto(&mut decided);
+    rules::check(block, &mut decided.spans);
     force(block, &mut decided.spans);
+    decided.spans.sort_unstable();
+    rules::complete(block, &mut decided.spans);
+    veto(&mut decided);
     known.find(block, &mut decided.spans);
     decided.spans.sort_unstable();
     doubts(&mut decided, &lax, &strict);
@@ -155,7 +159,12 @@ fn trim(block: &Block, spans: &mut Vec<Found>) {
         while span.start < span.end && is_open(span.start) {
             span.start += 1;
         }
-        while span.end > span.start && is_open(span.end - 1) && block.at(span.end - 1, 0).c != ')' {
+        let is_initial = |end: usize| block.at(end - 1, 0).c == '.' && block.at(end, -2).class == Class::Upper;
+        while span.end > span.start
+            && is_open(span.end - 1)
+            && block.at(span.end - 1, 0).c != ')'
+            && !is_initial(span.end)
+        {
             span.end -= 1;
         }
     }
@@ -205,10 +214,14 @@ fn force(block: &Block, spans: &mut Vec<Found>) {
             kind,
         });
     }
+    // A number with a label that says what it is, is that.
+    let is_labelled = |span: &Found| {
+        let run = block.runs.get(block.at(span.start, 0).run as usize);
+        run.is_some_and(|run| run.left & mark::LABEL_ID != 0)
+    };
     sure.retain(|sure| {
-        !spans.iter().any(|span| {
-            span.kind == Kind::Id && span.start <= sure.start && sure.end <= span.end && span.end - span.start > sure.end - sure.start
-        })
+        let mut ids = spans.iter().filter(|span| span.kind == Kind::Id);
+        !ids.any(|span| span.start <= sure.start && sure.end <= span.end && is_labelled(span))
     });
     spans.retain(|span| !sure.iter().any(|sure| overlap(span, sure)));
     spans.append(&mut sure);

@@ -293,7 +293,8 @@ impl Text<'_> {
             }
         }
         let is_date = is_month(first) && is_day(second) && self.goes_no_further(behind);
-        is_date.then_some((
+        let is_fraction = self.is_fraction(end, behind);
+        (is_date && !is_fraction).then_some((
             behind,
             match separator {
                 '/' => Shape::SlashDay,
@@ -301,6 +302,19 @@ impl Text<'_> {
                 _ => Shape::DotDay,
             },
         ))
+    }
+
+    /// Whether the words around two numbers say that they are a share: 1/3荷重, pN1a(1/22).
+    fn is_fraction(self, middle: usize, end: usize) -> bool {
+        let rest = self.chars.get(end..).unwrap_or(&[]);
+        let mut start = middle;
+        while self.before(start).is_some_and(|c| c.is_ascii_digit()) {
+            start -= 1;
+        }
+        let is_argument = self.before(start) == Some('(')
+            && start.checked_sub(2).is_some_and(|at| self.class(at).is_letter())
+            && self.get(end) == Some(')');
+        is_argument || self.words.shares.iter().any(|word| rest.starts_with(word))
     }
 
     /// Whether what ends here is no part of a longer number.
@@ -391,7 +405,7 @@ impl Text<'_> {
             while self.is_numeral(end) && self.numeral_is_digit(end) {
                 end += 1;
             }
-            if end == group {
+            if end == group || opens && groups == 0 && self.get(end) != Some(')') {
                 break;
             }
             digits += end - group;

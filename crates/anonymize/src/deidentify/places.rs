@@ -105,8 +105,9 @@ fn place(words: &Words, cells: &[Cell], chars: &[char], at: usize) -> Option<(us
             Class::Dash => class_is_digit(cells, end + 1) || has_number && self::class(cells, end + 1) == Class::Katakana,
             Class::Hiragana => {
                 // A hiragana goes on between kanji, or before a number; a particle at the end of the address does not.
-                !words.is(chars.get(end), sign::JOINER) && goes_on_behind_kana(cells, end)
-                    || words.is(chars.get(end), sign::JOINER) && self::class(cells, end + 1).is_word()
+                let is_joiner = words.is(chars.get(end), sign::JOINER);
+                let joins = is_joiner && class_is_digit(cells, end - 1) && class_is_digit(cells, end + 1);
+                joins || !is_joiner && goes_on_behind_kana(cells, end)
             }
             Class::Blank => building_follows(cells, end + 1, has_number),
             _ => false,

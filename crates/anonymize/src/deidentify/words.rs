@@ -124,6 +124,8 @@ pub(crate) struct Words {
     pub(crate) months: Vec<(Vec<char>, u32)>,
     /// Words at which an address ends.
     pub(crate) stops: Vec<Vec<char>>,
+    /// Words that make a share of two numbers before them.
+    pub(crate) shares: Vec<Vec<char>>,
 }
 
 impl std::fmt::Debug for Words {
@@ -161,6 +163,7 @@ impl Words {
             eras: Vec::new(),
             months: Vec::new(),
             stops: Vec::new(),
+            shares: Vec::new(),
         };
         let mut mistakes = Vec::new();
         let hepburn = hepburn(sources, &mut mistakes);
@@ -218,6 +221,7 @@ impl Words {
             "era" => return self.eras.push(chars),
             "month-name" => return self.months.push((chars, value)),
             "stop" => return self.stops.push(chars),
+            "share" => return self.shares.push(chars),
             "building" => return forms.push((word, mark::BUILDING)),
             "geography" => return forms.push((word, mark::GEOGRAPHY)),
             _ => return forms.push((word, mark::COMMON)),
