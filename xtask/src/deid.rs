@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Reads the held notes with the model that ships; prints sums only.
     #[arg(long)]
     held: bool,
+    /// Learns from the build notes alone and reads those that are otherwise only learned from.
+    #[arg(long)]
+    other: bool,
     /// Prints so many errors of the cross-validation.
     #[arg(long, default_value_t = 0)]
     errors: usize,
@@ -274,6 +277,7 @@ struct Tally {
     found: BTreeMap<Kind, usize>,
     characters: usize,
     leaked: usize,
+    leaked_by_kind: BTreeMap<Kind, usize>,
     kept: usize,
     damaged: usize,
 }
@@ -297,6 +301,7 @@ impl Tally {
             for (blank, covered) in blank.iter().zip(&covered).take(span.end).skip(span.start) {
                 self.characters += usize::from(!blank);
                 self.leaked += usize::from(!blank && !covered);
+                *self.leaked_by_kind.entry(span.kind).or_default() += usize::from(!blank && !covered);
             }
         }
         for (start, end) in &gold.keep {
@@ -334,7 +339,11 @@ impl Tally {
             let count = |map: &BTreeMap<Kind, usize>| map.get(&kind).copied().unwrap_or(0);
             let (right, gold, found) = (count(&self.right), count(&self.gold), count(&self.found));
             let f1 = 2.0 * right as f64 / (gold + found).max(1) as f64;
-            println!("  {:9} F1 {f1:.3}  right {right} of {gold}, found {found}", kind.word());
+            let leaked = count(&self.leaked_by_kind);
+            println!(
+                "  {:9} F1 {f1:.3}  right {right} of {gold}, found {found}, {leaked} characters leaked",
+                kind.word()
+            );
         }
     }
 }
@@ -438,9 +447,10 @@ fn cross_validate(root: &Path, notes: &[Gold], args: &Args) -> anyhow::Result<()
     let mut tallies = vec![Tally::default(); prices.len()];
     let mut genres: BTreeMap<String, Tally> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for fold in 0..FOLDS {
-        let is_test = |gold: &&Gold| gold.part == "build" && gold.fold == fold;
-        let others = notes.iter().filter(|gold| gold.part == TRAIN_ONLY || gold.part == "build" && gold.fold != fold);
+    let folds = if args.other { FOLDS..FOLDS + 1 } else { 0..FOLDS };
+    for fold in folds {
+        let is_test = |gold: &&Gold| gold.part != "held" && gold.fold == fold;
+        let others = notes.iter().filter(|gold| gold.part != "held" && gold.fold != fold);
         let parts = learn_from(&reader, &pool, &others.collect::<Vec<_>>(), &nameless, &args.options);
         for (index, (price, tally)) in prices.iter().zip(&mut tallies).enumerate() {
             reader = reader.with_model(Some(Model::load(&parts.bytes())?));

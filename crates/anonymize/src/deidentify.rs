@@ -182,10 +182,10 @@ const BLOCK: usize = 8_192;
 const MOST_NAMES: usize = 20_000;
 
 /// By how much being outside is made dearer, in units of weights: chosen by cross-validation on the build notes.
-const OUTSIDE: i32 = 12;
+const OUTSIDE: i32 = 14;
 /// What is found only when it is made so much dearer is left to a person, and what is lost when it is made cheaper is
 /// marked as doubtful.
-const REACH: i32 = 24;
+const REACH: i32 = 30;
 
 /// Finds what identifies.
 #[derive(Debug)]

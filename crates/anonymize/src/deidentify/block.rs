@@ -23,7 +23,7 @@ pub(crate) mod group {
 const MASKS: [u32; group::ALL] = [
     mark::NAME,
     mark::PLACE,
-    mark::FACILITY,
+    mark::FACILITY | mark::NEEDS_NAME,
     mark::KEPT,
     mark::LEADING | mark::BEHIND,
     mark::BUILDING | mark::GEOGRAPHY,

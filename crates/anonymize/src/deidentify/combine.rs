@@ -201,7 +201,11 @@ fn veto(decided: &mut Decided) {
 fn force(block: &Block, spans: &mut Vec<Found>) {
     let mut sure: Vec<Found> = Vec::new();
     for numeral in block.numerals.iter().filter(|numeral| numeral.shape.is_sure()) {
+        let run = block.runs.get(block.at(numeral.start, 0).run as usize);
+        let left = run.map_or(0, |run| run.left);
+        let is_number = left & mark::LABEL_ID != 0 && left & mark::LABEL_PHONE == 0;
         let kind = match numeral.shape {
+            Shape::Phone if is_number => Kind::Id,
             Shape::Age => Kind::Age,
             Shape::Phone => Kind::Phone,
             Shape::Mail => Kind::Email,

@@ -10,6 +10,11 @@ fn is_institution(kind: Kind) -> bool {
     matches!(kind, Kind::Hospital | Kind::Org)
 }
 
+/// Whether a span is an institution with a word for one in it.
+pub(crate) fn is_told(block: &Block, span: &Found) -> bool {
+    is_institution(span.kind) && (span.start..span.end).any(|at| facility(block, at).part != part::NONE)
+}
+
 fn facility(block: &Block, at: usize) -> Hit {
     block.at(at, 0).hits.get(group::FACILITY).copied().unwrap_or_default()
 }
@@ -75,6 +80,11 @@ const JOINER: char = '\u{306e}';
 /// Cuts a department off behind the name of a hospital, and drops kinds of institutions without any name.
 pub(crate) fn cut(block: &Block, spans: &mut Vec<Found>) {
     for span in spans.iter_mut().filter(|span| is_institution(span.kind)) {
+        let leading = (span.start..span.end).take_while(|at| block.at(*at, 0).class == Class::Hiragana).count();
+        let first = span.start + leading;
+        if leading > 0 && block.at(first, -1).c == JOINER && first < span.end && (leading == 1 || block.at(span.start, -1).class == Class::Hiragana) {
+            span.start = first;
+        }
         let mut at = span.start;
         let mut named_end = None;
         while at < span.end {
@@ -132,7 +142,9 @@ pub(crate) fn find(block: &Block, spans: &mut Vec<Found>) {
         if is_covered(spans, start, end) || is_covered(&found, start, end) || end - start < 2 {
             continue;
         }
-        let Some(name) = named(block, start) else { continue };
+        const SHORT: usize = 3;
+        let is_short_form = marks & mark::HOSPITAL != 0 && marks & mark::NEEDS_NAME == 0 && end - start <= SHORT;
+        let Some(name) = named(block, start).or_else(|| is_short_form.then_some(start)) else { continue };
         if is_covered(spans, name, end) || goes_on(block, end) {
             continue;
         }

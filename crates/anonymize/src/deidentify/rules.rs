@@ -25,6 +25,15 @@ pub(crate) fn complete(block: &Block, spans: &mut Vec<Found>) {
 /// telephone number of few digits, a person where a word of kinship stands.
 pub(crate) fn check(block: &Block, spans: &mut Vec<Found>) {
     const FEWEST_DIGITS: usize = 6;
+    for span in spans.iter_mut() {
+        // What opens a bracket and does not close it ends before the bracket.
+        let cells = block.cells.get(span.start..span.end).unwrap_or(&[]);
+        let open = cells.iter().rposition(|cell| cell.class == Class::Open);
+        let closes = cells.iter().skip(open.unwrap_or(0)).any(|cell| cell.class == Class::Close);
+        if let Some(open) = open.filter(|open| *open > 0 && !closes) {
+            span.end = span.start + open;
+        }
+    }
     spans.retain(|span| {
         let cells = block.cells.get(span.start..span.end).unwrap_or(&[]);
         match span.kind {
@@ -247,7 +256,7 @@ fn addresses(block: &Block, spans: &mut Vec<Found>) {
             end: *end,
             kind: Kind::Location,
         };
-        let is_other = |span: &Found| overlap(span, &whole) && matches!(span.kind, Kind::Id | Kind::Phone | Kind::Hospital | Kind::Org);
+        let is_other = |span: &Found| overlap(span, &whole) && (matches!(span.kind, Kind::Id | Kind::Phone) || institutions::is_told(block, span));
         if spans.iter().any(is_other) {
             continue;
         }

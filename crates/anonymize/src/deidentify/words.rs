@@ -192,6 +192,16 @@ impl Words {
                 .filter(|term| (2..=LONGEST_TERM).contains(&term.chars().count()))
                 .map(|term| (fold_word(&term), mark::MEDICAL)),
         );
+        // Half-width kana has its voicing marks apart.
+        let apart: Vec<(String, u32)> = forms
+            .iter()
+            .filter(|(form, _)| form.chars().any(|c| ('\u{30a0}'..='\u{30ff}').contains(&c)))
+            .filter_map(|(form, marks)| {
+                let apart: String = form.nfd().collect();
+                (apart != *form).then_some((apart, *marks))
+            })
+            .collect();
+        forms.extend(apart);
         let entries: Vec<(String, Word)> = forms.into_iter().map(|(form, marks)| (form, Word(marks))).collect();
         words.lexicon = Lexicon::compile(entries.iter().map(|(form, word)| (form.as_str(), word)))?;
         words.months.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -263,12 +273,7 @@ fn add_name(forms: &mut Vec<(String, u32)>, table: &str, row: &Row<'_, '_>, hepb
         if kana.chars().count() < 2 {
             continue;
         }
-        let katakana = to_katakana(kana);
-        let apart: String = katakana.nfd().collect();
-        if apart != katakana {
-            forms.push((apart, read));
-        }
-        forms.push((katakana, read));
+        forms.push((to_katakana(kana), read));
         forms.push((kana.to_owned(), read));
         for letters in latin(kana, hepburn) {
             forms.push((letters.to_uppercase(), mark::ROMAN | read));
