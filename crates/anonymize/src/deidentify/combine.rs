@@ -122,7 +122,7 @@ pub(crate) fn decide(deidentifier: &Deidentifier, block: &Block, known: &Needles
     rules::check(block, &mut decided.spans);
     force(block, &mut decided.spans);
     decided.spans.sort_unstable();
-    rules::complete(block, &mut decided.spans);
+    rules::complete(&deidentifier.words, block, &mut decided.spans);
     veto(&mut decided);
     known.find(block, &mut decided.spans);
     decided.spans.sort_unstable();
@@ -153,7 +153,17 @@ fn spans_of(labels: &[u8], start: usize, spans: &mut Vec<Found>) {
 fn trim(block: &Block, spans: &mut Vec<Found>) {
     let is_open = |at: usize| {
         let class = block.at(at, 0).class;
-        matches!(class, Class::Blank | Class::Comma | Class::Colon | Class::Slash | Class::Close | Class::Stop | Class::Line)
+        matches!(
+            class,
+            Class::Blank
+                | Class::Comma
+                | Class::Colon
+                | Class::Slash
+                | Class::Close
+                | Class::Stop
+                | Class::Line
+                | Class::Dash
+        )
     };
     for span in spans.iter_mut() {
         while span.start < span.end && is_open(span.start) {

@@ -3,7 +3,7 @@
 use super::block::{Block, Hit, group, part};
 use super::fold::Class;
 use super::rules::{add, is_covered};
-use super::words::mark;
+use super::words::{Words, mark};
 use super::{Found, Kind};
 
 fn is_institution(kind: Kind) -> bool {
@@ -77,9 +77,74 @@ fn place_before(block: &Block, start: usize) -> Option<usize> {
 /// The particle that joins a place and an institution.
 const JOINER: char = '\u{306e}';
 
+/// Takes the name behind a word for an institution in: `ケアホームみなもと`, `デイサービス 桜の園`; and the kind that the last word
+/// tells.
+pub(crate) fn extend(words: &Words, block: &Block, spans: &mut [Found]) {
+    let starts: Vec<usize> = spans.iter().map(|span| span.start).collect();
+    for (index, span) in spans.iter_mut().enumerate().filter(|(_, span)| is_institution(span.kind)) {
+        let limit = starts.get(index + 1).copied().unwrap_or(usize::MAX);
+        let only_kind = row_end(block, span.start) == span.end;
+        if let Some(end) = name_behind(words, block, span.end, only_kind).filter(|end| *end <= limit) {
+            span.end = end;
+        }
+        let told = (span.start..span.end).rev().map(|at| facility(block, at)).find(|hit| hit.part != part::NONE);
+        if let Some(hit) = told {
+            let is_hospital = hit.marks & (mark::HOSPITAL | mark::CLINIC) != 0;
+            span.kind = if is_hospital { Kind::Hospital } else { Kind::Org };
+        }
+    }
+}
+
+/// Where a name of kana ends that begins right here, without the particle at its end.
+fn name_behind(words: &Words, block: &Block, start: usize, only_kind: bool) -> Option<usize> {
+    const FEWEST: usize = 2;
+    const MOST: usize = 8;
+    let first = block.at(start, 0);
+    let run = block.runs.get(first.run as usize).copied().unwrap_or_default();
+    if !only_kind || run.start != start || !matches!(first.class, Class::Hiragana | Class::Katakana) {
+        return None;
+    }
+    let is_particle = |at: usize| words.particles.contains(&block.at(at, 0).c);
+    let mut end = run.end;
+    if first.class == Class::Hiragana {
+        if is_particle(start) {
+            return None;
+        }
+        if is_particle(end - 1) && end - start > FEWEST {
+            end -= 1;
+        }
+    }
+    let kept = first.hits.get(group::KEPT).is_some_and(|hit| hit.part != part::NONE);
+    let known = first.leading > 0 || first.begins != 0 || kept;
+    (!known && (FEWEST..=MOST).contains(&(end - start))).then_some(end)
+}
+
+/// Takes common words and words that lead to a name off the front of an institution.
+fn without_leading(block: &Block, span: &mut Found) {
+    const SHORTEST: usize = 3;
+    for _ in 0..3 {
+        let first = block.at(span.start, 0);
+        let kept = first.hits.get(group::KEPT).copied().unwrap_or_default();
+        let common = if kept.marks & mark::COMMON != 0 && kept.part == part::FIRST { usize::from(kept.length) } else { 0 };
+        let leads = first.leading_marks & (mark::KIN | mark::LABEL_FACILITY) != 0;
+        let leading = if leads { usize::from(first.leading) } else { 0 };
+        let cut = common.max(leading);
+        let word = facility(block, span.start);
+        let own = if word.part == part::FIRST { usize::from(word.length) } else { 0 };
+        if cut < 2 || own >= cut || span.end - span.start < cut + SHORTEST {
+            return;
+        }
+        span.start += cut;
+        while matches!(block.at(span.start, 0).class, Class::Blank) || block.at(span.start, 0).c == JOINER {
+            span.start += 1;
+        }
+    }
+}
+
 /// Cuts a department off behind the name of a hospital, and drops kinds of institutions without any name.
 pub(crate) fn cut(block: &Block, spans: &mut Vec<Found>) {
     for span in spans.iter_mut().filter(|span| is_institution(span.kind)) {
+        without_leading(block, span);
         let leading = (span.start..span.end).take_while(|at| block.at(*at, 0).class == Class::Hiragana).count();
         let first = span.start + leading;
         if leading > 0 && block.at(first, -1).c == JOINER && first < span.end && (leading == 1 || block.at(span.start, -1).class == Class::Hiragana) {
@@ -168,6 +233,9 @@ fn goes_on(block: &Block, end: usize) -> bool {
 /// a particle, or a word that leads to a name; it must hold a name of a person or a place, or kana that no table of
 /// words knows.
 fn named(block: &Block, start: usize) -> Option<usize> {
+    if block.at(start, 0).class == Class::Upper {
+        return latin_name(block, start);
+    }
     let mut at = start;
     let mut telling = false;
     while at > 0 && start - at < LONGEST_NAME {
@@ -192,4 +260,22 @@ fn named(block: &Block, start: usize) -> Option<usize> {
     let is_word = |group: usize| first.hits.get(group).is_some_and(|hit| hit.part != part::NONE && hit.marks != 0);
     let begins_name = is_word(group::NAME) || is_word(group::PLACE) || first.class == Class::Katakana;
     (at < start && telling && begins_name && first.class != Class::Hiragana).then_some(at)
+}
+
+/// Capitalised words before an English word for an institution.
+fn latin_name(block: &Block, start: usize) -> Option<usize> {
+    const MOST_WORDS: usize = 3;
+    let mut at = start;
+    for _ in 0..MOST_WORDS {
+        if block.at(at, -1).class != Class::Blank {
+            break;
+        }
+        let run = block.runs.get(block.at(at, -2).run as usize).copied().unwrap_or_default();
+        let is_capital = block.at(run.start, 0).class == Class::Upper && block.at(run.start, 1).class == Class::Lower;
+        if run.end + 1 != at || !is_capital {
+            break;
+        }
+        at = run.start;
+    }
+    (at < start).then_some(at)
 }

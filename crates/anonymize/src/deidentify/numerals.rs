@@ -64,6 +64,8 @@ pub(crate) struct Numeral {
 const YEARS: std::ops::RangeInclusive<u32> = 1868..=2100;
 /// Ages that identify, and the greatest that is one.
 const AGES: std::ops::RangeInclusive<u32> = 90..=125;
+/// Longest word of a score, in characters.
+const LONGEST_SCALE: usize = 8;
 /// Longest mail address, as RFC 5321 has it.
 const LONGEST_MAIL: usize = 254;
 
@@ -314,7 +316,17 @@ impl Text<'_> {
         let is_argument = self.before(start) == Some('(')
             && start.checked_sub(2).is_some_and(|at| self.class(at).is_letter())
             && self.get(end) == Some(')');
-        is_argument || self.words.shares.iter().any(|word| rest.starts_with(word))
+        let mut left = start;
+        while self
+            .before(left)
+            .is_some_and(|c| c == ' ' || self.words.sides.contains(&c))
+        {
+            left -= 1;
+        }
+        let before = self.chars.get(left.saturating_sub(LONGEST_SCALE)..left).unwrap_or(&[]);
+        is_argument
+            || self.words.shares.iter().any(|word| rest.starts_with(word))
+            || self.words.scales.iter().any(|word| before.ends_with(word))
     }
 
     /// Whether what ends here is no part of a longer number.
@@ -382,6 +394,10 @@ impl Text<'_> {
         let decade = |at| self.get(at).is_some_and(|c| self.words.decades.contains(&c));
         if self.is(end, sign::AGE) {
             return (!decade(end + 1)).then_some((end + 1, Shape::Age));
+        }
+        let in_brackets = before == Some('(') && self.get(end) == Some(')');
+        if in_brackets {
+            return Some((end, Shape::BareAge));
         }
         let sex_before = before.is_some_and(|c| matches!(c, '/' | '(' | ' ' | ','))
             && at.checked_sub(2).is_some_and(|at| self.is(at, sign::SEX));

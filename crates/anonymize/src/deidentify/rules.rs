@@ -6,11 +6,11 @@ use super::combine::overlap;
 use super::fold::Class;
 use super::numerals::{Numeral, Shape};
 use super::runs::spelled;
-use super::words::mark;
+use super::words::{Words, mark};
 use super::{Found, Kind, institutions};
 
 /// Adds what the rules find where nothing was found; spans are in their order, and so they are left.
-pub(crate) fn complete(block: &Block, spans: &mut Vec<Found>) {
+pub(crate) fn complete(words: &Words, block: &Block, spans: &mut Vec<Found>) {
     days(block, spans);
     initials(block, spans);
     names(block, spans);
@@ -18,6 +18,7 @@ pub(crate) fn complete(block: &Block, spans: &mut Vec<Found>) {
     places(block, spans);
     institutions::find(block, spans);
     institutions::join(block, spans);
+    institutions::extend(words, block, spans);
     institutions::cut(block, spans);
 }
 
@@ -153,6 +154,10 @@ fn names(block: &Block, spans: &mut Vec<Found>) {
             continue;
         }
         let (start, end) = run.name;
+        let first = block.at(start, 0);
+        if first.leading_marks & mark::KIN != 0 && usize::from(first.leading) > end - start {
+            continue;
+        }
         let is_kanji = matches!(run.parse, spelled::SURNAME | spelled::SURNAME_WORD);
         let before = block.at(start, -1);
         let begins = !before.class.is_word() || start > run.start || block.at(start, 0).led_by != 0;
@@ -191,6 +196,7 @@ fn names(block: &Block, spans: &mut Vec<Found>) {
     });
     spans.retain(|span| !found.iter().any(|new| overlap(span, new)));
     add(spans, found);
+    foreign(block, spans);
     spans.dedup_by(|next, span| {
         let parse = |at: usize| block.runs.get(block.at(at, 0).run as usize).map_or(0, |run| run.parse);
         let is_one = span.kind == Kind::Person
@@ -205,6 +211,29 @@ fn names(block: &Block, spans: &mut Vec<Found>) {
         }
         is_one
     });
+}
+
+/// A foreign name goes on: katakana behind a middle dot, a capitalised word behind a blank.
+fn foreign(block: &Block, spans: &mut [Found]) {
+    let starts: Vec<usize> = spans.iter().map(|span| span.start).collect();
+    for (index, span) in spans.iter_mut().enumerate().filter(|(_, span)| span.kind == Kind::Person) {
+        let limit = starts.get(index + 1).copied().unwrap_or(usize::MAX);
+        let joint = block.at(span.end, 0);
+        let last = block.at(span.end, -1);
+        let next = block.runs.get(block.at(span.end, 1).run as usize).copied().unwrap_or_default();
+        let first = block.at(span.end, 1);
+        let kana = joint.class == Class::Dot && last.class == Class::Katakana && first.class == Class::Katakana;
+        let latin = joint.class == Class::Blank
+            && last.class == Class::Lower
+            && first.class == Class::Upper
+            && block.at(span.end, 2).class == Class::Lower
+            && next.parse != spelled::ANCHOR
+            && next.parse != spelled::KEPT
+            && next.parse != spelled::FACILITY;
+        if (kana || latin) && next.end <= limit && next.end > span.end {
+            span.end = next.end;
+        }
+    }
 }
 
 /// Municipalities that nothing else holds; places with a word such as 駅 behind them; buildings with a number.

@@ -111,9 +111,16 @@ fn name(words: &Words, cells: &[Cell], run: &mut Run) {
         .get(run.end.wrapping_sub(1))
         .map_or(0, |cell| usize::from(cell.behind))
         .min(length);
-    let tries = [(0, 0), (leading, 0), (0, behind), (leading, behind)];
+    let facility = cells
+        .get(run.start)
+        .and_then(|cell| cell.hits.get(group::FACILITY))
+        .filter(|hit| hit.part == part::FIRST)
+        .map_or(0, |hit| usize::from(hit.length))
+        .min(length);
+    let tries = [(0, 0), (leading, 0), (0, behind), (leading, behind), (facility, behind)];
     for (index, (cut_before, cut_behind)) in tries.into_iter().enumerate() {
-        if cut_before + cut_behind >= length || index > 0 && cut_before + cut_behind == 0 {
+        let is_bare_facility = index == 4 && (facility == 0 || behind == 0);
+        if cut_before + cut_behind >= length || index > 0 && cut_before + cut_behind == 0 || is_bare_facility {
             continue;
         }
         let (start, end) = (run.start + cut_before, run.end - cut_behind);

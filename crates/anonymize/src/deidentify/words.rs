@@ -126,6 +126,11 @@ pub(crate) struct Words {
     pub(crate) stops: Vec<Vec<char>>,
     /// Words that make a share of two numbers before them.
     pub(crate) shares: Vec<Vec<char>>,
+    /// Words of scores and counts before two numbers, and words that may stand between.
+    pub(crate) scales: Vec<Vec<char>>,
+    pub(crate) sides: FxHashSet<char>,
+    /// Particles of one character.
+    pub(crate) particles: FxHashSet<char>,
 }
 
 impl std::fmt::Debug for Words {
@@ -164,6 +169,9 @@ impl Words {
             months: Vec::new(),
             stops: Vec::new(),
             shares: Vec::new(),
+            scales: Vec::new(),
+            sides: FxHashSet::default(),
+            particles: FxHashSet::default(),
         };
         let mut mistakes = Vec::new();
         let hepburn = hepburn(sources, &mut mistakes);
@@ -231,6 +239,9 @@ impl Words {
             "era" => return self.eras.push(chars),
             "month-name" => return self.months.push((chars, value)),
             "stop" => return self.stops.push(chars),
+            "scale" => return self.scales.push(chars),
+            "side" => return self.sides.extend(chars),
+            "particle" => return self.particles.extend(chars),
             "share" => return self.shares.push(chars),
             "building" => return forms.push((word, mark::BUILDING)),
             "geography" => return forms.push((word, mark::GEOGRAPHY)),
