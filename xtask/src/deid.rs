@@ -109,7 +109,10 @@ const TRAIN_ONLY: &str = "train";
 
 fn read_notes(root: &Path) -> anyhow::Result<Vec<Gold>> {
     let folder = root.join("data/deidentification/notes");
-    let mut paths: Vec<_> = std::fs::read_dir(&folder)?.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(&folder)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "jsonl"));
     paths.sort();
     let mut notes = Vec::new();
@@ -170,10 +173,17 @@ fn read_notes(root: &Path) -> anyhow::Result<Vec<Gold>> {
 fn deidentifier(root: &Path, model: Option<Model>) -> anyhow::Result<Deidentifier> {
     let files = embedded_files();
     let vocabulary = Vocabulary::new(&sources_of(&files))?;
-    let terms = vocabulary.designations().filter(|term| !term.needs_value).map(|term| term.form);
+    let terms = vocabulary
+        .designations()
+        .filter(|term| !term.needs_value)
+        .map(|term| term.form);
     let tables = tables(root)?;
     let sources: Vec<Source<'_>> = tables.iter().map(|(path, text)| Source { path, text }).collect();
-    Ok(Deidentifier::new(&sources, terms.collect::<Vec<Cow<'_, str>>>().into_iter(), model)?)
+    Ok(Deidentifier::new(
+        &sources,
+        terms.collect::<Vec<Cow<'_, str>>>().into_iter(),
+        model,
+    )?)
 }
 
 /// The tables as they lie on the disk, so that a changed row counts without a build.
@@ -183,7 +193,10 @@ fn tables(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
         let path = entry?.path();
         if path.extension().is_some_and(|end| end == "tsv") {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            tables.push((format!("deidentification/{name}"), std::fs::read_to_string(&path)?));
+            tables.push((
+                format!("deidentification/{name}"),
+                std::fs::read_to_string(&path)?,
+            ));
         }
     }
     tables.sort();
@@ -194,11 +207,15 @@ fn pool(root: &Path) -> anyhow::Result<Pool> {
     let tables = tables(root)?;
     Ok(Pool::new(|name| {
         let path = format!("deidentification/{name}.tsv");
-        let text = tables.iter().find(|(other, _)| *other == path).map_or("", |(_, text)| text);
+        let text = tables
+            .iter()
+            .find(|(other, _)| *other == path)
+            .map_or("", |(_, text)| text);
         let table = Table::parse(Source { path: &path, text }, &mut Vec::new());
         let header: Vec<&str> = table.header().to_vec();
         let rows = table.rows();
-        rows.map(|row| header.iter().map(|column| row.get(column).to_owned()).collect()).collect()
+        rows.map(|row| header.iter().map(|column| row.get(column).to_owned()).collect())
+            .collect()
     }))
 }
 
@@ -222,7 +239,12 @@ fn lines_of(reader: &Deidentifier, gold: &Gold, lines: &mut Vec<Line>) {
 }
 
 /// Lines of the corpus, which names nobody: what the grammars surely read in them is what they hold.
-fn nameless(root: &Path, reader: &Deidentifier, share: u32, chance: &mut Chance) -> anyhow::Result<Vec<Line>> {
+fn nameless(
+    root: &Path,
+    reader: &Deidentifier,
+    share: u32,
+    chance: &mut Chance,
+) -> anyhow::Result<Vec<Line>> {
     let corpus = read_corpus(&root.join("corpus/records"), Some(Split::Train))?;
     let mut lines = Vec::new();
     for record in corpus.records() {
@@ -233,7 +255,14 @@ fn nameless(root: &Path, reader: &Deidentifier, share: u32, chance: &mut Chance)
         let spans = reader.find(&text, &Known::default()).spans;
         let gold = Gold {
             text,
-            spans: spans.iter().map(|found| Span { start: found.start, end: found.end, kind: found.kind }).collect(),
+            spans: spans
+                .iter()
+                .map(|found| Span {
+                    start: found.start,
+                    end: found.end,
+                    kind: found.kind,
+                })
+                .collect(),
             keep: Vec::new(),
             part: String::new(),
             fold: 0,
@@ -257,13 +286,23 @@ fn nameless(root: &Path, reader: &Deidentifier, share: u32, chance: &mut Chance)
 }
 
 /// Learns from notes, told again with other names.
-fn learn_from(reader: &Deidentifier, pool: &Pool, notes: &[&Gold], nameless: &[Line], options: &Options) -> ModelParts {
+fn learn_from(
+    reader: &Deidentifier,
+    pool: &Pool,
+    notes: &[&Gold],
+    nameless: &[Line],
+    options: &Options,
+) -> ModelParts {
     let mut chance = Chance::new(options.seed);
     let mut lines = nameless.to_vec();
     for gold in notes {
         lines_of(reader, gold, &mut lines);
         for _ in 0..options.copies {
-            lines_of(reader, &pool.disguise(gold, &mut chance), &mut lines);
+            lines_of(
+                reader,
+                &pool.disguise(gold, options.scripts, &mut chance),
+                &mut lines,
+            );
         }
     }
     learn::train(&lines, options)
@@ -306,7 +345,12 @@ impl Tally {
         }
         for (start, end) in &gold.keep {
             self.kept += 1;
-            self.damaged += usize::from(findings.spans.iter().any(|found| found.start < *end && *start < found.end));
+            self.damaged += usize::from(
+                findings
+                    .spans
+                    .iter()
+                    .any(|found| found.start < *end && *start < found.end),
+            );
         }
     }
 
@@ -351,22 +395,50 @@ impl Tally {
 fn errors(gold: &Gold, findings: &Findings, out: &mut Vec<String>) {
     let chars: Vec<char> = gold.text.chars().collect();
     let mut tell = |what: &str, start: usize, end: usize, kind: Kind| {
-        let text = |from: usize, to: usize| chars.get(from..to.min(chars.len())).unwrap_or(&[]).iter().collect::<String>();
-        let line = format!("{}[{}]{}", text(start.saturating_sub(12), start), text(start, end), text(end, end + 10));
-        out.push(format!("{what} {} {:8} {}", gold.id, kind.word(), line.replace('\n', "/")));
+        let text = |from: usize, to: usize| {
+            chars
+                .get(from..to.min(chars.len()))
+                .unwrap_or(&[])
+                .iter()
+                .collect::<String>()
+        };
+        let line = format!(
+            "{}[{}]{}",
+            text(start.saturating_sub(12), start),
+            text(start, end),
+            text(end, end + 10)
+        );
+        out.push(format!(
+            "{what} {} {:8} {}",
+            gold.id,
+            kind.word(),
+            line.replace('\n', "/")
+        ));
     };
     for span in &gold.spans {
-        if !findings.spans.iter().any(|found| (found.start, found.end, found.kind) == (span.start, span.end, span.kind)) {
+        if !findings
+            .spans
+            .iter()
+            .any(|found| (found.start, found.end, found.kind) == (span.start, span.end, span.kind))
+        {
             tell("missed", span.start, span.end, span.kind);
         }
     }
     for found in &findings.spans {
-        if !gold.spans.iter().any(|span| (found.start, found.end, found.kind) == (span.start, span.end, span.kind)) {
+        if !gold
+            .spans
+            .iter()
+            .any(|span| (found.start, found.end, found.kind) == (span.start, span.end, span.kind))
+        {
             tell("false ", found.start, found.end, found.kind);
         }
     }
     for (start, end) in &gold.keep {
-        if let Some(found) = findings.spans.iter().find(|found| found.start < *end && *start < found.end) {
+        if let Some(found) = findings
+            .spans
+            .iter()
+            .find(|found| found.start < *end && *start < found.end)
+        {
             tell("damage", *start, *end, found.kind);
         }
     }
@@ -426,7 +498,11 @@ fn held(root: &Path, notes: &[Gold]) -> anyhow::Result<()> {
     let bytes = std::fs::read(root.join("data/deidentification/model.bin"))?;
     let started = Instant::now();
     let model = Model::load(&bytes)?;
-    println!("model: {} bytes, loaded in {:.1?}", bytes.len(), started.elapsed());
+    println!(
+        "model: {} bytes, loaded in {:.1?}",
+        bytes.len(),
+        started.elapsed()
+    );
     let reader = deidentifier(root, Some(model))?;
     let mut tally = Tally::default();
     for gold in notes.iter().filter(|gold| gold.part == "held") {
@@ -443,15 +519,27 @@ fn cross_validate(root: &Path, notes: &[Gold], args: &Args) -> anyhow::Result<()
     let pool = pool(root)?;
     let mut chance = Chance::new(args.options.seed);
     let nameless = nameless(root, &reader, args.options.without_names, &mut chance)?;
-    let prices: Vec<Option<i32>> = if args.outside.is_empty() { vec![None] } else { args.outside.iter().copied().map(Some).collect() };
+    let prices: Vec<Option<i32>> = if args.outside.is_empty() {
+        vec![None]
+    } else {
+        args.outside.iter().copied().map(Some).collect()
+    };
     let mut tallies = vec![Tally::default(); prices.len()];
     let mut genres: BTreeMap<String, Tally> = BTreeMap::new();
     let mut wrong = Vec::new();
     let folds = if args.other { FOLDS..FOLDS + 1 } else { 0..FOLDS };
     for fold in folds {
         let is_test = |gold: &&Gold| gold.part != "held" && gold.fold == fold;
-        let others = notes.iter().filter(|gold| gold.part != "held" && gold.fold != fold);
-        let parts = learn_from(&reader, &pool, &others.collect::<Vec<_>>(), &nameless, &args.options);
+        let others = notes
+            .iter()
+            .filter(|gold| gold.part != "held" && gold.fold != fold);
+        let parts = learn_from(
+            &reader,
+            &pool,
+            &others.collect::<Vec<_>>(),
+            &nameless,
+            &args.options,
+        );
         for (index, (price, tally)) in prices.iter().zip(&mut tallies).enumerate() {
             reader = reader.with_model(Some(Model::load(&parts.bytes())?));
             if let Some(price) = price {
@@ -469,7 +557,10 @@ fn cross_validate(root: &Path, notes: &[Gold], args: &Args) -> anyhow::Result<()
         reader = reader.with_model(None);
     }
     for (price, tally) in prices.iter().zip(&tallies) {
-        tally.print(&price.map_or_else(|| "build, over hands".to_owned(), |price| format!("outside {price}")));
+        tally.print(&price.map_or_else(
+            || "build, over hands".to_owned(),
+            |price| format!("outside {price}"),
+        ));
     }
     if let Some(tally) = tallies.first() {
         tally.print_kinds();
@@ -495,5 +586,8 @@ fn speed(reader: &Deidentifier, notes: &[Gold]) {
             std::hint::black_box(reader.find(&gold.text, &Known::default()));
         }
     }
-    println!("speed: {:.2} MB/s", bytes as f64 / 1e6 / started.elapsed().as_secs_f64());
+    println!(
+        "speed: {:.2} MB/s",
+        bytes as f64 / 1e6 / started.elapsed().as_secs_f64()
+    );
 }

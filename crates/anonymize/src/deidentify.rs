@@ -97,7 +97,9 @@ impl Kind {
     /// The kind of a label, and whether the label begins a span.
     fn of_label(label: u8) -> Option<(Self, bool)> {
         let place = label.checked_sub(1)?;
-        Self::ALL.get(place as usize / 2).map(|kind| (*kind, place % 2 == 0))
+        Self::ALL
+            .get(place as usize / 2)
+            .map(|kind| (*kind, place % 2 == 0))
     }
 }
 

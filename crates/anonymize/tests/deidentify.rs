@@ -3,9 +3,7 @@
 
 use proptest::prelude::*;
 use std::sync::OnceLock;
-use tsumugi_anonymize::deidentify::{
-    DateStyle, Deidentifier, Findings, Kind, Known, Model, Rewriter, Style,
-};
+use tsumugi_anonymize::deidentify::{DateStyle, Deidentifier, Findings, Kind, Known, Model, Rewriter, Style};
 use tsumugi_tables::Table;
 use tsumugi_terminology::{
     Vocabulary, deidentification_files, embedded_deidentifier, engine_files, sources_of,
@@ -16,7 +14,10 @@ fn deidentifier() -> &'static Deidentifier {
     MADE.get_or_init(|| {
         let engine = engine_files();
         let vocabulary = Vocabulary::new(&sources_of(&engine)).unwrap();
-        let terms = vocabulary.designations().filter(|term| !term.needs_value).map(|term| term.form);
+        let terms = vocabulary
+            .designations()
+            .filter(|term| !term.needs_value)
+            .map(|term| term.form);
         let model = Model::load(&embedded_deidentifier().unwrap()).unwrap();
         let tables = deidentification_files();
         Deidentifier::new(&sources_of(&tables), terms, Some(model)).unwrap()
@@ -36,7 +37,10 @@ fn find(text: &str) -> Findings {
 fn told(text: &str) -> Vec<(Kind, String)> {
     let chars: Vec<char> = text.chars().collect();
     let spans = find(text).spans;
-    spans.iter().map(|span| (span.kind, chars[span.start..span.end].iter().collect())).collect()
+    spans
+        .iter()
+        .map(|span| (span.kind, chars[span.start..span.end].iter().collect()))
+        .collect()
 }
 
 #[test]
@@ -51,14 +55,21 @@ fn what_can_be_read_in_one_way_only_is_found() {
         ("10.Jan.2025 seen", Kind::Date, "10.Jan.2025"),
         ("父は九十六歳で健在", Kind::Age, "九十六歳"),
         ("９８才の母", Kind::Age, "９８才"),
-        ("電話は０９０－０１７７－４４１０へ", Kind::Phone, "０９０－０１７７－４４１０"),
+        (
+            "電話は０９０－０１７７－４４１０へ",
+            Kind::Phone,
+            "０９０－０１７７－４４１０",
+        ),
         ("電話 0467(00)1234 まで", Kind::Phone, "0467(00)1234"),
         ("+51 1 000 0188 へ", Kind::Phone, "+51 1 000 0188"),
         ("メール a.b+c@example.ne.jp。", Kind::Email, "a.b+c@example.ne.jp"),
         ("車両 湘南 501 さ 38-26、父名義", Kind::Id, "湘南 501 さ 38-26"),
     ] {
         let found = told(note);
-        assert!(found.contains(&(kind, text.to_owned())), "{note}: no {kind:?} {text} in {found:?}");
+        assert!(
+            found.contains(&(kind, text.to_owned())),
+            "{note}: no {kind:?} {text} in {found:?}"
+        );
     }
 }
 
@@ -72,7 +83,9 @@ fn what_is_no_date_no_age_and_no_number_stays() {
         "HbA1c 7.9、Cr 0.88、WBC 16800。",
     ] {
         let found = told(note);
-        let wrong = found.iter().any(|(kind, _)| matches!(kind, Kind::Date | Kind::Age | Kind::Phone));
+        let wrong = found
+            .iter()
+            .any(|(kind, _)| matches!(kind, Kind::Date | Kind::Age | Kind::Phone));
         assert!(!wrong, "{note}: {found:?}");
     }
 }
@@ -81,7 +94,10 @@ fn what_is_no_date_no_age_and_no_number_stays() {
 fn every_eponym_stays() {
     let tables = deidentification_files();
     let sources = sources_of(&tables);
-    let source = sources.iter().find(|source| source.path.ends_with("eponyms.tsv")).unwrap();
+    let source = sources
+        .iter()
+        .find(|source| source.path.ends_with("eponyms.tsv"))
+        .unwrap();
     let table = Table::parse(*source, &mut Vec::new());
     let mut damaged = Vec::new();
     for row in table.rows() {
@@ -110,7 +126,12 @@ fn a_known_name_is_found_by_its_parts_and_not_inside_of_a_word() {
 fn a_rare_fact_is_left_to_a_person() {
     let note = "本人は県内最高齢の聖火ランナー。咳が続く。";
     let review = find(note).review;
-    assert!(review.iter().any(|doubt| doubt.reason.word() == "rare" && doubt.start == 0 && doubt.end == 15), "{review:?}");
+    assert!(
+        review
+            .iter()
+            .any(|doubt| doubt.reason.word() == "rare" && doubt.start == 0 && doubt.end == 15),
+        "{review:?}"
+    );
 }
 
 #[test]
@@ -125,12 +146,44 @@ fn dates_keep_their_notation_and_their_distance() {
 
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("森田 桜子"), Just("堀"), Just("さん"), Just("Dr."), Just("橋本病"), Just("4/18"), Just("令和"), Just("6年"),
-        Just("3月"), Just("5日"), Just("〒999-1234"), Just("東京都港区"), Just("3丁目"), Just("クリニック"), Just("090-"),
-        Just("0123-"), Just("4567"), Just("a@b.c"), Just("ID:"), Just("９８歳"), Just("\n"), Just("　"), Just("（"), Just("、"),
-        Just("ｲｽﾞﾐ"), Just("👩‍⚕️"), Just("\u{0}"), Just("’"), Just("24."), Just("12."), Just("最高齢"), Just("+81 "), Just("の"),
+        Just("森田 桜子"),
+        Just("堀"),
+        Just("さん"),
+        Just("Dr."),
+        Just("橋本病"),
+        Just("4/18"),
+        Just("令和"),
+        Just("6年"),
+        Just("3月"),
+        Just("5日"),
+        Just("〒999-1234"),
+        Just("東京都港区"),
+        Just("3丁目"),
+        Just("クリニック"),
+        Just("090-"),
+        Just("0123-"),
+        Just("4567"),
+        Just("a@b.c"),
+        Just("ID:"),
+        Just("９８歳"),
+        Just("\n"),
+        Just("　"),
+        Just("（"),
+        Just("、"),
+        Just("ｲｽﾞﾐ"),
+        Just("👩‍⚕️"),
+        Just("\u{0}"),
+        Just("’"),
+        Just("24."),
+        Just("12."),
+        Just("最高齢"),
+        Just("+81 "),
+        Just("の"),
     ];
-    let pieces = proptest::collection::vec(prop_oneof![9 => piece.prop_map(str::to_owned), 1 => any::<String>()], 0..40);
+    let pieces = proptest::collection::vec(
+        prop_oneof![9 => piece.prop_map(str::to_owned), 1 => any::<String>()],
+        0..40,
+    );
     pieces.prop_map(|pieces| pieces.concat())
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20_261_129)]
     pub(crate) seed: u64,
     /// Rounds over the lines.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 12)]
     pub(crate) epochs: u32,
     /// Size of a step.
     #[arg(long, default_value_t = 0.15)]
@@ -33,14 +33,17 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1e-4)]
     pub(crate) decay: f32,
     /// Features seen less often are left out.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     pub(crate) least_seen: u32,
     /// Rows whose largest weight is smaller say nothing and are left out, in nats.
-    #[arg(long, default_value_t = 0.12)]
+    #[arg(long, default_value_t = 0.08)]
     pub(crate) least_weight: f32,
     /// How often each note is told with other names.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 8)]
     pub(crate) copies: u32,
+    /// Share of these copies, in hundredths, whose names are in kana, half of them with all kana in half width.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) scripts: u32,
     /// Share of the lines of the corpus, which names nobody, in thousandths.
     #[arg(long, default_value_t = 300)]
     pub(crate) without_names: u32,
@@ -66,7 +69,8 @@ pub(crate) fn train(lines: &[Line], options: &Options) -> ModelParts {
         .filter(|line| !line.labels.is_empty())
         .map(|line| {
             let features = line.features.iter();
-            let features = features.map(|all| all.iter().filter_map(|hash| index.get(hash).copied()).collect());
+            let features =
+                features.map(|all| all.iter().filter_map(|hash| index.get(hash).copied()).collect());
             (features.collect(), line.labels.as_slice())
         })
         .collect();
@@ -87,7 +91,12 @@ pub(crate) fn train(lines: &[Line], options: &Options) -> ModelParts {
             let (features, labels) = &known[*at];
             let shown: Vec<Vec<u32>> = features
                 .iter()
-                .map(|all| all.iter().copied().filter(|_| chance.unit() >= options.hidden).collect())
+                .map(|all| {
+                    all.iter()
+                        .copied()
+                        .filter(|_| chance.unit() >= options.hidden)
+                        .collect()
+                })
                 .collect();
             learner.learn(&shown, labels, 1.0 / (1.0 - options.hidden), options);
         }
@@ -110,10 +119,18 @@ fn add(sums: &mut [Row], rows: &[Row]) {
 
 fn index(lines: &[Line], least_seen: u32) -> HashMap<u32, u32> {
     let mut seen: HashMap<u32, u32> = HashMap::new();
-    for hash in lines.iter().flat_map(|line| line.features.iter().flatten()).filter(|hash| **hash != 0) {
+    for hash in lines
+        .iter()
+        .flat_map(|line| line.features.iter().flatten())
+        .filter(|hash| **hash != 0)
+    {
         *seen.entry(*hash).or_default() += 1;
     }
-    let mut kept: Vec<u32> = seen.into_iter().filter(|(_, count)| *count >= least_seen).map(|(hash, _)| hash).collect();
+    let mut kept: Vec<u32> = seen
+        .into_iter()
+        .filter(|(_, count)| *count >= least_seen)
+        .map(|(hash, _)| hash)
+        .collect();
     kept.sort_unstable();
     kept.into_iter().zip(0..).collect()
 }
@@ -122,7 +139,11 @@ fn index(lines: &[Line], least_seen: u32) -> HashMap<u32, u32> {
 fn allowed(from: usize) -> Row {
     std::array::from_fn(|to| {
         let is_inside = to > 0 && to % 2 == 0;
-        if is_inside && from != to && from + 1 != to { FORBIDDEN } else { 0.0 }
+        if is_inside && from != to && from + 1 != to {
+            FORBIDDEN
+        } else {
+            0.0
+        }
     })
 }
 
@@ -156,7 +177,11 @@ impl Learner {
                 }
             } else {
                 let here: Row = std::array::from_fn(|to| emissions[at][to] * backward[at][to] / norms[at]);
-                for (from, belief) in forward[at - 1].iter().enumerate().filter(|(_, belief)| **belief > 1e-6) {
+                for (from, belief) in forward[at - 1]
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, belief)| **belief > 1e-6)
+                {
                     for to in 0..LABELS {
                         change[from][to] += belief * moves[from][to] * here[to];
                     }
@@ -165,7 +190,13 @@ impl Learner {
             gradient[label] -= 1.0;
             for feature in &features[at] {
                 let feature = *feature as usize;
-                step(&mut self.rows[feature], &mut self.squares[feature], &gradient, options.step, options.decay);
+                step(
+                    &mut self.rows[feature],
+                    &mut self.squares[feature],
+                    &gradient,
+                    options.step,
+                    options.decay,
+                );
             }
         }
         for (from, mut gradient) in change.into_iter().enumerate() {
@@ -174,7 +205,13 @@ impl Learner {
                     *gradient = 0.0;
                 }
             }
-            step(&mut self.transitions[from], &mut self.transition_squares[from], &gradient, options.step, 0.0);
+            step(
+                &mut self.transitions[from],
+                &mut self.transition_squares[from],
+                &gradient,
+                options.step,
+                0.0,
+            );
         }
     }
 }
@@ -219,12 +256,19 @@ fn backward(emissions: &[Row], moves: &[Row], norms: &[f32]) -> Vec<Row> {
     let mut beliefs = vec![[1.0; LABELS]; emissions.len()];
     for at in (0..emissions.len().saturating_sub(1)).rev() {
         let next: Row = std::array::from_fn(|to| emissions[at + 1][to] * beliefs[at + 1][to] / norms[at + 1]);
-        beliefs[at] = std::array::from_fn(|from| moves[from].iter().zip(next).map(|(go, next)| go * next).sum());
+        beliefs[at] =
+            std::array::from_fn(|from| moves[from].iter().zip(next).map(|(go, next)| go * next).sum());
     }
     beliefs
 }
 
-fn parts(index: &HashMap<u32, u32>, sums: &[Row], transitions: &[Row], rounds: f32, least: f32) -> ModelParts {
+fn parts(
+    index: &HashMap<u32, u32>,
+    sums: &[Row],
+    transitions: &[Row],
+    rounds: f32,
+    least: f32,
+) -> ModelParts {
     let mut hashes: Vec<(u32, u32)> = index.iter().map(|(hash, at)| (*hash, *at)).collect();
     hashes.sort_unstable();
     let rows = hashes.into_iter().filter_map(|(hash, at)| {

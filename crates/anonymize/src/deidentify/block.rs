@@ -118,8 +118,16 @@ impl Block {
             ..Self::default()
         };
         if is_last {
-            let last = block.cells.iter().rposition(|cell| cell.class.is_word()).unwrap_or(0);
-            let before = block.cells.iter().take(last).rposition(|cell| cell.class == Class::Line);
+            let last = block
+                .cells
+                .iter()
+                .rposition(|cell| cell.class.is_word())
+                .unwrap_or(0);
+            let before = block
+                .cells
+                .iter()
+                .take(last)
+                .rposition(|cell| cell.class == Class::Line);
             block.last_line = before.map_or(0, |at| at + 1);
         }
         words.lexicon.find(&chars, &mut block.matches);
@@ -271,7 +279,9 @@ impl Block {
             let mut particle = false;
             let mut blanks = 0;
             for distance in 1..=FARTHEST {
-                let Some(at) = start.checked_sub(distance) else { break };
+                let Some(at) = start.checked_sub(distance) else {
+                    break;
+                };
                 let class = self.at(at, 0).class;
                 blanks += usize::from(class == Class::Blank);
                 let goes_on = class.is_word() || class == Class::Dot || class == Class::Blank && blanks == 1;

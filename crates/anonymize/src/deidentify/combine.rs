@@ -6,7 +6,7 @@ use super::features::features;
 use super::fold::{Class, class_of, fold};
 use super::known::Needles;
 use super::model::Scores;
-use super::numerals::Shape;
+use super::numerals::{Numeral, Shape};
 use super::rules;
 use super::runs::spelled;
 use super::words::{Words, mark};
@@ -54,7 +54,11 @@ pub(crate) fn sure_names(words: &Words, block: &Block, names: &mut FxHashSet<Str
             names.insert(name);
         }
     }
-    for (surname, rest) in block.runs.iter().zip(block.runs.get(1..).unwrap_or(&[]).windows(2)) {
+    for (surname, rest) in block
+        .runs
+        .iter()
+        .zip(block.runs.get(1..).unwrap_or(&[]).windows(2))
+    {
         let [blank, given] = rest else { continue };
         let is_pair = matches!(surname.parse, spelled::SURNAME | spelled::SURNAME_WORD)
             && blank.class == Class::Blank
@@ -74,7 +78,12 @@ fn halves(words: &Words, name: &str) -> Vec<String> {
     places.reverse();
     let cut = places.into_iter().find_map(|at| {
         let (surname, given) = name.split_at_checked(at)?;
-        let marks = |form: &str| words.lexicon.form_of(form.chars()).map_or(0, |form| words.lexicon.marks(form));
+        let marks = |form: &str| {
+            words
+                .lexicon
+                .form_of(form.chars())
+                .map_or(0, |form| words.lexicon.marks(form))
+        };
         (marks(surname) & mark::SURNAME != 0 && marks(given) & mark::GIVEN != 0)
             .then(|| vec![surname.to_owned(), given.to_owned()])
     });
@@ -169,7 +178,8 @@ fn trim(block: &Block, spans: &mut Vec<Found>) {
         while span.start < span.end && is_open(span.start) {
             span.start += 1;
         }
-        let is_initial = |end: usize| block.at(end - 1, 0).c == '.' && block.at(end, -2).class == Class::Upper;
+        let is_initial =
+            |end: usize| block.at(end - 1, 0).c == '.' && block.at(end, -2).class == Class::Upper;
         while span.end > span.start
             && is_open(span.end - 1)
             && block.at(span.end - 1, 0).c != ')'
@@ -185,7 +195,9 @@ fn trim(block: &Block, spans: &mut Vec<Found>) {
 fn kept(block: &Block) -> Vec<(usize, usize)> {
     let mut kept = Vec::new();
     for (at, cell) in block.cells.iter().enumerate() {
-        let Some(hit) = cell.hits.get(group::KEPT) else { continue };
+        let Some(hit) = cell.hits.get(group::KEPT) else {
+            continue;
+        };
         let begins = matches!(hit.part, part::FIRST | part::ONLY);
         if begins && (hit.length >= 3 || hit.marks & mark::EPONYM != 0) {
             kept.push((at, at + usize::from(hit.length)));
@@ -198,26 +210,46 @@ fn kept(block: &Block) -> Vec<(usize, usize)> {
 fn veto(decided: &mut Decided) {
     let Decided { spans, kept, .. } = decided;
     spans.retain(|span| {
-        let can_be_part = matches!(span.kind, Kind::Person | Kind::Location | Kind::Hospital | Kind::Org);
+        let can_be_part = matches!(
+            span.kind,
+            Kind::Person | Kind::Location | Kind::Hospital | Kind::Org
+        );
         let inside = |(start, end): &(usize, usize)| {
             *start <= span.start && span.end <= *end && span.end - span.start < end - start
         };
         let next = kept.partition_point(|(start, _)| *start <= span.start);
-        !can_be_part || !kept.get(next.saturating_sub(2)..next).unwrap_or(&[]).iter().any(inside)
+        !can_be_part
+            || !kept
+                .get(next.saturating_sub(2)..next)
+                .unwrap_or(&[])
+                .iter()
+                .any(inside)
     });
 }
 
 /// What the grammars read surely is found whatever the model says.
 fn force(block: &Block, spans: &mut Vec<Found>) {
     let mut sure: Vec<Found> = Vec::new();
-    for numeral in block.numerals.iter().filter(|numeral| numeral.shape.is_sure()) {
+    let is_phone = |numeral: &Numeral| {
+        const MOBILE: usize = 11;
+        let run = block.runs.get(block.at(numeral.start, 0).run as usize);
+        let is_labelled =
+            run.is_some_and(|run| run.left & mark::LABEL_PHONE != 0 && run.left & mark::LABEL_ID == 0);
+        let is_mobile = numeral.end - numeral.start == MOBILE && block.at(numeral.start, 2).c == '0';
+        numeral.shape == Shape::BarePhone && (is_labelled || is_mobile)
+    };
+    for numeral in block
+        .numerals
+        .iter()
+        .filter(|numeral| numeral.shape.is_sure() || is_phone(numeral))
+    {
         let run = block.runs.get(block.at(numeral.start, 0).run as usize);
         let left = run.map_or(0, |run| run.left);
         let is_number = left & mark::LABEL_ID != 0 && left & mark::LABEL_PHONE == 0;
         let kind = match numeral.shape {
             Shape::Phone if is_number => Kind::Id,
             Shape::Age => Kind::Age,
-            Shape::Phone => Kind::Phone,
+            Shape::Phone | Shape::BarePhone => Kind::Phone,
             Shape::Mail => Kind::Email,
             Shape::Plate => Kind::Id,
             _ => Kind::Date,
@@ -292,7 +324,8 @@ impl Drafts {
             ..doubt
         }));
         let kept = decided.kept.into_iter();
-        self.kept.extend(kept.map(|(from, to)| (from + start, to + start)));
+        self.kept
+            .extend(kept.map(|(from, to)| (from + start, to + start)));
     }
 
     /// Looks for the names that were found once in the rest of the note.
@@ -310,7 +343,11 @@ impl Drafts {
             let name = folded(span);
             for piece in name.split(|c| class_of(*c) == Class::Blank) {
                 let whole: String = piece.iter().collect();
-                names.extend(halves(words, &whole).into_iter().map(|half| half.chars().collect()));
+                names.extend(
+                    halves(words, &whole)
+                        .into_iter()
+                        .map(|half| half.chars().collect()),
+                );
                 names.insert(piece.to_vec());
             }
         }
@@ -347,7 +384,11 @@ impl Drafts {
             }
             at += length.max(1);
         }
-        self.review.retain(|doubt| !found.iter().any(|span| doubt.start < span.end && span.start < doubt.end));
+        self.review.retain(|doubt| {
+            !found
+                .iter()
+                .any(|span| doubt.start < span.end && span.start < doubt.end)
+        });
         self.spans.extend(found);
         self.spans.sort_unstable();
     }
@@ -375,10 +416,16 @@ impl Drafts {
             let (first, last) = (class(Some(at)), class(Some(end - 1)));
             let cut_before = class(at.checked_sub(1)) == first;
             let cut_behind = class(Some(end)) == last;
-            let is_cut = if first == Class::Kanji { cut_before && cut_behind } else { cut_before || cut_behind };
+            let is_cut = if first == Class::Kanji {
+                cut_before && cut_behind
+            } else {
+                cut_before || cut_behind
+            };
             let next = self.kept.partition_point(|(start, _)| *start <= at);
             let near = self.kept.get(next.saturating_sub(2)..next).unwrap_or(&[]);
-            let stays = near.iter().any(|(start, kept_end)| *start <= at && end <= *kept_end);
+            let stays = near
+                .iter()
+                .any(|(start, kept_end)| *start <= at && end <= *kept_end);
             if !is_cut && !stays {
                 return name.len();
             }
@@ -397,7 +444,8 @@ impl Drafts {
                 spans.push(Found { start, end, ..span });
             }
         }
-        self.review.retain(|doubt| doubt.start < doubt.end && doubt.end <= chars.len());
+        self.review
+            .retain(|doubt| doubt.start < doubt.end && doubt.end <= chars.len());
         self.review.sort_unstable();
         self.review.dedup();
         Findings {
@@ -412,11 +460,16 @@ impl Drafts {
 fn may_spread(words: &Words, name: &[char]) -> bool {
     let class = name.first().map_or(Class::None, |c| class_of(*c));
     let least = if class == Class::Kanji { 2 } else { 3 };
-    if name.len() < least || !name.iter().all(|c| class_of(*c) == class || class.is_letter() && class_of(*c).is_letter()) {
+    if name.len() < least
+        || !name
+            .iter()
+            .all(|c| class_of(*c) == class || class.is_letter() && class_of(*c).is_letter())
+    {
         return false;
     }
     let form = words.lexicon.form_of(name.iter().copied());
     let marks = form.map_or(0, |form| words.lexicon.marks(form));
-    let is_word = marks & (mark::KEPT | mark::SURNAME_WORD | mark::PLACE | mark::FACILITY | mark::LEADING) != 0;
+    let is_word =
+        marks & (mark::KEPT | mark::SURNAME_WORD | mark::PLACE | mark::FACILITY | mark::LEADING) != 0;
     !is_word && (marks & mark::NAME != 0 || name.len() >= 3)
 }

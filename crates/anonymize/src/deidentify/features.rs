@@ -64,9 +64,9 @@ fn letter(cell: &Cell) -> u64 {
 }
 
 fn pack(parts: &[u64]) -> u64 {
-    parts
-        .iter()
-        .fold(0xCBF2_9CE4_8422_2325, |all: u64, part| (all.rotate_left(21) ^ part).wrapping_mul(0x0000_0100_0000_01B3))
+    parts.iter().fold(0xCBF2_9CE4_8422_2325, |all: u64, part| {
+        (all.rotate_left(21) ^ part).wrapping_mul(0x0000_0100_0000_01B3)
+    })
 }
 
 fn characters(near: &[Cell; 7], sink: &mut Sink<'_>) {
@@ -147,9 +147,17 @@ fn of_run(block: &Block, at: usize, here: &Cell, run: &Run, sink: &mut Sink<'_>)
     let is_name = u64::from(spelled::is_name(run.parse));
     sink.add_if(is_word, pack(&[left, right, part, is_name]));
     // Beside: the run before with what led to it, over one sign.
-    let gap = run.start.checked_sub(1).and_then(|at| block.cells.get(at)).copied().unwrap_or_default();
+    let gap = run
+        .start
+        .checked_sub(1)
+        .and_then(|at| block.cells.get(at))
+        .copied()
+        .unwrap_or_default();
     let before = run.start.checked_sub(2).and_then(|at| block.cells.get(at));
-    let before = before.and_then(|cell| block.runs.get(cell.run as usize)).copied().unwrap_or_default();
+    let before = before
+        .and_then(|cell| block.runs.get(cell.run as usize))
+        .copied()
+        .unwrap_or_default();
     sink.add_if(
         is_word && !gap.class.is_word(),
         pack(&[u64::from(before.parse), gap.class as u64, parse, part]),
@@ -159,8 +167,15 @@ fn of_run(block: &Block, at: usize, here: &Cell, run: &Run, sink: &mut Sink<'_>)
         pack(&[u64::from(before.left), gap.class as u64, is_name, part]),
     );
     let behind = block.cells.get(run.end).copied().unwrap_or_default();
-    let next = block.runs.get(block.at(run.end, 1).run as usize).copied().unwrap_or_default();
-    sink.add_if(is_word, pack(&[gap.class as u64, behind.class as u64, parse, part]));
+    let next = block
+        .runs
+        .get(block.at(run.end, 1).run as usize)
+        .copied()
+        .unwrap_or_default();
+    sink.add_if(
+        is_word,
+        pack(&[gap.class as u64, behind.class as u64, parse, part]),
+    );
     sink.add_if(
         is_word && !behind.class.is_word(),
         pack(&[u64::from(next.parse), behind.class as u64, parse, part]),
@@ -172,7 +187,10 @@ fn of_run(block: &Block, at: usize, here: &Cell, run: &Run, sink: &mut Sink<'_>)
     let is_last_line = run.start >= block.last_line;
     let begins_line = matches!(gap.class, Class::Line | Class::None);
     let line = u64::from(is_first_line) | u64::from(is_last_line) << 1 | u64::from(begins_line) << 2;
-    sink.add_if(is_word && line != 0, pack(&[line, parse, part, behind.class as u64]));
+    sink.add_if(
+        is_word && line != 0,
+        pack(&[line, parse, part, behind.class as u64]),
+    );
 }
 
 fn numbers(b2: &Cell, b1: &Cell, here: &Cell, n1: &Cell, n2: &Cell, run: &Run, sink: &mut Sink<'_>) {
@@ -185,7 +203,16 @@ fn numbers(b2: &Cell, b1: &Cell, here: &Cell, n1: &Cell, n2: &Cell, run: &Run, s
     let figure = u64::from(run.figure);
     sink.add_if(figure != 0, pack(&[figure, u64::from(run.left)]));
     sink.add_if(figure != 0, pack(&[figure, letter(b1), letter(here), letter(n1)]));
-    sink.add_if(figure != 0, pack(&[figure >> 4, b2.class as u64, b1.class as u64, n1.class as u64, n2.class as u64]));
+    sink.add_if(
+        figure != 0,
+        pack(&[
+            figure >> 4,
+            b2.class as u64,
+            b1.class as u64,
+            n1.class as u64,
+            n2.class as u64,
+        ]),
+    );
 }
 
 fn institutions(b1: &Cell, here: &Cell, run: &Run, sink: &mut Sink<'_>) {
@@ -199,5 +226,8 @@ fn institutions(b1: &Cell, here: &Cell, run: &Run, sink: &mut Sink<'_>) {
     sink.add_if(has, pack(&[kind, distance, b1.class as u64, here.class as u64]));
     sink.add_if(has, pack(&[kind, letter(b1), here.class as u64]));
     sink.add_if(has, pack(&[kind, u64::from(run.left), u64::from(run.parse)]));
-    sink.add_if(here.address != 0, pack(&[u64::from(here.address), here.class as u64, u64::from(has)]));
+    sink.add_if(
+        here.address != 0,
+        pack(&[u64::from(here.address), here.class as u64, u64::from(has)]),
+    );
 }

@@ -16,7 +16,12 @@ pub(crate) fn is_told(block: &Block, span: &Found) -> bool {
 }
 
 fn facility(block: &Block, at: usize) -> Hit {
-    block.at(at, 0).hits.get(group::FACILITY).copied().unwrap_or_default()
+    block
+        .at(at, 0)
+        .hits
+        .get(group::FACILITY)
+        .copied()
+        .unwrap_or_default()
 }
 
 /// Where the words for institutions that begin here end, in a row.
@@ -70,7 +75,9 @@ fn place_before(block: &Block, start: usize) -> Option<usize> {
     let first = block.at(at, 0);
     let is = |group: usize| first.hits.get(group).copied().unwrap_or_default();
     let names = is(group::PLACE).part == part::FIRST || is(group::NAME).part == part::FIRST;
-    let other = is(group::KEPT).part != part::NONE || is(group::ANCHOR).part != part::NONE || is(group::FACILITY).part != part::NONE;
+    let other = is(group::KEPT).part != part::NONE
+        || is(group::ANCHOR).part != part::NONE
+        || is(group::FACILITY).part != part::NONE;
     (names && !other && end - at >= 2).then_some(at)
 }
 
@@ -81,13 +88,20 @@ const JOINER: char = '\u{306e}';
 /// tells.
 pub(crate) fn extend(words: &Words, block: &Block, spans: &mut [Found]) {
     let starts: Vec<usize> = spans.iter().map(|span| span.start).collect();
-    for (index, span) in spans.iter_mut().enumerate().filter(|(_, span)| is_institution(span.kind)) {
+    for (index, span) in spans
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, span)| is_institution(span.kind))
+    {
         let limit = starts.get(index + 1).copied().unwrap_or(usize::MAX);
         let only_kind = row_end(block, span.start) == span.end;
         if let Some(end) = name_behind(words, block, span.end, only_kind).filter(|end| *end <= limit) {
             span.end = end;
         }
-        let told = (span.start..span.end).rev().map(|at| facility(block, at)).find(|hit| hit.part != part::NONE);
+        let told = (span.start..span.end)
+            .rev()
+            .map(|at| facility(block, at))
+            .find(|hit| hit.part != part::NONE);
         if let Some(hit) = told {
             let is_hospital = hit.marks & (mark::HOSPITAL | mark::CLINIC) != 0;
             span.kind = if is_hospital { Kind::Hospital } else { Kind::Org };
@@ -114,7 +128,10 @@ fn name_behind(words: &Words, block: &Block, start: usize, only_kind: bool) -> O
             end -= 1;
         }
     }
-    let kept = first.hits.get(group::KEPT).is_some_and(|hit| hit.part != part::NONE);
+    let kept = first
+        .hits
+        .get(group::KEPT)
+        .is_some_and(|hit| hit.part != part::NONE);
     let known = first.leading > 0 || first.begins != 0 || kept;
     (!known && (FEWEST..=MOST).contains(&(end - start))).then_some(end)
 }
@@ -125,12 +142,20 @@ fn without_leading(block: &Block, span: &mut Found) {
     for _ in 0..3 {
         let first = block.at(span.start, 0);
         let kept = first.hits.get(group::KEPT).copied().unwrap_or_default();
-        let common = if kept.marks & mark::COMMON != 0 && kept.part == part::FIRST { usize::from(kept.length) } else { 0 };
+        let common = if kept.marks & mark::COMMON != 0 && kept.part == part::FIRST {
+            usize::from(kept.length)
+        } else {
+            0
+        };
         let leads = first.leading_marks & (mark::KIN | mark::LABEL_FACILITY) != 0;
         let leading = if leads { usize::from(first.leading) } else { 0 };
         let cut = common.max(leading);
         let word = facility(block, span.start);
-        let own = if word.part == part::FIRST { usize::from(word.length) } else { 0 };
+        let own = if word.part == part::FIRST {
+            usize::from(word.length)
+        } else {
+            0
+        };
         if cut < 2 || own >= cut || span.end - span.start < cut + SHORTEST {
             return;
         }
@@ -145,9 +170,15 @@ fn without_leading(block: &Block, span: &mut Found) {
 pub(crate) fn cut(block: &Block, spans: &mut Vec<Found>) {
     for span in spans.iter_mut().filter(|span| is_institution(span.kind)) {
         without_leading(block, span);
-        let leading = (span.start..span.end).take_while(|at| block.at(*at, 0).class == Class::Hiragana).count();
+        let leading = (span.start..span.end)
+            .take_while(|at| block.at(*at, 0).class == Class::Hiragana)
+            .count();
         let first = span.start + leading;
-        if leading > 0 && block.at(first, -1).c == JOINER && first < span.end && (leading == 1 || block.at(span.start, -1).class == Class::Hiragana) {
+        if leading > 0
+            && block.at(first, -1).c == JOINER
+            && first < span.end
+            && (leading == 1 || block.at(span.start, -1).class == Class::Hiragana)
+        {
             span.start = first;
         }
         let mut at = span.start;
@@ -208,12 +239,19 @@ pub(crate) fn find(block: &Block, spans: &mut Vec<Found>) {
             continue;
         }
         const SHORT: usize = 3;
-        let is_short_form = marks & mark::HOSPITAL != 0 && marks & mark::NEEDS_NAME == 0 && end - start <= SHORT;
-        let Some(name) = named(block, start).or_else(|| is_short_form.then_some(start)) else { continue };
+        let is_short_form =
+            marks & mark::HOSPITAL != 0 && marks & mark::NEEDS_NAME == 0 && end - start <= SHORT;
+        let Some(name) = named(block, start).or_else(|| is_short_form.then_some(start)) else {
+            continue;
+        };
         if is_covered(spans, name, end) || goes_on(block, end) {
             continue;
         }
-        let kind = if marks & (mark::HOSPITAL | mark::CLINIC) != 0 { Kind::Hospital } else { Kind::Org };
+        let kind = if marks & (mark::HOSPITAL | mark::CLINIC) != 0 {
+            Kind::Hospital
+        } else {
+            Kind::Org
+        };
         found.push(Found {
             start: name,
             end,
@@ -256,8 +294,26 @@ fn named(block: &Block, start: usize) -> Option<usize> {
         telling |= (is(group::PLACE) || is(group::NAME)) && !is(group::KEPT);
         telling |= here.class == Class::Katakana && !is(group::KEPT) && !is(group::FACILITY);
     }
+    // A name in hiragana: as far as a table knows it, else the run without the particle before it.
+    if block.at(start, -1).class == Class::Hiragana {
+        let hit = block
+            .at(start, -1)
+            .hits
+            .get(group::NAME)
+            .copied()
+            .unwrap_or_default();
+        let length = usize::from(hit.length);
+        if hit.part == part::LAST && length >= 2 {
+            return Some(start - length);
+        }
+    }
     let first = block.at(at, 0);
-    let is_word = |group: usize| first.hits.get(group).is_some_and(|hit| hit.part != part::NONE && hit.marks != 0);
+    let is_word = |group: usize| {
+        first
+            .hits
+            .get(group)
+            .is_some_and(|hit| hit.part != part::NONE && hit.marks != 0)
+    };
     let begins_name = is_word(group::NAME) || is_word(group::PLACE) || first.class == Class::Katakana;
     (at < start && telling && begins_name && first.class != Class::Hiragana).then_some(at)
 }
@@ -270,8 +326,13 @@ fn latin_name(block: &Block, start: usize) -> Option<usize> {
         if block.at(at, -1).class != Class::Blank {
             break;
         }
-        let run = block.runs.get(block.at(at, -2).run as usize).copied().unwrap_or_default();
-        let is_capital = block.at(run.start, 0).class == Class::Upper && block.at(run.start, 1).class == Class::Lower;
+        let run = block
+            .runs
+            .get(block.at(at, -2).run as usize)
+            .copied()
+            .unwrap_or_default();
+        let is_capital =
+            block.at(run.start, 0).class == Class::Upper && block.at(run.start, 1).class == Class::Lower;
         if run.end + 1 != at || !is_capital {
             break;
         }

@@ -24,7 +24,10 @@ impl Needles {
         let mut needles = Vec::new();
         for name in &known.names {
             let name = folded(name);
-            let parts: Vec<&[char]> = name.split(|c| class_of(*c) == Class::Blank).filter(|part| !part.is_empty()).collect();
+            let parts: Vec<&[char]> = name
+                .split(|c| class_of(*c) == Class::Blank)
+                .filter(|part| !part.is_empty())
+                .collect();
             needles.push((parts.concat(), Kind::Person));
             needles.push((parts.join(&' '), Kind::Person));
             needles.extend(parts.into_iter().map(|part| (part.to_vec(), Kind::Person)));
@@ -32,7 +35,12 @@ impl Needles {
         needles.extend(known.addresses.iter().map(|text| (folded(text), Kind::Location)));
         needles.extend(known.ids.iter().map(|text| (folded(text), Kind::Id)));
         needles.retain(|(needle, _)| !needle.is_empty());
-        needles.sort_by(|(one, a), (other, b)| other.len().cmp(&one.len()).then_with(|| (one, a).cmp(&(other, b))));
+        needles.sort_by(|(one, a), (other, b)| {
+            other
+                .len()
+                .cmp(&one.len())
+                .then_with(|| (one, a).cmp(&(other, b)))
+        });
         needles.dedup();
         needles.truncate(MOST);
         Self {
@@ -52,7 +60,10 @@ impl Needles {
             }
         }
         if let Some(birth) = self.birth_date {
-            let days = block.numerals.iter().filter(|numeral| is_birth(block, numeral.start, numeral.end, numeral.shape, birth));
+            let days = block
+                .numerals
+                .iter()
+                .filter(|numeral| is_birth(block, numeral.start, numeral.end, numeral.shape, birth));
             found.extend(days.map(|numeral| Found {
                 start: numeral.start,
                 end: numeral.end,
@@ -63,7 +74,11 @@ impl Needles {
             return;
         }
         // A span of the model that holds a known one and more of the same kind is better than the known one.
-        found.retain(|new| !spans.iter().any(|span| span.kind == new.kind && span.start <= new.start && new.end <= span.end));
+        found.retain(|new| {
+            !spans
+                .iter()
+                .any(|span| span.kind == new.kind && span.start <= new.start && new.end <= span.end)
+        });
         spans.retain(|span| !found.iter().any(|new| overlap(span, new)));
         spans.append(&mut found);
         spans.sort_unstable();
@@ -91,7 +106,9 @@ impl Needles {
 fn is_whole(block: &Block, start: usize, end: usize, kind: Kind) -> bool {
     let (before, behind) = (block.at(start, -1), block.at(end, 0));
     let (first, last) = (block.at(start, 0), block.at(end, -1));
-    if first.class.is_ascii_word() && before.class.is_ascii_word() || last.class.is_ascii_word() && behind.class.is_ascii_word() {
+    if first.class.is_ascii_word() && before.class.is_ascii_word()
+        || last.class.is_ascii_word() && behind.class.is_ascii_word()
+    {
         return false;
     }
     if kind != Kind::Person || end - start > 1 {
@@ -101,7 +118,13 @@ fn is_whole(block: &Block, start: usize, end: usize, kind: Kind) -> bool {
     ends && (before.class != first.class || first.led_by != 0)
 }
 
-fn is_birth(block: &Block, start: usize, end: usize, shape: Shape, (year, month, day): (u32, u32, u32)) -> bool {
+fn is_birth(
+    block: &Block,
+    start: usize,
+    end: usize,
+    shape: Shape,
+    (year, month, day): (u32, u32, u32),
+) -> bool {
     let text: String = block.chars(start, end).collect();
     match shape {
         Shape::Digits => text == format!("{year:04}{month:02}{day:02}"),

@@ -83,17 +83,26 @@ impl Model {
             return Err(ModelError::Length);
         }
         let mut model = Self::empty(count);
-        for (row, chunk) in model.transitions.iter_mut().zip(transitions.chunks_exact(LABELS * 2)) {
+        for (row, chunk) in model
+            .transitions
+            .iter_mut()
+            .zip(transitions.chunks_exact(LABELS * 2))
+        {
             for (weight, pair) in row.iter_mut().zip(chunk.chunks_exact(2)) {
                 if let [low, high] = pair {
                     let value = i16::from_le_bytes([*low, *high]);
-                    *weight = if value == i16::MIN { FORBIDDEN } else { i32::from(value) };
+                    *weight = if value == i16::MIN {
+                        FORBIDDEN
+                    } else {
+                        i32::from(value)
+                    };
                 }
             }
         }
         for (hash, row) in hashes.chunks_exact(4).zip(rows.chunks_exact(LABELS)) {
             if let [a, b, c, d] = hash {
-                let weights = std::array::from_fn(|label| row.get(label).map_or(0, |byte| byte.cast_signed()));
+                let weights =
+                    std::array::from_fn(|label| row.get(label).map_or(0, |byte| byte.cast_signed()));
                 model.insert(u32::from_le_bytes([*a, *b, *c, *d]), weights);
             }
         }
@@ -157,7 +166,10 @@ impl Model {
         let mut scores: Scores = [0; LABELS];
         for (at, emission) in emissions.iter().enumerate() {
             let (mut best, origin) = if at == 0 {
-                (self.transitions.last().copied().unwrap_or([0; LABELS]), [0; LABELS])
+                (
+                    self.transitions.last().copied().unwrap_or([0; LABELS]),
+                    [0; LABELS],
+                )
             } else {
                 self.step(&scores)
             };
@@ -172,7 +184,9 @@ impl Model {
             from.push(origin);
         }
         let last = (0u8..).zip(scores).max_by_key(|(_, score)| *score);
-        let Some((mut label, _)) = last.filter(|_| !emissions.is_empty()) else { return };
+        let Some((mut label, _)) = last.filter(|_| !emissions.is_empty()) else {
+            return;
+        };
         labels.push(label);
         for origin in from.iter().skip(1).rev() {
             label = origin.get(label as usize).copied().unwrap_or(0);
@@ -232,7 +246,12 @@ mod tests {
             features[3] = hash;
             model.emission(&features)
         };
-        let emissions = [features(9 << 24 | 1), features(7 << 24), features(9 << 24 | 1), features(5)];
+        let emissions = [
+            features(9 << 24 | 1),
+            features(7 << 24),
+            features(9 << 24 | 1),
+            features(5),
+        ];
         let mut labels = Vec::new();
         model.decode(&emissions, 0, &mut labels);
         assert_eq!(labels[1..3], [1, 2], "{labels:?}");
@@ -245,7 +264,13 @@ mod tests {
     fn a_broken_file_is_refused() {
         let bytes = parts().bytes();
         assert_eq!(Model::load(b"nonsense").err(), Some(ModelError::Magic));
-        assert_eq!(Model::load(&bytes[..bytes.len() - 1]).err(), Some(ModelError::Length));
-        assert_eq!(Model::load(&[bytes, vec![0]].concat()).err(), Some(ModelError::Length));
+        assert_eq!(
+            Model::load(&bytes[..bytes.len() - 1]).err(),
+            Some(ModelError::Length)
+        );
+        assert_eq!(
+            Model::load(&[bytes, vec![0]].concat()).err(),
+            Some(ModelError::Length)
+        );
     }
 }

@@ -47,7 +47,14 @@ impl Shape {
     pub(crate) fn is_sure(self) -> bool {
         matches!(
             self,
-            Self::Day | Self::Month | Self::MonthDay | Self::English | Self::Age | Self::Phone | Self::Mail | Self::Plate
+            Self::Day
+                | Self::Month
+                | Self::MonthDay
+                | Self::English
+                | Self::Age
+                | Self::Phone
+                | Self::Mail
+                | Self::Plate
         )
     }
 }
@@ -122,7 +129,10 @@ impl Text<'_> {
         match class_of(c) {
             Class::Digit => before != Class::Digit,
             Class::Upper | Class::Lower => !before.is_ascii_word(),
-            Class::Kanji => self.words.numerals.contains_key(&c) || self.words.eras.iter().any(|era| era.first() == Some(&c)),
+            Class::Kanji => {
+                self.words.numerals.contains_key(&c)
+                    || self.words.eras.iter().any(|era| era.first() == Some(&c))
+            }
             Class::Open => c == '(',
             _ => c == '+' || c == '\'',
         }
@@ -142,7 +152,11 @@ impl Text<'_> {
                 return Some(with(found));
             }
         }
-        if let Some(found) = self.english(at).or_else(|| self.date(at)).or_else(|| self.age(at)) {
+        if let Some(found) = self
+            .english(at)
+            .or_else(|| self.date(at))
+            .or_else(|| self.age(at))
+        {
             return Some(with(found));
         }
         self.plate(at).map(|(start, end)| Numeral {
@@ -187,7 +201,11 @@ impl Text<'_> {
     }
 
     fn skip_blank(self, at: usize) -> usize {
-        if self.class(at) == Class::Blank { at + 1 } else { at }
+        if self.class(at) == Class::Blank {
+            at + 1
+        } else {
+            at
+        }
     }
 
     fn era(self, at: usize) -> Option<usize> {
@@ -220,7 +238,8 @@ impl Text<'_> {
             8 if self.class(at) == Class::Digit => {
                 let (year, month, day) = (value / 10_000, value / 100 % 100, value % 100);
                 let is_date = YEARS.contains(&year) && is_month(month) && is_day(day);
-                (is_date && !self.class(end).is_letter() && self.get(end) != Some('-')).then_some((end, Shape::Digits))
+                (is_date && !self.class(end).is_letter() && self.get(end) != Some('-'))
+                    .then_some((end, Shape::Digits))
             }
             4 if YEARS.contains(&value) => self.after_year(end, true, false),
             _ if self.is(end, sign::YEAR) && value < 100 => self.after_year(end, false, false),
@@ -262,7 +281,8 @@ impl Text<'_> {
         }
         let second = self.get(behind);
         let again = matches!(second, Some('.' | '/' | '-')) && (second == Some(separator) || is_quoted);
-        if again && let Some((day, end)) = self.number(self.skip_blank(behind + 1), 2)
+        if again
+            && let Some((day, end)) = self.number(self.skip_blank(behind + 1), 2)
             && is_day(day)
             && self.goes_no_further(end)
         {
@@ -323,7 +343,10 @@ impl Text<'_> {
         {
             left -= 1;
         }
-        let before = self.chars.get(left.saturating_sub(LONGEST_SCALE)..left).unwrap_or(&[]);
+        let before = self
+            .chars
+            .get(left.saturating_sub(LONGEST_SCALE)..left)
+            .unwrap_or(&[]);
         is_argument
             || self.words.shares.iter().any(|word| rest.starts_with(word))
             || self.words.scales.iter().any(|word| before.ends_with(word))
@@ -339,7 +362,9 @@ impl Text<'_> {
 
     fn short_behind(self, at: usize) -> bool {
         let first = self.number(at, 4);
-        first.is_some_and(|(_, end)| matches!(self.get(end), Some('/' | '.')) && self.class(end + 1) == Class::Digit)
+        first.is_some_and(|(_, end)| {
+            matches!(self.get(end), Some('/' | '.')) && self.class(end + 1) == Class::Digit
+        })
     }
 
     /// `May 8, 2024`, `Aug 2024`, `10.Jan.2025`, `8 May 2024`.
@@ -348,14 +373,20 @@ impl Text<'_> {
         let mut has_day = false;
         if self.class(at) == Class::Digit {
             let (day, end) = self.number(at, 2)?;
-            let end = if matches!(self.get(end), Some(' ' | '.' | '-' | '/')) { end + 1 } else { end };
+            let end = if matches!(self.get(end), Some(' ' | '.' | '-' | '/')) {
+                end + 1
+            } else {
+                end
+            };
             has_day = is_day(day);
             month_at = end;
         }
         let months = self.words.months.iter();
-        let (name, _) = months
-            .into_iter()
-            .find(|(name, _)| self.chars.get(month_at..).is_some_and(|rest| rest.starts_with(name)))?;
+        let (name, _) = months.into_iter().find(|(name, _)| {
+            self.chars
+                .get(month_at..)
+                .is_some_and(|rest| rest.starts_with(name))
+        })?;
         let mut end = month_at + name.len();
         if self.class(end).is_letter() {
             return None;
@@ -402,7 +433,8 @@ impl Text<'_> {
         let sex_before = before.is_some_and(|c| matches!(c, '/' | '(' | ' ' | ','))
             && at.checked_sub(2).is_some_and(|at| self.is(at, sign::SEX));
         let next = self.skip_blank(end);
-        let sex_behind = (self.is(end, sign::SEX) || self.get(end) == Some('/') && self.is(next.max(end + 1), sign::SEX))
+        let sex_behind = (self.is(end, sign::SEX)
+            || self.get(end) == Some('/') && self.is(next.max(end + 1), sign::SEX))
             && !self.class(end + 1).is_letter();
         (sex_before || sex_behind).then_some((end, Shape::BareAge))
     }
@@ -446,7 +478,11 @@ impl Text<'_> {
         if !(if is_international { 8 } else { 10 }..=most).contains(&digits) {
             return None;
         }
-        let shape = if groups >= 3 || is_international { Shape::Phone } else { Shape::BarePhone };
+        let shape = if groups >= 3 || is_international {
+            Shape::Phone
+        } else {
+            Shape::BarePhone
+        };
         (groups != 2 || is_international).then_some((last, shape))
     }
 

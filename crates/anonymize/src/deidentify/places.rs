@@ -50,7 +50,8 @@ fn postcode(words: &Words, cells: &[Cell], chars: &[char], at: usize) -> Option<
         }
     }
     let seven = digits(cells, start) == 7 && has_sign;
-    let split = digits(cells, start) == 3 && class(cells, start + 3) == Class::Dash && digits(cells, start + 4) == 4;
+    let split =
+        digits(cells, start) == 3 && class(cells, start + 3) == Class::Dash && digits(cells, start + 4) == 4;
     let end = if seven {
         start + 7
     } else if split {
@@ -102,7 +103,9 @@ fn place(words: &Words, cells: &[Cell], chars: &[char], at: usize) -> Option<(us
         let goes_on = match class {
             Class::Kanji | Class::Katakana | Class::Digit => true,
             Class::Upper | Class::Lower => has_number,
-            Class::Dash => class_is_digit(cells, end + 1) || has_number && self::class(cells, end + 1) == Class::Katakana,
+            Class::Dash => {
+                class_is_digit(cells, end + 1) || has_number && self::class(cells, end + 1) == Class::Katakana
+            }
             Class::Hiragana => {
                 // A hiragana goes on between kanji, or before a number; a particle at the end of the address does not.
                 let is_joiner = words.is(chars.get(end), sign::JOINER);
@@ -144,7 +147,10 @@ fn class_is_digit(cells: &[Cell], at: usize) -> bool {
 fn goes_on_behind_kana(cells: &[Cell], at: usize) -> bool {
     const FARTHEST: usize = 6;
     let behind = cells.get(at + 1..).unwrap_or(&[]);
-    let next = behind.iter().take(FARTHEST).find(|cell| cell.class != Class::Hiragana);
+    let next = behind
+        .iter()
+        .take(FARTHEST)
+        .find(|cell| cell.class != Class::Hiragana);
     next.is_some_and(|cell| matches!(cell.class, Class::Kanji | Class::Digit))
 }
 
@@ -155,7 +161,10 @@ fn building_follows(cells: &[Cell], at: usize, has_number: bool) -> bool {
     let word = rest.iter().take(FARTHEST).take_while(|cell| cell.class.is_word());
     let mut seen_site = false;
     for cell in word {
-        let site = cell.hits.get(group::SITE).is_some_and(|hit| hit.part != part::NONE);
+        let site = cell
+            .hits
+            .get(group::SITE)
+            .is_some_and(|hit| hit.part != part::NONE);
         seen_site |= site;
         if cell.class == Class::Digit && (!has_number || seen_site) {
             return true;

@@ -27,7 +27,10 @@ impl Cues {
     pub(crate) fn new(sources: &[Source<'_>]) -> Result<Self, WordsError> {
         let mut mistakes = Vec::new();
         let mut words = Vec::new();
-        for source in sources.iter().filter(|source| source.path == "deidentification/rare_cues.tsv") {
+        for source in sources
+            .iter()
+            .filter(|source| source.path == "deidentification/rare_cues.tsv")
+        {
             let table = Table::parse(*source, &mut mistakes);
             words.extend(table.rows().map(|row| fold_word(row.get("word"))));
         }
@@ -53,7 +56,9 @@ impl Cues {
                 let class = class_of(*c);
                 matches!(class, Class::Stop | Class::Line | Class::Open | Class::Close)
             };
-            let before = folded.get(cue_start.saturating_sub(LONGEST).max(done)..cue_start).unwrap_or(&[]);
+            let before = folded
+                .get(cue_start.saturating_sub(LONGEST).max(done)..cue_start)
+                .unwrap_or(&[]);
             let start = cue_start - before.iter().rev().take_while(|c| !ends(c)).count();
             let behind = folded.get(cue_end..).unwrap_or(&[]).iter().take(LONGEST);
             let end = cue_end + behind.take_while(|c| !ends(c)).count();

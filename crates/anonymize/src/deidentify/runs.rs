@@ -63,7 +63,10 @@ pub(crate) fn cut(words: &Words, cells: &mut [Cell]) -> Vec<Run> {
         let length = if family == Class::None {
             1
         } else {
-            rest.iter().take_while(|cell| goes_on(family, cell)).count().max(1)
+            rest.iter()
+                .take_while(|cell| goes_on(family, cell))
+                .count()
+                .max(1)
         };
         let end = start + length;
         let mut run = Run {
@@ -106,7 +109,10 @@ fn name(words: &Words, cells: &[Cell], run: &mut Run) {
     if length > LONGEST_NAME + 8 || family_of(run.class) == Class::None {
         return;
     }
-    let leading = cells.get(run.start).map_or(0, |cell| usize::from(cell.leading)).min(length);
+    let leading = cells
+        .get(run.start)
+        .map_or(0, |cell| usize::from(cell.leading))
+        .min(length);
     let behind = cells
         .get(run.end.wrapping_sub(1))
         .map_or(0, |cell| usize::from(cell.behind))
@@ -117,10 +123,17 @@ fn name(words: &Words, cells: &[Cell], run: &mut Run) {
         .filter(|hit| hit.part == part::FIRST)
         .map_or(0, |hit| usize::from(hit.length))
         .min(length);
-    let tries = [(0, 0), (leading, 0), (0, behind), (leading, behind), (facility, behind)];
+    let tries = [
+        (0, 0),
+        (leading, 0),
+        (0, behind),
+        (leading, behind),
+        (facility, behind),
+    ];
     for (index, (cut_before, cut_behind)) in tries.into_iter().enumerate() {
         let is_bare_facility = index == 4 && (facility == 0 || behind == 0);
-        if cut_before + cut_behind >= length || index > 0 && cut_before + cut_behind == 0 || is_bare_facility {
+        if cut_before + cut_behind >= length || index > 0 && cut_before + cut_behind == 0 || is_bare_facility
+        {
             continue;
         }
         let (start, end) = (run.start + cut_before, run.end - cut_behind);
@@ -133,7 +146,9 @@ fn name(words: &Words, cells: &[Cell], run: &mut Run) {
     }
     let first = cells.get(run.start).copied().unwrap_or_default();
     let whole = |place: usize| {
-        first.hits.get(place).is_some_and(|hit| usize::from(hit.length) == length && matches!(hit.part, part::FIRST | part::ONLY))
+        first.hits.get(place).is_some_and(|hit| {
+            usize::from(hit.length) == length && matches!(hit.part, part::FIRST | part::ONLY)
+        })
     };
     run.parse = if whole(group::ANCHOR) {
         spelled::ANCHOR
@@ -184,7 +199,13 @@ fn spell(words: &Words, cells: &[Cell], class: Class) -> u8 {
     if family_of(class) == Class::Digit {
         return spelled::NOTHING;
     }
-    both(cells, marks, mark::SURNAME_KANA, mark::GIVEN_KANA, spelled::KANA_BOTH)
+    both(
+        cells,
+        marks,
+        mark::SURNAME_KANA,
+        mark::GIVEN_KANA,
+        spelled::KANA_BOTH,
+    )
 }
 
 fn both(cells: &[Cell], marks: impl Fn(&[Cell]) -> u32, surname: u32, given: u32, parse: u8) -> u8 {
@@ -227,13 +248,18 @@ fn around(cells: &[Cell], run: &mut Run) {
     let (start, end) = run.name;
     let mut gap = 0;
     for distance in 0..=FARTHEST {
-        let Some(at) = start.checked_sub(distance) else { break };
+        let Some(at) = start.checked_sub(distance) else {
+            break;
+        };
         let Some(cell) = cells.get(at) else { break };
         if cell.led_by != 0 {
             run.left = cell.led_by;
             break;
         }
-        let before = at.checked_sub(1).and_then(|at| cells.get(at)).map_or(Class::None, |cell| cell.class);
+        let before = at
+            .checked_sub(1)
+            .and_then(|at| cells.get(at))
+            .map_or(Class::None, |cell| cell.class);
         if before.is_word() || before == Class::None {
             break;
         }
@@ -245,12 +271,18 @@ fn around(cells: &[Cell], run: &mut Run) {
     run.left_gap = gap;
     let mut gap = 0;
     for distance in 0..=FARTHEST {
-        let Some(cell) = cells.get(end + distance) else { break };
+        let Some(cell) = cells.get(end + distance) else {
+            break;
+        };
         if cell.begins != 0 {
             run.right = cell.begins;
             break;
         }
-        if let Some(hit) = cell.hits.get(group::FACILITY).filter(|hit| hit.part != part::NONE && distance == 0) {
+        if let Some(hit) = cell
+            .hits
+            .get(group::FACILITY)
+            .filter(|hit| hit.part != part::NONE && distance == 0)
+        {
             run.right = hit.marks;
             break;
         }

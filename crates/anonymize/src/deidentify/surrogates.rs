@@ -77,7 +77,9 @@ impl Draw {
         let first = self.below(list.len(), about, salt);
         let original: String = about.iter().collect();
         let from = list.iter().cycle().skip(first).take(list.len());
-        from.map(String::as_str).find(|word| *word != original).unwrap_or_default()
+        from.map(String::as_str)
+            .find(|word| *word != original)
+            .unwrap_or_default()
     }
 }
 
@@ -145,7 +147,11 @@ impl Rewriter {
         for found in &findings.spans {
             out.extend(chars.get(from..found.start).unwrap_or(&[]));
             let original: Vec<char> = chars.get(found.start..found.end).unwrap_or(&[]).to_vec();
-            let date = if found.kind == Kind::Date { next_date.next().flatten() } else { None };
+            let date = if found.kind == Kind::Date {
+                next_date.next().flatten()
+            } else {
+                None
+            };
             let new = match style {
                 Style::Marks => format!("[{}]", found.kind.word()),
                 Style::Surrogates => self.surrogate(&original, found.kind, date, draw),
@@ -188,7 +194,9 @@ impl Rewriter {
     fn date_text(&self, date: dates::Written) -> String {
         let fill = |kind: &str, number: i64| {
             let template = self.words.get(kind).and_then(|list| list.first());
-            template.map_or_else(String::new, |template| template.replace("{n}", &number.to_string()))
+            template.map_or_else(String::new, |template| {
+                template.replace("{n}", &number.to_string())
+            })
         };
         match date {
             dates::Written::Text(text) => text,
@@ -202,13 +210,20 @@ impl Rewriter {
     /// A place for a place; what follows a municipality becomes a district, with other numbers.
     fn place(&self, original: &[char], draw: Draw) -> String {
         let text: String = original.iter().collect();
-        let cities: Vec<&(String, String, bool)> = self.places.iter().filter(|(_, _, is_city)| *is_city).collect();
+        let cities: Vec<&(String, String, bool)> =
+            self.places.iter().filter(|(_, _, is_city)| *is_city).collect();
         let head: Vec<char> = original.iter().copied().take(6).collect();
         let Some((city, prefecture, _)) = cities.get(draw.below(cities.len(), &head, 2)) else {
             return String::new();
         };
-        let names_prefecture = self.places.iter().any(|(_, prefecture, _)| text.contains(prefecture.as_str()));
-        let city_of = self.places.iter().filter(|(name, _, _)| text.contains(name.as_str()));
+        let names_prefecture = self
+            .places
+            .iter()
+            .any(|(_, prefecture, _)| text.contains(prefecture.as_str()));
+        let city_of = self
+            .places
+            .iter()
+            .filter(|(name, _, _)| text.contains(name.as_str()));
         let longest = city_of.max_by_key(|(name, _, _)| name.len());
         let mut out = String::new();
         let has_postcode = original.first().is_some_and(|c| !c.is_alphanumeric());
@@ -223,13 +238,17 @@ impl Rewriter {
         if names_prefecture {
             out.push_str(prefecture);
         }
-        let is_only_prefecture = longest.is_some_and(|(name, prefecture, _)| name == prefecture && text == *name);
+        let is_only_prefecture =
+            longest.is_some_and(|(name, prefecture, _)| name == prefecture && text == *name);
         if is_only_prefecture {
             return if out == text { String::new() } else { out };
         }
         if longest.is_none() && digits == 0 {
             // A name without its kind, or with a word such as 駅 behind it, which is kept.
-            let stem: String = city.chars().take(city.chars().count().saturating_sub(1)).collect();
+            let stem: String = city
+                .chars()
+                .take(city.chars().count().saturating_sub(1))
+                .collect();
             let last = original.last().copied().filter(|_| original.len() > 2);
             return stem + &last.map(String::from).unwrap_or_default();
         }
@@ -239,14 +258,23 @@ impl Rewriter {
             out.push_str(self.word("district", original, draw));
         }
         if rest > 0 {
-            out.push_str(&format!("{}-{}", 1 + draw.below(9, original, 4), 1 + draw.below(30, original, 5)));
+            out.push_str(&format!(
+                "{}-{}",
+                1 + draw.below(9, original, 4),
+                1 + draw.below(30, original, 5)
+            ));
         }
         out
     }
 
     /// Another name before the same word for the institution.
     fn institution(&self, original: &[char], draw: Draw) -> String {
-        let tail = self.facilities.iter().filter(|word| original.ends_with(word)).map(Vec::len).max();
+        let tail = self
+            .facilities
+            .iter()
+            .filter(|word| original.ends_with(word))
+            .map(Vec::len)
+            .max();
         let tail = tail.filter(|length| *length < original.len()).unwrap_or(0);
         let cut = original.len() - tail;
         let (head, tail) = original.split_at_checked(cut).unwrap_or((original, &[]));

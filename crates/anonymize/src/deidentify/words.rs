@@ -210,9 +210,14 @@ impl Words {
             })
             .collect();
         forms.extend(apart);
-        let entries: Vec<(String, Word)> = forms.into_iter().map(|(form, marks)| (form, Word(marks))).collect();
+        let entries: Vec<(String, Word)> = forms
+            .into_iter()
+            .map(|(form, marks)| (form, Word(marks)))
+            .collect();
         words.lexicon = Lexicon::compile(entries.iter().map(|(form, word)| (form.as_str(), word)))?;
-        words.months.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        words
+            .months
+            .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Ok(words)
     }
 
@@ -306,7 +311,9 @@ fn latin(kana: &str, hepburn: &FxHashMap<&str, &str>) -> Vec<String> {
             let (piece, behind) = rest.split_at_checked(length)?;
             hepburn.get(piece).map(|letters| (*letters, behind))
         });
-        let Some((letters, behind)) = found else { return Vec::new() };
+        let Some((letters, behind)) = found else {
+            return Vec::new();
+        };
         out.push_str(letters);
         rest = behind;
     }
@@ -332,8 +339,15 @@ fn add_place(forms: &mut Vec<(String, u32)>, row: &Row<'_, '_>) {
     let chars: Vec<char> = name.chars().collect();
     if kind == "ward" {
         // A ward is listed with its city; the ward alone is what stands behind the last character of the city.
-        let cities = forms.iter().rev().take(64).filter(|(form, marks)| *marks == mark::MUNICIPALITY && name.starts_with(form.as_str()));
-        let city = cities.map(|(form, _)| form.len()).filter(|length| *length < name.len()).max();
+        let cities = forms
+            .iter()
+            .rev()
+            .take(64)
+            .filter(|(form, marks)| *marks == mark::MUNICIPALITY && name.starts_with(form.as_str()));
+        let city = cities
+            .map(|(form, _)| form.len())
+            .filter(|length| *length < name.len())
+            .max();
         if let Some((_, ward)) = city.and_then(|city| name.split_at_checked(city)) {
             forms.push((ward.to_owned(), mark::MUNICIPALITY));
         }
@@ -356,7 +370,11 @@ fn marks_of<'a>(table: &str, row: &Row<'_, 'a>) -> Option<(&'a str, u32)> {
                 "company" => mark::COMPANY,
                 _ => mark::AGENCY,
             };
-            let needs = if row.get("needs_name").is_empty() { 0 } else { mark::NEEDS_NAME };
+            let needs = if row.get("needs_name").is_empty() {
+                0
+            } else {
+                mark::NEEDS_NAME
+            };
             (row.get("word"), kind | needs)
         }
         "kinship.tsv" => (row.get("word"), mark::KIN),

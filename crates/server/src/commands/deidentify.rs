@@ -111,7 +111,11 @@ impl Tool {
         let given: Given = line.field("known")?.unwrap_or_default();
         let birth_date = given.birth_date.map(|date| {
             let part = |number: i8| u32::try_from(number).unwrap_or(0);
-            (u32::try_from(date.year()).unwrap_or(0), part(date.month()), part(date.day()))
+            (
+                u32::try_from(date.year()).unwrap_or(0),
+                part(date.month()),
+                part(date.day()),
+            )
         });
         let known = Known {
             names: given.names,
@@ -120,7 +124,9 @@ impl Tool {
             ids: given.ids,
         };
         let findings = self.deidentifier.find(&text, &known);
-        let (written, _) = self.rewriter.rewrite(&text, &findings, self.style, self.dates, self.seed);
+        let (written, _) = self
+            .rewriter
+            .rewrite(&text, &findings, self.style, self.dates, self.seed);
         Ok(json!({
             "id": line.id.unwrap_or_default(),
             "spans": spans(&findings),
@@ -132,12 +138,16 @@ impl Tool {
 
 fn spans(findings: &Findings) -> Vec<Value> {
     let spans = findings.spans.iter();
-    spans.map(|found| json!([found.start, found.end, found.kind.word()])).collect()
+    spans
+        .map(|found| json!([found.start, found.end, found.kind.word()]))
+        .collect()
 }
 
 fn review(findings: &Findings) -> Vec<Value> {
     let review = findings.review.iter();
-    review.map(|doubt| json!([doubt.start, doubt.end, doubt.reason.word()])).collect()
+    review
+        .map(|doubt| json!([doubt.start, doubt.end, doubt.reason.word()]))
+        .collect()
 }
 
 /// The seed of the surrogates: from the bytes of the key, or by chance.

@@ -34,7 +34,10 @@ fn told(note: &str, answer: &Value) -> Vec<(String, String)> {
 
 #[track_caller]
 fn holds(found: &[(String, String)], kind: &str, text: &str) {
-    assert!(found.contains(&(kind.to_owned(), text.to_owned())), "no {kind} {text} in {found:?}");
+    assert!(
+        found.contains(&(kind.to_owned(), text.to_owned())),
+        "no {kind} {text} in {found:?}"
+    );
 }
 
 #[test]
@@ -56,7 +59,15 @@ fn a_note_is_answered_by_the_contract() {
         holds(&found, kind, text);
     }
     let text = answer["text"].as_str().unwrap();
-    for kept in ["森田療法", "橋本病", "BP 120/80", "MMT 4/5", "妻は", "[PERSON]", "[DATE](火)"] {
+    for kept in [
+        "森田療法",
+        "橋本病",
+        "BP 120/80",
+        "MMT 4/5",
+        "妻は",
+        "[PERSON]",
+        "[DATE](火)",
+    ] {
         assert!(text.contains(kept), "no {kept} in {text}");
     }
     for gone in ["桜子", "堀川", "港町", "0177", "00418890", "令和6"] {
@@ -86,7 +97,11 @@ fn surrogates_are_of_the_same_kind_the_same_for_the_same_and_never_the_original(
     let note = "佐藤 健一さんが来院。佐藤さんは2024年4月18日に入院、2024年4月20日に退院。電話 03-0611-7007。";
     let line = json!({"id": "s", "text": note, "known": {"names": ["佐藤 健一"]}});
     let one = deidentified(&["--key", key], &line);
-    assert_eq!(one, deidentified(&["--key", key], &line), "the same key, the same surrogates");
+    assert_eq!(
+        one,
+        deidentified(&["--key", key], &line),
+        "the same key, the same surrogates"
+    );
     let text = one["text"].as_str().unwrap();
     for original in ["佐藤", "健一", "4月18日", "4月20日", "0611-7007"] {
         assert!(!text.contains(original), "{original} in {text}");
@@ -107,8 +122,19 @@ fn a_bad_line_is_answered_and_the_run_goes_on() {
     assert_eq!(ran.code, Some(3));
     let lines = ran.lines();
     let codes: Vec<&Value> = lines.iter().map(|line| &line["error"]["code"]).collect();
-    assert_eq!(codes, [&json!("not-json"), &json!("no-text"), &json!("bad-field"), &Value::Null]);
-    assert_eq!(lines[3], json!({"id": "d", "spans": [], "text": "発熱なし", "review": []}));
+    assert_eq!(
+        codes,
+        [
+            &json!("not-json"),
+            &json!("no-text"),
+            &json!("bad-field"),
+            &Value::Null
+        ]
+    );
+    assert_eq!(
+        lines[3],
+        json!({"id": "d", "spans": [], "text": "発熱なし", "review": []})
+    );
 }
 
 #[test]

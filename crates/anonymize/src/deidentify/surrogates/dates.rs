@@ -59,7 +59,9 @@ impl Notation {
     pub(super) fn new(rows: &[Vec<String>]) -> Self {
         let mut notation = Self::default();
         for row in rows {
-            let [word, kind, value] = row.as_slice() else { continue };
+            let [word, kind, value] = row.as_slice() else {
+                continue;
+            };
             let chars: Vec<char> = word.chars().collect();
             let value = value.parse().unwrap_or(0);
             match kind.as_str() {
@@ -70,12 +72,20 @@ impl Notation {
                 _ => {}
             }
         }
-        notation.months.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        notation
+            .months
+            .sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         notation
     }
 
     /// Every date of a note in its new form, in their order; none where it cannot be read.
-    pub(super) fn of_note(&self, chars: &[char], findings: &Findings, style: DateStyle, draw: Draw) -> Vec<Option<Written>> {
+    pub(super) fn of_note(
+        &self,
+        chars: &[char],
+        findings: &Findings,
+        style: DateStyle,
+        draw: Draw,
+    ) -> Vec<Option<Written>> {
         let dates = findings.spans.iter().filter(|found| found.kind == Kind::Date);
         let mut year = SOME_YEAR;
         let mut last_month = None;
@@ -90,13 +100,25 @@ impl Notation {
                     year += i64::from(last - month.value >= 9);
                 }
                 last_month = read.month.map(|month: Part| month.value);
-                let serial = serial(year, read.month?.value, read.day.map_or(SOME_DAY, |day| day.value));
+                let serial = serial(
+                    year,
+                    read.month?.value,
+                    read.day.map_or(SOME_DAY, |day| day.value),
+                );
                 Some((read, serial))
             })
             .collect();
         let shift = 1 + draw.below(FARTHEST, &[], 10) as i64;
-        let last = read.iter().flatten().map(|(_, serial)| *serial).max().unwrap_or(0);
-        let of_illness = read.iter().flatten().filter(|(read, serial)| read.day.is_some() && last - serial < ONE_ILLNESS);
+        let last = read
+            .iter()
+            .flatten()
+            .map(|(_, serial)| *serial)
+            .max()
+            .unwrap_or(0);
+        let of_illness = read
+            .iter()
+            .flatten()
+            .filter(|(read, serial)| read.day.is_some() && last - serial < ONE_ILLNESS);
         let first = of_illness.map(|(_, serial)| *serial).min().unwrap_or(last);
         read.into_iter()
             .map(|date| {
@@ -113,7 +135,10 @@ impl Notation {
     fn number(&self, chars: &[char], at: usize) -> Option<Part> {
         let (mut value, mut end, mut last) = (0i64, at, None::<i64>);
         while let Some(c) = chars.get(end) {
-            let digit = c.to_digit(10).map(i64::from).or_else(|| self.numerals.get(c).copied());
+            let digit = c
+                .to_digit(10)
+                .map(i64::from)
+                .or_else(|| self.numerals.get(c).copied());
             let Some(digit) = digit else { break };
             if digit >= 10 {
                 value += last.take().unwrap_or(1) * digit;
@@ -123,7 +148,11 @@ impl Notation {
             end += 1;
         }
         let value = value.saturating_add(last.unwrap_or(0));
-        (end > at && end - at <= 8).then_some(Part { start: at, end, value })
+        (end > at && end - at <= 8).then_some(Part {
+            start: at,
+            end,
+            value,
+        })
     }
 
     fn read(&self, text: &[char]) -> Option<Read> {
@@ -215,8 +244,12 @@ impl Notation {
                 Some((start, end, _)) => {
                     let is_letter = end - start == 1;
                     let same_style = self.eras.iter().filter(|(era, _)| (era.len() == 1) == is_letter);
-                    let era = same_style.filter(|(_, before)| *before < year).max_by_key(|(_, before)| *before);
-                    let Some((era, before)) = era else { return String::new() };
+                    let era = same_style
+                        .filter(|(_, before)| *before < year)
+                        .max_by_key(|(_, before)| *before);
+                    let Some((era, before)) = era else {
+                        return String::new();
+                    };
                     changes.push((start, end, era.iter().collect()));
                     year - before
                 }
@@ -266,7 +299,10 @@ impl Read {
 /// A number with zeros before it where the original had one.
 fn padded(read: &Read, part: Part, value: i64) -> String {
     let has_zero = read.chars.get(part.start) == Some(&'0') || part.end - part.start > 2;
-    let is_digit = read.chars.get(part.start).is_some_and(|c| class_of(*c) == Class::Digit);
+    let is_digit = read
+        .chars
+        .get(part.start)
+        .is_some_and(|c| class_of(*c) == Class::Digit);
     if has_zero && is_digit {
         format!("{value:0width$}", width = part.end - part.start)
     } else {

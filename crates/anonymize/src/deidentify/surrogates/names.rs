@@ -45,15 +45,23 @@ fn latin(kana: &str, hepburn: &[Vec<String>]) -> String {
     let chars: Vec<char> = kana.chars().collect();
     let find = |piece: &[char]| {
         let piece: String = piece.iter().collect();
-        hepburn.iter().find(|row| row.first() == Some(&piece)).and_then(|row| row.get(1))
+        hepburn
+            .iter()
+            .find(|row| row.first() == Some(&piece))
+            .and_then(|row| row.get(1))
     };
     let mut out = String::new();
     let mut at = 0;
     while at < chars.len() {
         let found = [2, 1].into_iter().find_map(|length| {
-            chars.get(at..at + length).and_then(find).map(|letters| (letters, length))
+            chars
+                .get(at..at + length)
+                .and_then(find)
+                .map(|letters| (letters, length))
         });
-        let Some((letters, length)) = found else { return String::new() };
+        let Some((letters, length)) = found else {
+            return String::new();
+        };
         out.push_str(letters);
         at += length;
     }
@@ -66,7 +74,9 @@ impl Names {
         let mut surname_of = FxHashMap::default();
         for entry in &surnames {
             for form in [&entry.written, &entry.kana, &entry.latin.to_uppercase()] {
-                surname_of.entry(form.clone()).or_insert_with(|| entry.kana.clone());
+                surname_of
+                    .entry(form.clone())
+                    .or_insert_with(|| entry.kana.clone());
             }
         }
         let mut given_of = FxHashMap::default();
@@ -77,7 +87,9 @@ impl Names {
             }
         }
         // Only names that are no rare and no common word are drawn.
-        let drawn = surnames.into_iter().filter(|entry| entry.sex.is_empty() && entry.written.chars().count() > 1);
+        let drawn = surnames
+            .into_iter()
+            .filter(|entry| entry.sex.is_empty() && entry.written.chars().count() > 1);
         Self {
             surnames: drawn.collect(),
             given,
@@ -104,8 +116,15 @@ impl Names {
     }
 
     fn piece(&self, piece: &[char], is_second: bool, draw: Draw) -> String {
-        let letters: Vec<char> = piece.iter().copied().filter(|c| class_of(*c).is_letter()).collect();
-        let is_initials = !letters.is_empty() && letters.len() * 2 >= piece.len() && letters.iter().all(|c| c.is_ascii_uppercase()) && letters.len() <= 3;
+        let letters: Vec<char> = piece
+            .iter()
+            .copied()
+            .filter(|c| class_of(*c).is_letter())
+            .collect();
+        let is_initials = !letters.is_empty()
+            && letters.len() * 2 >= piece.len()
+            && letters.iter().all(|c| c.is_ascii_uppercase())
+            && letters.len() <= 3;
         if is_initials || letters.len() == 1 {
             return piece
                 .iter()
@@ -121,7 +140,11 @@ impl Names {
         {
             return both;
         }
-        let key = if letters.is_empty() { to_hiragana(&text) } else { text.to_uppercase() };
+        let key = if letters.is_empty() {
+            to_hiragana(&text)
+        } else {
+            text.to_uppercase()
+        };
         let surname = self.surname_of.get(&key).filter(|_| !is_second);
         let given = self.given_of.get(&key);
         match (surname, given) {
@@ -148,7 +171,10 @@ impl Names {
         let about: Vec<char> = reading.chars().collect();
         let first = draw.below(list.len(), &about, 9);
         let fits = |entry: &&Entry| {
-            entry.written != original && entry.kana != reading && !entry.latin.is_empty() && (sex.is_empty() || entry.sex == sex)
+            entry.written != original
+                && entry.kana != reading
+                && !entry.latin.is_empty()
+                && (sex.is_empty() || entry.sex == sex)
         };
         let Some(entry) = list.iter().cycle().skip(first).take(list.len()).find(fits) else {
             return String::new();

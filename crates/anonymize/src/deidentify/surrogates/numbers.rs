@@ -34,13 +34,21 @@ pub(super) fn phone(original: &[char], draw: Draw) -> String {
         let keeps = group == 0 && begins && *c == '0';
         let is_exchange = group == 1 && begins;
         begins = false;
-        out.push(if keeps || is_exchange { '0' } else { other(*c, original, index, draw) });
+        out.push(if keeps || is_exchange {
+            '0'
+        } else {
+            other(*c, original, index, draw)
+        });
     }
     if original.iter().any(char::is_ascii_digit) {
         return out;
     }
     // Digits in kanji are written in Latin ones.
-    format!("000-{:04}-{:04}", draw.below(1_000, original, 6), draw.below(10_000, original, 7))
+    format!(
+        "000-{:04}-{:04}",
+        draw.below(1_000, original, 6),
+        draw.below(10_000, original, 7)
+    )
 }
 
 /// An address that is nobody's (RFC 2606).
