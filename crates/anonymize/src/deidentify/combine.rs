@@ -356,13 +356,13 @@ impl Drafts {
             return;
         }
         let mut by_head: FxHashMap<(char, char), Vec<Vec<char>>> = FxHashMap::default();
+        // The longest name first, and the same order in every run.
+        let mut names: Vec<Vec<char>> = names.into_iter().collect();
+        names.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         for name in names {
             if let [one, two, ..] = name.as_slice() {
                 by_head.entry((*one, *two)).or_default().push(name);
             }
-        }
-        for list in by_head.values_mut() {
-            list.sort_unstable_by_key(|name| std::cmp::Reverse(name.len()));
         }
         let mut found = Vec::new();
         let mut at = 0;

@@ -12,7 +12,7 @@ pub const FEATURES: usize = 58;
 /// Fills the features of the character at a place.
 pub(crate) fn features(block: &Block, at: usize, out: &mut [u32; FEATURES]) {
     let mut sink = Sink { out, next: 0 };
-    let near: [Cell; 7] = std::array::from_fn(|index| block.at(at, index as isize - 3));
+    let near: [Cell; 7] = std::array::from_fn(|index| block.at(at, index.cast_signed() - 3));
     let [_, b2, b1, here, n1, n2, _] = near;
     characters(&near, &mut sink);
     words(&b1, &here, &n1, &mut sink);

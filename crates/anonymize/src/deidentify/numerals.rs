@@ -147,10 +147,9 @@ impl Text<'_> {
         {
             return Some(with((end, Shape::Mail)));
         }
-        if matches!(self.get(at), Some('+' | '0' | '(')) || self.is_zero(at) {
-            if let Some(found) = self.phone(at) {
-                return Some(with(found));
-            }
+        let may_dial = matches!(self.get(at), Some('+' | '0' | '(')) || self.is_zero(at);
+        if may_dial && let Some(found) = self.phone(at) {
+            return Some(with(found));
         }
         if let Some(found) = self
             .english(at)
@@ -259,7 +258,8 @@ impl Text<'_> {
     fn after_year(self, at: usize, is_sure: bool, is_quoted: bool) -> Option<(usize, Shape)> {
         let in_words = self.is(at, sign::YEAR);
         let separator = self.get(at)?;
-        if !in_words && !matches!(separator, '.' | '/' | '-') && !(is_quoted && separator == ' ') {
+        let separates = matches!(separator, '.' | '/' | '-') || is_quoted && separator == ' ';
+        if !in_words && !separates {
             return None;
         }
         let mut month_at = self.skip_blank(at + 1);

@@ -222,6 +222,11 @@ fn names(block: &Block, spans: &mut Vec<Found>) {
     spans.retain(|span| !found.iter().any(|new| overlap(span, new)));
     add(spans, found);
     foreign(block, spans);
+    join_names(block, spans);
+}
+
+/// A surname and a given name that were found apart, with a blank between, are one name.
+fn join_names(block: &Block, spans: &mut Vec<Found>) {
     spans.dedup_by(|next, span| {
         let parse = |at: usize| {
             block

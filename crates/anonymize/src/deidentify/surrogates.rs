@@ -11,6 +11,7 @@ use super::fold::fold;
 use super::{Findings, Found, Kind};
 use names::Names;
 use rustc_hash::FxHashMap;
+use std::fmt::Write as _;
 use tsumugi_tables::{Mistake, Source, Table};
 
 /// What stands in the place of what identifies.
@@ -233,7 +234,7 @@ impl Rewriter {
         let digits = original.iter().filter(|c| c.is_ascii_digit()).count();
         let is_code = has_postcode && digits >= 7;
         if is_code {
-            out.push_str(&format!("999-{:04} ", draw.below(10_000, original, 3)));
+            let _ = write!(out, "999-{:04} ", draw.below(10_000, original, 3));
         }
         if names_prefecture {
             out.push_str(prefecture);
@@ -258,11 +259,8 @@ impl Rewriter {
             out.push_str(self.word("district", original, draw));
         }
         if rest > 0 {
-            out.push_str(&format!(
-                "{}-{}",
-                1 + draw.below(9, original, 4),
-                1 + draw.below(30, original, 5)
-            ));
+            let (house, room) = (1 + draw.below(9, original, 4), 1 + draw.below(30, original, 5));
+            let _ = write!(out, "{house}-{room}");
         }
         out
     }

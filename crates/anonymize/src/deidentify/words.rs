@@ -179,9 +179,6 @@ impl Words {
             let Some(name) = source.path.strip_prefix("deidentification/") else {
                 continue;
             };
-            if !name.ends_with(".tsv") {
-                continue;
-            }
             let table = Table::parse(*source, &mut mistakes);
             for row in table.rows() {
                 match name {

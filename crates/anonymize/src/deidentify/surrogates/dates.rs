@@ -108,7 +108,7 @@ impl Notation {
                 Some((read, serial))
             })
             .collect();
-        let shift = 1 + draw.below(FARTHEST, &[], 10) as i64;
+        let shift = 1 + draw.below(FARTHEST, &[], 10).cast_signed() as i64;
         let last = read
             .iter()
             .flatten()
@@ -193,45 +193,10 @@ impl Notation {
             }
             at += 1;
         }
-        self.assign(&mut read, &parts)?;
+        assign(&mut read, &parts)?;
         let month = read.month?.value;
         let day = read.day.map_or(1, |day| day.value);
         ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(read)
-    }
-
-    fn assign(&self, read: &mut Read, parts: &[Part]) -> Option<()> {
-        const FIRST_YEAR: i64 = 1000;
-        if read.month_is_word {
-            for part in parts {
-                if part.value >= FIRST_YEAR {
-                    read.year = Some(*part);
-                } else {
-                    read.day = Some(*part);
-                }
-            }
-            return Some(());
-        }
-        match parts {
-            [only] if only.end - only.start == 8 => {
-                let part = |from: usize, to: usize, value| Part {
-                    start: only.start + from,
-                    end: only.start + to,
-                    value,
-                };
-                read.year = Some(part(0, 4, only.value / 10_000));
-                read.month = Some(part(4, 6, only.value / 100 % 100));
-                read.day = Some(part(6, 8, only.value % 100));
-            }
-            [year, month, day] => {
-                (read.year, read.month, read.day) = (Some(*year), Some(*month), Some(*day));
-            }
-            [year, month] if read.era.is_some() || year.value >= FIRST_YEAR || year.value > 12 => {
-                (read.year, read.month) = (Some(*year), Some(*month));
-            }
-            [month, day] => (read.month, read.day) = (Some(*month), Some(*day)),
-            _ => return None,
-        }
-        Some(())
     }
 
     /// The date on another day, in the notation of the first.
@@ -282,6 +247,42 @@ impl Notation {
         out.extend(read.chars.get(from..).unwrap_or(&[]));
         out
     }
+}
+
+/// Which of the numbers is the year, the month, the day.
+fn assign(read: &mut Read, parts: &[Part]) -> Option<()> {
+    const FIRST_YEAR: i64 = 1000;
+    if read.month_is_word {
+        for part in parts {
+            if part.value >= FIRST_YEAR {
+                read.year = Some(*part);
+            } else {
+                read.day = Some(*part);
+            }
+        }
+        return Some(());
+    }
+    match parts {
+        [only] if only.end - only.start == 8 => {
+            let part = |from: usize, to: usize, value| Part {
+                start: only.start + from,
+                end: only.start + to,
+                value,
+            };
+            read.year = Some(part(0, 4, only.value / 10_000));
+            read.month = Some(part(4, 6, only.value / 100 % 100));
+            read.day = Some(part(6, 8, only.value % 100));
+        }
+        [year, month, day] => {
+            (read.year, read.month, read.day) = (Some(*year), Some(*month), Some(*day));
+        }
+        [year, month] if read.era.is_some() || year.value >= FIRST_YEAR || year.value > 12 => {
+            (read.year, read.month) = (Some(*year), Some(*month));
+        }
+        [month, day] => (read.month, read.day) = (Some(*month), Some(*day)),
+        _ => return None,
+    }
+    Some(())
 }
 
 impl Read {

@@ -123,7 +123,7 @@ impl Names {
             .collect();
         let is_initials = !letters.is_empty()
             && letters.len() * 2 >= piece.len()
-            && letters.iter().all(|c| c.is_ascii_uppercase())
+            && letters.iter().all(char::is_ascii_uppercase)
             && letters.len() <= 3;
         if is_initials || letters.len() == 1 {
             return piece
@@ -148,11 +148,11 @@ impl Names {
         let surname = self.surname_of.get(&key).filter(|_| !is_second);
         let given = self.given_of.get(&key);
         match (surname, given) {
-            (Some(kana), _) => self.drawn(&self.surnames, &text, kana, "", draw),
-            (None, Some((kana, sex))) => self.drawn(&self.given, &text, kana, sex, draw),
+            (Some(kana), _) => drawn(&self.surnames, &text, kana, "", draw),
+            (None, Some((kana, sex))) => drawn(&self.given, &text, kana, sex, draw),
             (None, None) => {
                 let list = if is_second { &self.given } else { &self.surnames };
-                self.drawn(list, &text, &key, "", draw)
+                drawn(list, &text, &key, "", draw)
             }
         }
     }
@@ -166,34 +166,35 @@ impl Names {
                 .then(|| self.piece(surname, false, draw) + &self.piece(given, true, draw))
         })
     }
+}
 
-    fn drawn(&self, list: &[Entry], original: &str, reading: &str, sex: &str, draw: Draw) -> String {
-        let about: Vec<char> = reading.chars().collect();
-        let first = draw.below(list.len(), &about, 9);
-        let fits = |entry: &&Entry| {
-            entry.written != original
-                && entry.kana != reading
-                && !entry.latin.is_empty()
-                && (sex.is_empty() || entry.sex == sex)
-        };
-        let Some(entry) = list.iter().cycle().skip(first).take(list.len()).find(fits) else {
-            return String::new();
-        };
-        let is = |test: fn(Class) -> bool| original.chars().all(|c| test(class_of(c)));
-        if is(Class::is_letter) {
-            if original.chars().all(|c| c.is_ascii_uppercase()) {
-                return entry.latin.to_uppercase();
-            }
-            let mut letters = entry.latin.chars();
-            let capital = letters.next().map(|c| c.to_ascii_uppercase());
-            return capital.into_iter().chain(letters).collect();
+/// Another name of the list, in the script of the original.
+fn drawn(list: &[Entry], original: &str, reading: &str, sex: &str, draw: Draw) -> String {
+    let about: Vec<char> = reading.chars().collect();
+    let first = draw.below(list.len(), &about, 9);
+    let fits = |entry: &&Entry| {
+        entry.written != original
+            && entry.kana != reading
+            && !entry.latin.is_empty()
+            && (sex.is_empty() || entry.sex == sex)
+    };
+    let Some(entry) = list.iter().cycle().skip(first).take(list.len()).find(fits) else {
+        return String::new();
+    };
+    let is = |test: fn(Class) -> bool| original.chars().all(|c| test(class_of(c)));
+    if is(Class::is_letter) {
+        if original.chars().all(|c| c.is_ascii_uppercase()) {
+            return entry.latin.to_uppercase();
         }
-        if is(|class| class == Class::Hiragana) {
-            return entry.kana.clone();
-        }
-        if is(|class| class == Class::Katakana) {
-            return to_katakana(&entry.kana);
-        }
-        entry.written.clone()
+        let mut letters = entry.latin.chars();
+        let capital = letters.next().map(|c| c.to_ascii_uppercase());
+        return capital.into_iter().chain(letters).collect();
     }
+    if is(|class| class == Class::Hiragana) {
+        return entry.kana.clone();
+    }
+    if is(|class| class == Class::Katakana) {
+        return to_katakana(&entry.kana);
+    }
+    entry.written.clone()
 }
