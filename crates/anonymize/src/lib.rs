@@ -9,6 +9,7 @@
 //! an [`Anonymized`] table, which only this crate makes: one row a person ([`anonymise`]: k, l and t hold), or one row a fact
 //! under pseudonyms ([`facts`](facts::facts)). The [`write`] functions take nothing else; the [`manifest`] says what was done, step by step
 //! of the law. Nothing here reads a clock, draws randomness or opens a file: those are the server's.
+//! [`deidentify`] finds what leads to a person in Japanese free text, and writes the text without it.
 #![expect(
     clippy::doc_markdown,
     reason = "names of standards and Japanese terms are no code"
@@ -21,6 +22,7 @@ mod dataset;
 pub mod facts;
 mod frame;
 mod hierarchies;
+pub mod deidentify;
 mod hierarchy;
 mod lattice;
 pub mod manifest;

@@ -53,6 +53,8 @@ enum Command {
     Structure(commands::structure::Args),
     /// Checks prescriptions against a record: JSON lines of encounters. It supports a physician's judgement.
     Check(commands::check::Args),
+    /// Takes out of texts what leads to a person: JSON lines. What remains unsure is listed for a person to look at.
+    Deidentify(commands::deidentify::Args),
     /// Ranks the diagnoses that findings suggest: JSON lines with a text, or with HPO terms. For study, not for care.
     Diagnose(commands::diagnose::Args),
     /// Scores predictions against annotated records: `tsumugi eval PRED.jsonl --corpus corpus/records`.
@@ -167,6 +169,7 @@ fn main() -> ExitCode {
     log::start();
     let result = match cli.command {
         Some(Command::Structure(args)) => commands::structure::run(&args),
+        Some(Command::Deidentify(args)) => commands::deidentify::run(&args),
         Some(Command::Check(args)) => commands::check::run(&args),
         Some(Command::Diagnose(args)) => commands::diagnose::run(&args),
         Some(Command::Eval(args)) => commands::eval::run(&args),

@@ -10,8 +10,9 @@ use tsumugi_tables::Source;
 #[folder = "../../data"]
 struct Data;
 
-/// The one file that is no text.
+/// The files that are no text.
 const TAGGER: &str = "tagger/tagger.bin";
+const DEIDENTIFIER: &str = "deidentification/model.bin";
 
 /// A file of `data/`; in a release build its text stays where the program lies.
 #[derive(Debug, Clone)]
@@ -52,6 +53,11 @@ fn is_of_engine(path: &str) -> bool {
     !NOT_OF_ENGINE.iter().any(|folder| path.starts_with(folder))
 }
 
+/// The embedded tables of names and of the words around them, without the notes that measure.
+pub fn deidentification_files() -> Vec<DataFile> {
+    files_where(|path| path.starts_with("deidentification/") && path.ends_with(".tsv"))
+}
+
 /// The embedded tables of what other systems speak.
 pub(crate) fn exchange_files() -> Vec<DataFile> {
     files_where(|path| path.starts_with("exchange/"))
@@ -59,7 +65,7 @@ pub(crate) fn exchange_files() -> Vec<DataFile> {
 
 fn files_where(is_wanted: impl Fn(&str) -> bool) -> Vec<DataFile> {
     let mut files: Vec<DataFile> = Data::iter()
-        .filter(|path| path.as_ref() != TAGGER && is_wanted(path))
+        .filter(|path| ![TAGGER, DEIDENTIFIER].contains(&path.as_ref()) && is_wanted(path))
         .filter_map(|path| {
             let text = text_of(Data::get(&path)?.data);
             Some(DataFile { path, text })
@@ -82,6 +88,11 @@ fn text_of(bytes: Cow<'static, [u8]>) -> Cow<'static, str> {
 /// The weights of the tagger, where they are there.
 pub fn embedded_tagger() -> Option<Cow<'static, [u8]>> {
     Data::get(TAGGER).map(|file| file.data)
+}
+
+/// The weights with which names are found, where they are there.
+pub fn embedded_deidentifier() -> Option<Cow<'static, [u8]>> {
+    Data::get(DEIDENTIFIER).map(|file| file.data)
 }
 
 /// The files as sources for table readers.

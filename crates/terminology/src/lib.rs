@@ -16,7 +16,8 @@ mod worded;
 
 pub use concept::{Concept, ReferenceInterval, kind_word, system};
 pub use embedded::{
-    DataFile, edition, embedded_files, embedded_tagger, engine_files, knowledge_edition, sources_of,
+    DataFile, deidentification_files, edition, embedded_deidentifier, embedded_files, embedded_tagger,
+    engine_files, knowledge_edition, sources_of,
 };
 pub use masters::{Codes, Maps, Master, MasterKind, Masters};
 pub use names::NameIndex;

@@ -3,11 +3,18 @@
 //! The same corpus, tables and seed give the same bytes: one thread, sorted input, a generator of our own for the order
 //! of the sentences.
 
+pub(crate) mod chance;
 #[expect(
     clippy::indexing_slicing,
     reason = "equations over tokens and labels; every index is below LABELS or the length of the sentence"
 )]
 mod crf;
+#[expect(
+    clippy::indexing_slicing,
+    reason = "equations over characters and labels; every index is below LABELS or the length of the line"
+)]
+pub(crate) mod deid;
+pub(crate) mod disguise;
 #[expect(
     clippy::indexing_slicing,
     reason = "rows are numbered by the index that is asked"

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod app;
 pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod deidentify;
 pub(crate) mod diagnose;
 pub(crate) mod eval;
 pub(crate) mod export_study;

@@ -11,6 +11,8 @@ mod bombs;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod deidentify;
+#[cfg(test)]
 mod exchange;
 #[cfg(test)]
 mod files;
