@@ -177,7 +177,11 @@ fn a_code_opens_one_session_and_only_in_time() {
             again.body
         );
         let late = enter(house, &code(house, 2, 16));
-        assert!(late.status == 410 && late.body.contains("時間切れ"), "{}", late.body);
+        assert!(
+            late.status == 410 && late.body.contains("時間切れ"),
+            "{}",
+            late.body
+        );
         assert_eq!(enter(house, "00000000").status, 401);
         let many = (0..12).map(|_| enter(house, "11111111").status).last();
         assert_eq!(many, Some(429), "guessing is slowed");
