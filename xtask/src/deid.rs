@@ -1,5 +1,5 @@
 //! `cargo xtask deid-eval` and `cargo xtask train-deid`: what `tsumugi deidentify` finds on the notes of
-//! `data/deidentification/notes`, and the model behind it.
+//! `corpus/deidentification/notes`, and the model behind it.
 //!
 //! The build notes are scored by cross-validation over hands: no note is read with a model that has seen its hand. The
 //! held notes are read with the model that ships, and only their sums are printed.
@@ -108,7 +108,7 @@ const FOLDS: usize = 4;
 const TRAIN_ONLY: &str = "train";
 
 fn read_notes(root: &Path) -> anyhow::Result<Vec<Gold>> {
-    let folder = root.join("data/deidentification/notes");
+    let folder = root.join("corpus/deidentification/notes");
     let mut paths: Vec<_> = std::fs::read_dir(&folder)?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -143,7 +143,7 @@ fn read_notes(root: &Path) -> anyhow::Result<Vec<Gold>> {
             });
         }
     }
-    let path = root.join("data/deidentification/training.jsonl");
+    let path = root.join("corpus/deidentification/training.jsonl");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     for (number, line) in text.lines().enumerate() {
         let raw: Training =

@@ -1,7 +1,7 @@
 //! `cargo xtask load`: physicians type while a hospital's records come in (in a release build of the binary).
 //!
 //! Makes the records of patients over ten years with the generator of `bench-import`, takes a folder of others beside them
-//! where one is named (the NDJSON of `clinosim simulate --format fhir-r4`, from PyPI, for instance), and runs the story
+//! where one is named (the NDJSON of `clinosim simulate --format fhir-r4`, a Python package, for instance), and runs the story
 //! `load` of the browser tests: one measured browser, the other editors scripted at human speed.
 
 use crate::bench_import::made::{Tests, bundle};

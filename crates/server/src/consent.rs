@@ -1,8 +1,7 @@
 //! Consent as the screens ask for it: which studies a person is asked, what stands, and one way to answer.
 
 use crate::log;
-use crate::web::clock;
-use crate::web::state::App;
+use crate::web::{App, clock};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -228,7 +227,10 @@ pub(crate) fn forget(app: &Arc<App>, said: &Said) {
     let app = Arc::clone(app);
     std::thread::spawn(move || {
         if let Err(error) = app.advice.forget(&app.store) {
-            log::error("what was taken back is still in the knowledge in memory; start again", &[("cause", &log::Cause::of(&error))]);
+            log::error(
+                "what was taken back is still in the knowledge in memory; start again",
+                &[("cause", &log::Cause::of(&error))],
+            );
         }
     });
 }

@@ -4,6 +4,7 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 use tsumugi_tables::Source;
 
 #[derive(RustEmbed)]
@@ -55,7 +56,12 @@ fn is_of_engine(path: &str) -> bool {
 
 /// The embedded tables of names and of the words around them, without the notes that measure.
 pub fn deidentification_files() -> Vec<DataFile> {
-    files_where(|path| path.starts_with("deidentification/") && path.ends_with(".tsv"))
+    let is_table = |path: &str| {
+        Path::new(path)
+            .extension()
+            .is_some_and(|extension| extension == "tsv")
+    };
+    files_where(|path| path.starts_with("deidentification/") && is_table(path))
 }
 
 /// The embedded tables of what other systems speak.

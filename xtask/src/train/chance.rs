@@ -1,6 +1,6 @@
 //! Numbers that look like chance and are the same in every run.
 
-/// A generator (SplitMix64).
+/// A generator (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Chance(u64);
 

@@ -27,7 +27,7 @@ enum Taught {
     /// Nothing new.
     Nothing,
     /// What was learned has changed.
-    Changed(Lesson),
+    Changed(Box<Lesson>),
     /// The person does not allow it; cases that had been learned were taken back.
     TakenBack,
 }
@@ -159,12 +159,12 @@ impl Advice {
             at: chart::moment(chart::now()),
         };
         Ok(match store.learn(patient.id, lesson, stamp)? {
-            consent::Learned::Kept { head } => Taught::Changed(Lesson {
+            consent::Learned::Kept { head } => Taught::Changed(Box::new(Lesson {
                 head,
                 source,
                 earlier,
                 case,
-            }),
+            })),
             consent::Learned::Refused { taken_back, .. } if taken_back.is_empty() => Taught::Nothing,
             consent::Learned::Refused { .. } => Taught::TakenBack,
         })

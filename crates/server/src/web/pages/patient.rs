@@ -11,6 +11,7 @@ use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
 use crate::web::timeline_svg::{Window, draw};
 use crate::web::topics;
+use crate::web::ui_text::Ui;
 use crate::web::view::Lens;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
@@ -91,19 +92,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         (emergency::open_now(desk, id)?)
         @if shown.entered.is_some() { p.notice role="status" { (ui.t("confirm.entered")) } }
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
-        div.page-head {
-            h1 { (ui.t("timeline.title")) }
-            nav.ranges aria-label=(ui.t("timeline.range")) {
-                @for choice in RANGES {
-                    a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
-                }
-            }
-            a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
-            a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
-            a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
-            @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
-            a.button.primary href=(write) { (ui.t("patients.write")) }
-        }
+        (head(&ui, id, range, (may_change, &write)))
         (apps::start_buttons(desk, id))
         (asked)
         @if !is_whole { p.notice { (ui.t("patient.not-whole")) } }
@@ -127,6 +116,25 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         },
         &body,
     ))
+}
+
+/// The head of the page: the ranges of time, and what else there is of the person.
+fn head(ui: &Ui<'_>, id: PatientId, range: &str, (may_change, write): (bool, &str)) -> Markup {
+    html! {
+        div.page-head {
+            h1 { (ui.t("timeline.title")) }
+            nav.ranges aria-label=(ui.t("timeline.range")) {
+                @for choice in RANGES {
+                    a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
+                }
+            }
+            a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
+            a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
+            a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
+            @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
+            a.button.primary href=(write) { (ui.t("patients.write")) }
+        }
+    }
 }
 
 fn documents(entries: &[TimelineEntry]) -> Vec<&DocumentVersion> {
