@@ -120,11 +120,14 @@ pub(crate) fn likely(
     order.truncate(LIKELY);
     let kept: Vec<f64> = order.iter().map(|disease| score(*disease)).collect();
     let probabilities = differential.probabilities(&kept);
-    let likely = order.iter().zip(probabilities).map(|(disease, probability)| Likely {
-        disease: *disease,
-        probability,
-        is_feared: is_feared(differential, space, *disease),
-    });
+    let likely = order
+        .iter()
+        .zip(probabilities)
+        .map(|(disease, probability)| Likely {
+            disease: *disease,
+            probability,
+            is_feared: is_feared(differential, space, *disease),
+        });
     likely.collect()
 }
 
@@ -224,7 +227,7 @@ fn either(p: f64) -> f64 {
 }
 
 /// How a state is found out; none for what cannot be looked for any more (a family's history is a question).
-fn step_of(vocabulary: &Vocabulary, state: &State) -> Option<Step> {
+pub(crate) fn step_of(vocabulary: &Vocabulary, state: &State) -> Option<Step> {
     let concept = vocabulary.concept(state.concept())?;
     Some(match concept.kind {
         TermKind::Test => Step::Laboratory,

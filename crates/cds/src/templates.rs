@@ -12,7 +12,7 @@ mod questionnaire;
 mod read;
 
 pub use answer::{Answer, Answered, Answers, NotAnswered, Told};
-pub use ask::{Asked, Asking, Known, MOST_ASKED};
+pub use ask::{Asked, Asking, Contact, Known, MOST_ASKED, ROW};
 pub use questionnaire::{Brought, Remark, from_questionnaire, to_questionnaire};
 
 use serde::Deserialize;

@@ -105,16 +105,6 @@ impl Levels {
         Self(levels)
     }
 
-    /// The findings that levels of a test are.
-    pub fn findings_of<'l>(&'l self, test: &'l str) -> impl Iterator<Item = &'l State> {
-        // The levels of a test stand side by side; `=` opens them.
-        let first = State::new(format!("{test}="));
-        let levels = self.0.range(first..);
-        levels
-            .take_while(move |(state, _)| state.concept() == test)
-            .map(|(_, finding)| finding)
-    }
-
     /// The state by which it is known.
     pub fn canonical(&self, state: State) -> State {
         self.0.get(&state).cloned().unwrap_or(state)
@@ -187,8 +177,5 @@ mod tests {
         assert_eq!(levels.canonical(high).as_str(), "elevated-crp");
         let low = State::new("test.crp=low");
         assert_eq!(levels.canonical(low.clone()), low);
-        let findings: Vec<&str> = levels.findings_of("test.crp").map(State::as_str).collect();
-        assert_eq!(findings, ["elevated-crp"]);
-        assert_eq!(levels.findings_of("test.cr").count(), 0);
     }
 }

@@ -29,11 +29,14 @@ pub struct DrugLine {
     pub count: u32,
 }
 
+/// A unit (`錠`) and a route (`oral`).
+type UnitAndRoute = (Box<str>, Box<str>);
+
 /// The usual units of drugs, and how lines in them go on: `terminology/drugs`, `prediction/drug_lines.tsv`.
 #[derive(Debug, Default)]
 pub struct DrugLines {
-    units: FxHashMap<Box<str>, Vec<(Box<str>, Box<str>)>>,
-    forms: FxHashMap<(Box<str>, Box<str>), Snippet>,
+    units: FxHashMap<Box<str>, Vec<UnitAndRoute>>,
+    forms: FxHashMap<UnitAndRoute, Snippet>,
 }
 
 impl DrugLines {
@@ -45,14 +48,20 @@ impl DrugLines {
                 // Mistakes of the vocabulary are the vocabulary's to report.
                 for row in Table::parse(*source, &mut Vec::new()).rows() {
                     let routes: Vec<&str> = row.list("routes").collect();
-                    let units = row.list("units").flat_map(|unit| routes.iter().map(move |route| (unit.into(), (*route).into())));
+                    let units = row
+                        .list("units")
+                        .flat_map(|unit| routes.iter().map(move |route| (unit.into(), (*route).into())));
                     lines.units.insert(row.get("id").into(), units.collect());
                 }
             }
             if source.path == "prediction/drug_lines.tsv" {
                 for row in Table::parse(*source, mistakes).rows() {
                     let Some(parts) = parts(row.get("body")) else {
-                        mistakes.push(Mistake::new(source.path, row.line, "a slot is not closed, or is empty"));
+                        mistakes.push(Mistake::new(
+                            source.path,
+                            row.line,
+                            "a slot is not closed, or is empty",
+                        ));
                         continue;
                     };
                     let snippet = Snippet {
@@ -62,7 +71,9 @@ impl DrugLines {
                         parts,
                         sections: Vec::new(),
                     };
-                    lines.forms.insert((row.get("unit").into(), row.get("route").into()), snippet);
+                    lines
+                        .forms
+                        .insert((row.get("unit").into(), row.get("route").into()), snippet);
                 }
             }
         }
@@ -72,7 +83,11 @@ impl DrugLines {
     /// The lines that were given before for a drug: this patient's first, then by how often.
     pub fn given<'l>(drug: &str, lines: &'l [DrugLine]) -> Vec<&'l DrugLine> {
         let mut own: Vec<&DrugLine> = lines.iter().filter(|line| *line.drug == *drug).collect();
-        own.sort_by(|a, b| a.of.cmp(&b.of).then(b.count.cmp(&a.count)).then_with(|| a.text.cmp(&b.text)));
+        own.sort_by(|a, b| {
+            a.of.cmp(&b.of)
+                .then(b.count.cmp(&a.count))
+                .then_with(|| a.text.cmp(&b.text))
+        });
         own.dedup_by(|a, b| a.text == b.text);
         own
     }

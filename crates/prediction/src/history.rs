@@ -13,6 +13,8 @@ use std::ops::Bound;
 const MOST_FOLLOWERS: usize = 200_000;
 /// A count is worth half after so many notes.
 const HALF_LIFE: f32 = 400.0;
+/// Units of a note, about.
+const UNITS_A_NOTE: f64 = 60.0;
 /// Longest phrase that is kept, in characters.
 const LONGEST: usize = 40;
 /// Stands for no phrase before.
@@ -107,7 +109,11 @@ impl History {
             if before != (NOTHING, NOTHING) {
                 self.count((NOTHING, NOTHING, id));
             }
-            let class = self.kept.phrases.get(id as usize).map_or(NOTHING, |phrase| phrase.class);
+            let class = self
+                .kept
+                .phrases
+                .get(id as usize)
+                .map_or(NOTHING, |phrase| phrase.class);
             before = (before.1, class);
         }
         if self.kept.followers.len() > MOST_FOLLOWERS {
@@ -171,7 +177,11 @@ impl History {
         let name = unit.concept.as_deref().unwrap_or(&unit.surface).to_owned();
         let next = self.kept.classes.len() as u32;
         let class = *self.kept.classes.entry(name).or_insert(next);
-        let reading = if unit.reading.is_empty() { &unit.surface } else { &unit.reading };
+        let reading = if unit.reading.is_empty() {
+            &unit.surface
+        } else {
+            &unit.reading
+        };
         let phrase = Phrase {
             sound: sound(reading).unwrap_or_default(),
             unit: unit.clone(),
@@ -187,8 +197,14 @@ impl History {
 
     fn count(&mut self, key: (u32, u32, u32)) {
         let now = self.kept.notes;
-        let count = self.kept.followers.entry(key).or_insert(Count { value: 0.0, tick: now });
-        *count = Count { value: count.at(now) + 1.0, tick: now };
+        let count = self.kept.followers.entry(key).or_insert(Count {
+            value: 0.0,
+            tick: now,
+        });
+        *count = Count {
+            value: count.at(now) + 1.0,
+            tick: now,
+        };
     }
 
     /// Forgets the faintest half, and the phrases that nothing leads to any more.
@@ -216,7 +232,9 @@ impl History {
         phrases.sort_by_key(|(place, _)| *place);
         self.kept.phrases = phrases.into_iter().map(|(_, phrase)| phrase).collect();
         let followers = std::mem::take(&mut self.kept.followers);
-        let moved = followers.into_iter().filter_map(|((a, b, id), count)| Some(((a, b, *places.get(&id)?), count)));
+        let moved = followers
+            .into_iter()
+            .filter_map(|((a, b, id), count)| Some(((a, b, *places.get(&id)?), count)));
         self.kept.followers = moved.collect();
         self.index();
     }
@@ -278,10 +296,14 @@ impl History {
     /// Phrases that begin with what is typed (folded text, or its sound), with the share of each among all.
     pub(crate) fn beginning_with(&self, typed: &str) -> Vec<Follower<'_>> {
         let now = self.kept.notes;
-        let all: f64 = f64::from(now.max(1)) * 40.0;
+        let all: f64 = f64::from(now.max(1)) * UNITS_A_NOTE;
         let from = (typed.to_owned(), 0);
         let mut found: Vec<Follower<'_>> = Vec::new();
-        for (_, id) in self.shelf.range(from..).take_while(|(key, _)| key.starts_with(typed)) {
+        for (_, id) in self
+            .shelf
+            .range(from..)
+            .take_while(|(key, _)| key.starts_with(typed))
+        {
             if found.iter().any(|other| other.id == *id) {
                 continue;
             }
@@ -289,8 +311,15 @@ impl History {
                 continue;
             };
             let count = self.kept.followers.get(&(NOTHING, NOTHING, *id));
-            let share = count.map_or(0.5, |count| f64::from(count.at(now))) / all;
-            found.push(Follower { phrase, id: *id, share });
+            let mut share = count.map_or(0.5, |count| f64::from(count.at(now))) / all;
+            if phrase.notes == 1 {
+                share *= ONCE; // most of what one note holds is that note's matter
+            }
+            found.push(Follower {
+                phrase,
+                id: *id,
+                share,
+            });
             if found.len() == MOST_FOUND {
                 break;
             }
@@ -299,10 +328,16 @@ impl History {
     }
 }
 
+/// What a phrase counts that stands in a single note.
+const ONCE: f64 = 0.2;
 /// Phrases that are looked at for one beginning.
 const MOST_FOUND: usize = 400;
 
 fn keys_of(phrase: &Phrase) -> impl Iterator<Item = String> {
-    let keys = [fold(&phrase.unit.surface), fold(&phrase.unit.reading), phrase.sound.clone()];
+    let keys = [
+        fold(&phrase.unit.surface),
+        fold(&phrase.unit.reading),
+        phrase.sound.clone(),
+    ];
     keys.into_iter().filter(|key| !key.is_empty())
 }

@@ -26,8 +26,13 @@ impl Keyboard {
             for row in Table::parse(*source, mistakes).rows() {
                 let kana: Box<[char]> = row.get("kana").chars().collect();
                 let shortest = row.get("romaji").split('|').min_by_key(|spelling| spelling.len());
-                let Some(spelling) = shortest.filter(|spelling| !spelling.is_empty() && !kana.is_empty()) else {
-                    mistakes.push(Mistake::new(source.path, row.line, "a kana and its romaji wanted"));
+                let Some(spelling) = shortest.filter(|spelling| !spelling.is_empty() && !kana.is_empty())
+                else {
+                    mistakes.push(Mistake::new(
+                        source.path,
+                        row.line,
+                        "a kana and its romaji wanted",
+                    ));
                     continue;
                 };
                 keyboard.longest = keyboard.longest.max(kana.len());
@@ -46,7 +51,8 @@ impl Keyboard {
         while !rest.is_empty() {
             let (written, behind) = self.first(rest);
             if nasal {
-                let is_joined = written.starts_with(['a', 'i', 'u', 'e', 'o', 'n', 'y']) || !written.starts_with(|c: char| c.is_ascii_lowercase());
+                let is_joined = written.starts_with(['a', 'i', 'u', 'e', 'o', 'n', 'y'])
+                    || !written.starts_with(|c: char| c.is_ascii_lowercase());
                 keys.push_str(if is_joined { "nn" } else { "n" });
                 nasal = false;
             }
@@ -76,8 +82,10 @@ impl Keyboard {
             let consonant = spelling.chars().next().map(String::from).unwrap_or_default();
             return (consonant + spelling, after);
         }
-        self.row(rest)
-            .map_or_else(|| (first.to_string(), behind), |(spelling, after)| (spelling.to_owned(), after))
+        self.row(rest).map_or_else(
+            || (first.to_string(), behind),
+            |(spelling, after)| (spelling.to_owned(), after),
+        )
     }
 
     fn row<'r>(&self, rest: &'r [char]) -> Option<(&str, &'r [char])> {

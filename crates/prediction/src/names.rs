@@ -20,7 +20,7 @@ pub(crate) struct Name {
 /// The names.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: Vec<Name>,
+    all: Vec<Name>,
     /// Folded key, name.
     shelf: Vec<(Box<str>, u32)>,
     /// The most frequent names of the beginnings that have very many.
@@ -56,13 +56,17 @@ impl Names {
                 names.add(form, kana, Some(key), count);
             }
         }
-        for source in sources.iter().filter(|source| source.path == "prediction/phrases.tsv") {
+        for source in sources
+            .iter()
+            .filter(|source| source.path == "prediction/phrases.tsv")
+        {
             for row in Table::parse(*source, mistakes).rows() {
                 let Ok(count) = row.get("weight").parse::<f32>() else {
                     mistakes.push(Mistake::new(source.path, row.line, "the weight is no number"));
                     continue;
                 };
-                names.add(row.get("phrase"), row.get("kana"), None, count);
+                let seen = counts.get(row.get("phrase")).copied().unwrap_or(0.0);
+                names.add(row.get("phrase"), row.get("kana"), None, count + seen);
             }
         }
         names.finish(vocabulary);
@@ -70,9 +74,13 @@ impl Names {
     }
 
     fn add(&mut self, surface: &str, reading: &str, concept: Option<u32>, count: f32) {
-        let id = self.names.len() as u32;
-        let reading = if reading.is_empty() { to_hiragana(surface) } else { reading.to_owned() };
-        self.names.push(Name {
+        let id = self.all.len() as u32;
+        let reading = if reading.is_empty() {
+            to_hiragana(surface)
+        } else {
+            reading.to_owned()
+        };
+        self.all.push(Name {
             surface: surface.into(),
             reading: reading.into(),
             concept,
@@ -85,23 +93,25 @@ impl Names {
     }
 
     fn finish(&mut self, vocabulary: &Vocabulary) {
-        let all: f32 = self.names.iter().map(|name| name.share).sum();
+        let all: f32 = self.all.iter().map(|name| name.share).sum();
         let mut of_concept: FxHashMap<u32, f32> = FxHashMap::default();
-        for name in &self.names {
+        for name in &self.all {
             if let Some(key) = name.concept {
                 *of_concept.entry(key).or_default() += name.share;
             }
         }
-        for name in &mut self.names {
+        for name in &mut self.all {
             let sum = name.concept.and_then(|key| of_concept.get(&key)).copied();
             name.part = sum.map_or(1.0, |sum| name.share / sum);
             name.share /= all.max(1.0);
         }
-        let mut shelf: Vec<(Box<str>, u32)> = Vec::with_capacity(self.names.len() * 3);
-        for (id, name) in (0u32..).zip(&self.names) {
+        let mut shelf: Vec<(Box<str>, u32)> = Vec::with_capacity(self.all.len() * 3);
+        for (id, name) in (0u32..).zip(&self.all) {
             let folded = fold(&name.surface);
             let reading = fold(&name.reading);
-            let sound = (!has_letters(&reading)).then(|| vocabulary.search().sound(&reading)).flatten();
+            let sound = (!has_letters(&reading))
+                .then(|| vocabulary.search().sound(&reading))
+                .flatten();
             let mut keys = [Some(folded), Some(reading), sound];
             keys.sort();
             let mut last = None;
@@ -134,7 +144,7 @@ impl Names {
             }
         }
         of_beginning.retain(|_, ids| ids.len() > MANY);
-        let share = |id: u32| self.names.get(id as usize).map_or(0.0, |name| name.share);
+        let share = |id: u32| self.all.get(id as usize).map_or(0.0, |name| name.share);
         let kept = of_beginning.into_iter().map(|(beginning, mut ids)| {
             ids.sort_unstable();
             ids.dedup();
@@ -148,7 +158,7 @@ impl Names {
 
     /// A name.
     pub(crate) fn get(&self, id: u32) -> Option<&Name> {
-        self.names.get(id as usize)
+        self.all.get(id as usize)
     }
 
     /// The names of a concept.
@@ -161,8 +171,14 @@ impl Names {
     pub(crate) fn beginning_with(&self, typed: &str, likely: &[(u32, f64)]) -> Vec<u32> {
         if let Some(kept) = self.short.get(typed) {
             let mut found = kept.clone();
-            let of_likely = likely.iter().filter_map(|(key, _)| self.of_concept.get(key)).flatten();
-            let begins = |id: &&u32| self.get(**id).is_some_and(|name| fold(&name.reading).starts_with(typed));
+            let of_likely = likely
+                .iter()
+                .filter_map(|(key, _)| self.of_concept.get(key))
+                .flatten();
+            let begins = |id: &&u32| {
+                self.get(**id)
+                    .is_some_and(|name| fold(&name.reading).starts_with(typed))
+            };
             found.extend(of_likely.filter(begins));
             return found;
         }
@@ -174,13 +190,16 @@ impl Names {
 
     /// Number of names.
     pub(crate) fn len(&self) -> usize {
-        self.names.len()
+        self.all.len()
     }
 }
 
 fn counts(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> FxHashMap<String, f32> {
     let mut counts = FxHashMap::default();
-    for source in sources.iter().filter(|source| source.path == "prediction/frequency.tsv") {
+    for source in sources
+        .iter()
+        .filter(|source| source.path == "prediction/frequency.tsv")
+    {
         for row in Table::parse(*source, mistakes).rows() {
             match row.get("count").parse() {
                 Ok(count) => {

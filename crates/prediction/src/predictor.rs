@@ -12,6 +12,7 @@ use crate::rank::{From, Pool, Suggestions};
 use crate::snippets::Snippets;
 use crate::unit::Unit;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_tables::{Mistake, Source, Table, TermKind};
 use tsumugi_terminology::Vocabulary;
@@ -21,7 +22,8 @@ const PERSONAL: f64 = 0.4;
 const SITE: f64 = 0.15;
 const CONTEXT: f64 = 0.2;
 const NAMES: f64 = 0.2;
-const CONTINUATION: f64 = 0.25;
+const CONTINUATION: f64 = 0.15;
+const USUAL: f64 = 0.3;
 const DRUG_LINE: f64 = 0.6;
 /// Of a history: what followed, against how often it is written at all.
 const FOLLOWED: f64 = 0.7;
@@ -64,10 +66,19 @@ struct Continuation {
     share: f64,
 }
 
+/// A phrase that follows another in notes of other houses.
+#[derive(Debug)]
+struct Usual {
+    text: Box<str>,
+    kana: Box<str>,
+    share: f64,
+}
+
 /// Everything that is the same for all.
 #[derive(Debug)]
 pub struct Predictor {
     names: Names,
+    usual: BTreeMap<Box<str>, Vec<Usual>>,
     continuations: Vec<Continuation>,
     snippets: Snippets,
     drug_lines: DrugLines,
@@ -85,6 +96,7 @@ impl Predictor {
     pub fn new(sources: &[Source<'_>], vocabulary: &Vocabulary, mistakes: &mut Vec<Mistake>) -> Self {
         Self {
             names: Names::new(sources, vocabulary, mistakes),
+            usual: usual(sources, mistakes),
             continuations: continuations(sources, mistakes),
             snippets: Snippets::new(sources, mistakes),
             drug_lines: DrugLines::new(sources, mistakes),
@@ -115,22 +127,39 @@ impl Predictor {
     pub fn learn(&self, history: &mut History, vocabulary: &Vocabulary, units: &[Unit]) {
         history.learn(units, |reading| {
             let folded = fold(reading);
-            (!has_letters(&folded)).then(|| vocabulary.search().sound(&folded)).flatten()
+            (!has_letters(&folded))
+                .then(|| vocabulary.search().sound(&folded))
+                .flatten()
         });
     }
 
     /// What may come.
     pub fn suggest(&self, vocabulary: &Vocabulary, ask: &Ask<'_>) -> Suggestions {
         let typed = Typed::new(vocabulary, ask.typed);
-        let likely = self.likely(vocabulary, ask.likely);
+        let likely = likely_of(vocabulary, ask.likely);
         let mut pool = Pool::default();
-        history(&mut pool, ask.personal, ask, &typed, (PERSONAL, 1, From::Personal));
+        history(
+            &mut pool,
+            ask.personal,
+            ask,
+            &typed,
+            (PERSONAL, 1, From::Personal),
+        );
         history(&mut pool, ask.site, ask, &typed, (SITE, SITE_NOTES, From::Site));
+        // As far as the writer's own notes know what follows, others have no say.
+        let known: f64 = ask
+            .personal
+            .followers(ask.before)
+            .iter()
+            .map(|own| own.share)
+            .sum();
+        let left = (1.0 - known).clamp(0.0, 1.0);
+        self.usual(&mut pool, vocabulary, ask, &typed, left);
+        self.continued(&mut pool, vocabulary, ask, &typed, left);
         if typed.forms.is_empty() {
-            self.unasked(&mut pool, vocabulary, ask, &likely);
+            self.unasked(&mut pool, vocabulary, ask, &likely, left);
         } else {
             self.named(&mut pool, vocabulary, &typed, &likely);
-            self.continued(&mut pool, vocabulary, ask, &typed);
         }
         self.chained(&mut pool, vocabulary, ask);
         let whole = if typed.forms.is_empty() {
@@ -141,13 +170,6 @@ impl Predictor {
             0.0
         };
         pool.ranked(typed.kana, whole, ask.most)
-    }
-
-    /// The concepts of the context by key, their shares summing to 1.
-    fn likely(&self, vocabulary: &Vocabulary, likely: &[(Arc<str>, f64)]) -> Vec<(u32, f64)> {
-        let sum: f64 = likely.iter().map(|(_, weight)| weight).sum();
-        let share = |(id, weight): &(Arc<str>, f64)| Some((vocabulary.key(id)?, weight / sum));
-        likely.iter().filter_map(share).filter(|(_, share)| share.is_finite()).collect()
     }
 
     /// Names that begin with what is typed.
@@ -180,22 +202,41 @@ impl Predictor {
         }
     }
 
-    /// Before anything is typed: what the context expects, what goes on behind a finding, how a drug is given.
-    fn unasked(&self, pool: &mut Pool, vocabulary: &Vocabulary, ask: &Ask<'_>, likely: &[(u32, f64)]) {
+    /// Before anything is typed: what the context expects, how a drug is given.
+    fn unasked(
+        &self,
+        pool: &mut Pool,
+        vocabulary: &Vocabulary,
+        ask: &Ask<'_>,
+        likely: &[(u32, f64)],
+        left: f64,
+    ) {
         let is_open = ask.before.last().is_none_or(|unit| !ends_in_name(unit));
         let mut likely: Vec<(u32, f64)> = likely.to_vec();
         likely.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         for (key, share) in likely.into_iter().take(UNASKED).filter(|_| is_open) {
-            let Some(concept) = vocabulary.get(key) else { continue };
+            let Some(concept) = vocabulary.get(key) else {
+                continue;
+            };
             let mut names: Vec<_> = self.names.of(key).collect();
             names.sort_by(|a, b| b.share.total_cmp(&a.share));
             if let Some(name) = names.first() {
                 let id = Some(Arc::from(concept.id.as_str()));
-                pool.add(&name.surface, &name.reading, id, share * CONTEXT, From::Context);
+                pool.add(
+                    &name.surface,
+                    &name.reading,
+                    id,
+                    share * CONTEXT * left,
+                    From::Context,
+                );
             }
         }
-        self.continued(pool, vocabulary, ask, &Typed { forms: Vec::new(), kana: 0 });
-        if let Some(drug) = ask.before.last().filter(|unit| ends_in_name(unit)).and_then(|unit| unit.concept.as_deref()) {
+        if let Some(drug) = ask
+            .before
+            .last()
+            .filter(|unit| ends_in_name(unit))
+            .and_then(|unit| unit.concept.as_deref())
+        {
             for (place, line) in (1u32..).zip(DrugLines::given(drug, ask.lines)) {
                 let mass = DRUG_LINE / f64::from(1 << place.min(10));
                 pool.add(&line.text, "", None, mass, From::DrugLine);
@@ -203,26 +244,48 @@ impl Predictor {
         }
     }
 
-    fn continued(&self, pool: &mut Pool, vocabulary: &Vocabulary, ask: &Ask<'_>, typed: &Typed) {
+    /// What goes on behind a finding, an examination, a drug.
+    fn continued(&self, pool: &mut Pool, vocabulary: &Vocabulary, ask: &Ask<'_>, typed: &Typed, left: f64) {
         let Some(last) = ask.before.last().filter(|unit| ends_in_name(unit)) else {
             return;
         };
-        let begins = |own: &&Continuation| {
-            let (text, kana) = (fold(&own.text), fold(&own.kana));
-            let sound = vocabulary.search().sound(&kana).unwrap_or_default();
-            typed.forms.is_empty()
-                || typed.forms.iter().any(|form| [&text, &kana, &sound].iter().any(|own| own.starts_with(form.as_str())))
-        };
-        for own in self.continuations_of(vocabulary, last.concept.as_deref()).filter(begins) {
-            pool.add(&own.text, &own.kana, None, own.share * CONTINUATION, From::Continuation);
+        let begins = |own: &&Continuation| typed.begins(vocabulary, &own.text, &own.kana);
+        for own in self
+            .continuations_of(vocabulary, last.concept.as_deref())
+            .filter(begins)
+        {
+            pool.add(
+                &own.text,
+                &own.kana,
+                None,
+                own.share * CONTINUATION * left,
+                From::Continuation,
+            );
         }
     }
 
-    fn continuations_of(&self, vocabulary: &Vocabulary, concept: Option<&str>) -> impl Iterator<Item = &Continuation> {
-        let kind = concept.and_then(|id| vocabulary.concept(id)).map(|concept| concept.kind);
+    fn continuations_of(
+        &self,
+        vocabulary: &Vocabulary,
+        concept: Option<&str>,
+    ) -> impl Iterator<Item = &Continuation> {
+        let kind = concept
+            .and_then(|id| vocabulary.concept(id))
+            .map(|concept| concept.kind);
         self.continuations
             .iter()
             .filter(move |own| kind.is_some_and(|kind| own.after.contains(&kind)))
+    }
+
+    /// What follows the last phrase in notes of other houses.
+    fn usual(&self, pool: &mut Pool, vocabulary: &Vocabulary, ask: &Ask<'_>, typed: &Typed, left: f64) {
+        let Some(last) = ask.before.last() else { return };
+        let class = last.concept.as_deref().unwrap_or(&last.surface);
+        for own in self.usual.get(class).into_iter().flatten() {
+            if typed.begins(vocabulary, &own.text, &own.kana) {
+                pool.add(&own.text, &own.kana, None, own.share * USUAL * left, From::Name);
+            }
+        }
     }
 
     /// The best candidates together with what nearly always follows them.
@@ -240,10 +303,20 @@ impl Predictor {
                     break;
                 };
                 chain.text.push_str(&unit.surface);
-                let reading = if unit.reading.is_empty() { &unit.surface } else { &unit.reading };
+                let reading = if unit.reading.is_empty() {
+                    &unit.surface
+                } else {
+                    &unit.reading
+                };
                 chain.reading.push_str(reading);
                 chain.mass *= share;
-                pool.add(&chain.text, &chain.reading, chain.concept.clone(), chain.mass, from);
+                pool.add(
+                    &chain.text,
+                    &chain.reading,
+                    chain.concept.clone(),
+                    chain.mass,
+                    from,
+                );
                 before.push(unit);
             }
         }
@@ -271,20 +344,46 @@ impl Predictor {
                 };
                 (unit, own.share, From::Continuation)
             });
-        let best = of_history.into_iter().chain(of_table).max_by(|a, b| a.1.total_cmp(&b.1));
+        let best = of_history
+            .into_iter()
+            .chain(of_table)
+            .max_by(|a, b| a.1.total_cmp(&b.1));
         best.filter(|(_, share, _)| *share >= CHAINED)
     }
 }
 
+/// The concepts of the context by key, their shares summing to 1.
+fn likely_of(vocabulary: &Vocabulary, likely: &[(Arc<str>, f64)]) -> Vec<(u32, f64)> {
+    let sum: f64 = likely.iter().map(|(_, weight)| weight).sum();
+    let share = |(id, weight): &(Arc<str>, f64)| Some((vocabulary.key(id)?, weight / sum));
+    likely
+        .iter()
+        .filter_map(share)
+        .filter(|(_, share)| share.is_finite())
+        .collect()
+}
+
 /// Phrases of a history that fit.
-fn history(pool: &mut Pool, history: &History, ask: &Ask<'_>, typed: &Typed, (part, notes, from): (f64, u32, From)) {
+fn history(
+    pool: &mut Pool,
+    history: &History,
+    ask: &Ask<'_>,
+    typed: &Typed,
+    (part, notes, from): (f64, u32, From),
+) {
     if history.is_empty() {
         return;
     }
     let is_offered = |own: &Follower<'_>| own.phrase.notes >= notes && own.phrase.unit.surface != "\n";
     let mut offer = |own: &Follower<'_>, mass: f64| {
         let unit = &own.phrase.unit;
-        pool.add(&unit.surface, &unit.reading, unit.concept.clone(), part * mass, from);
+        pool.add(
+            &unit.surface,
+            &unit.reading,
+            unit.concept.clone(),
+            part * mass,
+            from,
+        );
     };
     let followers = history.followers(ask.before);
     if typed.forms.is_empty() {
@@ -308,6 +407,20 @@ fn history(pool: &mut Pool, history: &History, ask: &Ask<'_>, typed: &Typed, (pa
 }
 
 impl Typed {
+    /// Whether a text or its reading begins with what is typed.
+    fn begins(&self, vocabulary: &Vocabulary, text: &str, kana: &str) -> bool {
+        if self.forms.is_empty() {
+            return true;
+        }
+        let (text, kana) = (fold(text), fold(kana));
+        let sound = vocabulary.search().sound(&kana).unwrap_or_default();
+        self.forms.iter().any(|form| {
+            [&text, &kana, &sound]
+                .iter()
+                .any(|own| own.starts_with(form.as_str()))
+        })
+    }
+
     fn new(vocabulary: &Vocabulary, typed: &str) -> Self {
         let folded = fold(typed);
         let mut forms: Vec<String> = Vec::new();
@@ -315,7 +428,12 @@ impl Typed {
         if has_letters(&folded) {
             let letters = folded.chars().filter(char::is_ascii_lowercase).count();
             kana = kana - letters + letters.div_ceil(2);
-            forms.extend(vocabulary.search().sound(&folded).filter(|sound| *sound != folded));
+            forms.extend(
+                vocabulary
+                    .search()
+                    .sound(&folded)
+                    .filter(|sound| *sound != folded),
+            );
         }
         if !folded.is_empty() {
             forms.push(folded);
@@ -331,9 +449,41 @@ fn ends_in_name(unit: &Unit) -> bool {
         && last.is_some_and(|c| c.is_alphanumeric() && !('\u{3041}'..='\u{309F}').contains(&c))
 }
 
+fn usual(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> BTreeMap<Box<str>, Vec<Usual>> {
+    let mut all: BTreeMap<Box<str>, Vec<Usual>> = BTreeMap::new();
+    for source in sources
+        .iter()
+        .filter(|source| source.path == "prediction/followers.tsv")
+    {
+        for row in Table::parse(*source, mistakes).rows() {
+            let Ok(count) = row.get("count").parse::<f64>() else {
+                mistakes.push(Mistake::new(source.path, row.line, "the count is no number"));
+                continue;
+            };
+            let own = Usual {
+                text: row.get("after").into(),
+                kana: row.get("kana").into(),
+                share: count,
+            };
+            all.entry(row.get("before").into()).or_default().push(own);
+        }
+    }
+    for own in all.values_mut() {
+        // As in a history: what is unseen is as likely as there are kinds of what was seen.
+        let sum: f64 = own.iter().map(|one| one.share).sum::<f64>() + own.len() as f64;
+        for one in own {
+            one.share /= sum;
+        }
+    }
+    all
+}
+
 fn continuations(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> Vec<Continuation> {
     let mut all = Vec::new();
-    for source in sources.iter().filter(|source| source.path == "prediction/continuations.tsv") {
+    for source in sources
+        .iter()
+        .filter(|source| source.path == "prediction/continuations.tsv")
+    {
         for row in Table::parse(*source, mistakes).rows() {
             let after: Option<Vec<TermKind>> = row.list("after").map(kind_named).collect();
             match (after, row.get("share").parse::<f64>()) {
@@ -343,7 +493,11 @@ fn continuations(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> Vec<Con
                     kana: row.get("kana").into(),
                     share,
                 }),
-                _ => mistakes.push(Mistake::new(source.path, row.line, "kinds of names and a share of 0 to 1 wanted")),
+                _ => mistakes.push(Mistake::new(
+                    source.path,
+                    row.line,
+                    "kinds of names and a share of 0 to 1 wanted",
+                )),
             }
         }
     }
@@ -363,5 +517,7 @@ fn kind_named(word: &str) -> Option<TermKind> {
         TermKind::Allergen,
         TermKind::Circumstance,
     ];
-    kinds.into_iter().find(|kind| tsumugi_terminology::kind_word(*kind) == word)
+    kinds
+        .into_iter()
+        .find(|kind| tsumugi_terminology::kind_word(*kind) == word)
 }

@@ -9,6 +9,13 @@ const SURE: f64 = 0.6;
 /// Fewest kana that ghost text saves.
 const SAVES: usize = 4;
 
+/// Keys that a kana takes in romaji, about.
+const KEYS_A_KANA: f64 = 2.0;
+/// Keys that taking an item of the list costs, about.
+const KEYS_TO_TAKE: f64 = 2.0;
+/// Worth of what saves nothing, against one key: shown only where there is nothing else.
+const SMALL: f64 = 0.05;
+
 /// Why something is offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,7 +79,14 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Adds mass to a text.
-    pub(crate) fn add(&mut self, text: &str, reading: &str, concept: Option<Arc<str>>, mass: f64, from: From) {
+    pub(crate) fn add(
+        &mut self,
+        text: &str,
+        reading: &str,
+        concept: Option<Arc<str>>,
+        mass: f64,
+        from: From,
+    ) {
         if let Some(known) = self.at.get(text).and_then(|at| self.all.get_mut(*at)) {
             known.mass += mass;
             if !known.from.contains(&from) {
@@ -108,13 +122,25 @@ impl Pool {
         let sum: f64 = self.all.iter().map(|own| own.mass).sum();
         let whole = whole.max(sum).max(f64::MIN_POSITIVE);
         let saves = |own: &Candidate| {
-            let reading = if own.reading.is_empty() { &own.text } else { &own.reading };
+            let reading = if own.reading.is_empty() {
+                &own.text
+            } else {
+                &own.reading
+            };
             reading.chars().count().saturating_sub(typed)
         };
-        // What is worth showing first is likely and saves much.
-        let worth = |own: &Candidate| own.mass * (1.0 + saves(own) as f64).sqrt();
+        // What is likely and saves more keys than it costs to take is shown; in the list the likelier stands first, for
+        // each place below costs a key.
+        let worth = |own: &Candidate| own.mass * (KEYS_A_KANA * saves(own) as f64 - KEYS_TO_TAKE).max(SMALL);
         let mut order: Vec<(f64, &Candidate)> = self.all.iter().map(|own| (worth(own), own)).collect();
         order.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.text.cmp(&other.text)));
+        order.truncate(most);
+        order.sort_by(|(_, one), (_, other)| {
+            other
+                .mass
+                .total_cmp(&one.mass)
+                .then_with(|| one.text.cmp(&other.text))
+        });
         let is_sure = order.first().is_some_and(|(_, first)| {
             // What begins as the first does is no rival of it.
             let rival = self
@@ -125,7 +151,7 @@ impl Pool {
                 .fold(0.0, f64::max);
             (first.mass - rival) / whole >= SURE && saves(first) >= SAVES
         });
-        let list = order.into_iter().take(most).map(|(_, own)| Suggestion {
+        let list = order.into_iter().map(|(_, own)| Suggestion {
             text: own.text.clone(),
             reading: own.reading.clone(),
             concept: own.concept.clone(),

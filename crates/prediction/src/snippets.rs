@@ -38,7 +38,10 @@ impl Snippets {
     /// Reads `prediction/snippets.tsv`; mistakes go to `mistakes`.
     pub fn new(sources: &[Source<'_>], mistakes: &mut Vec<Mistake>) -> Self {
         let mut all: Vec<Snippet> = Vec::new();
-        for source in sources.iter().filter(|source| source.path == "prediction/snippets.tsv") {
+        for source in sources
+            .iter()
+            .filter(|source| source.path == "prediction/snippets.tsv")
+        {
             for row in Table::parse(*source, mistakes).rows() {
                 let mut wrong = |message: &str| mistakes.push(Mistake::new(source.path, row.line, message));
                 let Some(parts) = parts(row.get("body")) else {
@@ -183,16 +186,28 @@ mod tests {
     #[test]
     fn an_empty_slot_vanishes_with_its_separator() {
         let body = "腹部 {平坦|膨満}、{軟|硬}、{圧痛なし|_圧痛}";
-        check(body, &[Some("平坦"), Some("軟"), Some("圧痛なし")], "腹部 平坦、軟、圧痛なし");
+        check(
+            body,
+            &[Some("平坦"), Some("軟"), Some("圧痛なし")],
+            "腹部 平坦、軟、圧痛なし",
+        );
         check(body, &[None, Some("軟"), None], "腹部 軟");
-        check(body, &[Some("平坦"), None, Some("右下腹部圧痛")], "腹部 平坦、右下腹部圧痛");
+        check(
+            body,
+            &[Some("平坦"), None, Some("右下腹部圧痛")],
+            "腹部 平坦、右下腹部圧痛",
+        );
         check(body, &[None, None, None], "");
         check(body, &[Some("平坦")], "腹部 平坦");
     }
 
     #[test]
     fn a_choice_with_an_open_blank_counts_as_nothing() {
-        check("{HR _ 整|HR _ 不整}、{RR _}", &[Some("HR _ 整"), Some("RR 18")], "RR 18");
+        check(
+            "{HR _ 整|HR _ 不整}、{RR _}",
+            &[Some("HR _ 整"), Some("RR 18")],
+            "RR 18",
+        );
     }
 
     #[test]
@@ -202,7 +217,13 @@ mod tests {
         }
         let text = "key\tname\tkana\tbody\tsections\n;a\tx\tx\t{a\t\n;b\tx\tx\tplain\t\n";
         let mut mistakes = Vec::new();
-        Snippets::new(&[Source { path: "prediction/snippets.tsv", text }], &mut mistakes);
+        Snippets::new(
+            &[Source {
+                path: "prediction/snippets.tsv",
+                text,
+            }],
+            &mut mistakes,
+        );
         let lines: Vec<u32> = mistakes.iter().map(|mistake| mistake.line).collect();
         assert_eq!(lines, [2, 3]);
     }

@@ -94,7 +94,8 @@ mod tests {
     use super::*;
 
     fn check(text: &str, names: &[(u32, u32, &str)], wanted: &[&str]) {
-        let names: Vec<(u32, u32, Arc<str>)> = names.iter().map(|(a, b, c)| (*a, *b, Arc::from(*c))).collect();
+        let names: Vec<(u32, u32, Arc<str>)> =
+            names.iter().map(|(a, b, c)| (*a, *b, Arc::from(*c))).collect();
         let cut = units(text, &names);
         let surfaces: Vec<&str> = cut.iter().map(|unit| unit.surface.as_str()).collect();
         assert_eq!(surfaces, wanted);
@@ -102,7 +103,11 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_where_one_converts() {
-        check("昨日からの発熱と右季肋部痛。", &[], &["昨日からの", "発熱と", "右季肋部痛。"]);
+        check(
+            "昨日からの発熱と右季肋部痛。",
+            &[],
+            &["昨日からの", "発熱と", "右季肋部痛。"],
+        );
         check("BT39.2、嘔気なし\nP)", &[], &["BT39.2、", "嘔気なし", "\n", "P)"]);
     }
 

@@ -34,9 +34,16 @@ pub fn engine_files() -> Vec<DataFile> {
 }
 
 fn is_of_engine(path: &str) -> bool {
-    !["ui/", "knowledge/", "policy/", "prediction/", "templates/", "terminology/layouts/"]
-        .iter()
-        .any(|kind| path.starts_with(kind))
+    ![
+        "ui/",
+        "knowledge/",
+        "policy/",
+        "prediction/",
+        "templates/",
+        "terminology/layouts/",
+    ]
+    .iter()
+    .any(|kind| path.starts_with(kind))
 }
 
 /// The embedded tables of what other systems speak.

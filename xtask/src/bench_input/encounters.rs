@@ -1,6 +1,7 @@
 //! Templates on encounters that another hand has written: what is asked, and what of the key items is asked or known.
 //!
-//! The physician of the measurement answers nobody knows to each question, so that no answer brings another question.
+//! Measured as the screen shows it, five rows at once, and one item at a time, each answered with nobody knows, so that
+//! no answer brings another question; with the reasons of the contact (`topics`) known from the reception, and without.
 //! A key item counts when a fact of one of its concepts, or below, stands in note or record, or when a question was asked
 //! whose answer would be such a fact.
 
@@ -9,7 +10,8 @@ use anyhow::Context as _;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::path::Path;
-use tsumugi_cds::templates::{Answer, Answers, Asked, Item, ItemKind};
+use std::sync::Arc;
+use tsumugi_cds::templates::{Answer, Answers, Asked, Contact, Item, ItemKind, MOST_ASKED};
 use tsumugi_clinical::{Event, Note, Patient, Sex};
 use tsumugi_coding::Record;
 use tsumugi_terminology::Vocabulary;
@@ -21,6 +23,8 @@ struct Encounter {
     sex: Option<Sex>,
     age: f64,
     age_months: Option<f64>,
+    #[serde(default)]
+    topics: Vec<String>,
     #[serde(default)]
     record: Vec<String>,
     note: String,
@@ -34,20 +38,51 @@ struct Key {
     known: bool,
 }
 
-/// Questions that a contact bears.
-const MOST: usize = 5;
+/// How it is measured.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    title: &'static str,
+    has_reasons: bool,
+    in_rows: bool,
+}
+
+const WAYS: [Way; 4] = [
+    Way {
+        title: "rows, reasons known",
+        has_reasons: true,
+        in_rows: true,
+    },
+    Way {
+        title: "rows, text alone",
+        has_reasons: false,
+        in_rows: true,
+    },
+    Way {
+        title: "single items, reasons known",
+        has_reasons: true,
+        in_rows: false,
+    },
+    Way {
+        title: "single items, text alone",
+        has_reasons: false,
+        in_rows: false,
+    },
+];
 
 #[derive(Default)]
 struct Sum {
     encounters: usize,
     most: usize,
     questions: usize,
+    items: usize,
     keys: usize,
     met: usize,
     known: usize,
     read: usize,
     unknown: usize,
     asked: usize,
+    /// Key items that the templates of the encounter ask at all, or that the text says.
+    reachable: usize,
 }
 
 /// Runs all encounters.
@@ -59,23 +94,35 @@ pub(super) fn run(root: &Path, misses: bool) -> anyhow::Result<()> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     files.sort();
-    let mut sum = Sum::default();
+    let mut encounters: Vec<Encounter> = Vec::new();
     for file in files {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(&file).with_context(|| name.clone())?;
-        let encounter: Encounter = toml::from_str(&text).with_context(|| name.clone())?;
-        one(&bench, &encounter, misses, &mut sum).with_context(|| name)?;
+        encounters.push(toml::from_str(&text).with_context(|| name)?);
     }
+    for (way, shows) in WAYS.into_iter().zip([misses, false, false, false]) {
+        let mut sum = Sum::default();
+        for encounter in &encounters {
+            one(&bench, encounter, way, shows, &mut sum).with_context(|| encounter.id.clone())?;
+        }
+        print(way, &sum);
+    }
+    texts(&bench, misses);
+    Ok(())
+}
+
+fn print(way: Way, sum: &Sum) {
     let share = |part: usize, all: usize| part as f64 / all.max(1) as f64;
     println!(
-        "{} encounters, {} questions, {:.2} an encounter, at most {}",
+        "{}: {} encounters, {:.2} questions an encounter, at most {}, with {:.2} items",
+        way.title,
         sum.encounters,
-        sum.questions,
         share(sum.questions, sum.encounters),
-        sum.most
+        sum.most,
+        share(sum.items, sum.encounters),
     );
     println!(
-        "key items asked or known: {:.3} ({} of {}); of those that the text says {:.3} ({} of {}), of the others {:.3} ({} of {})",
+        "  key items asked or known: {:.3} ({} of {}); of those that the text says {:.3} ({} of {}), of the others {:.3} ({} of {})",
         share(sum.met, sum.keys),
         sum.met,
         sum.keys,
@@ -86,8 +133,10 @@ pub(super) fn run(root: &Path, misses: bool) -> anyhow::Result<()> {
         sum.asked,
         sum.unknown
     );
-    texts(&bench, misses);
-    Ok(())
+    println!(
+        "  in a template of the encounter at all, or known: {:.3}",
+        share(sum.reachable, sum.keys)
+    );
 }
 
 fn note(encounter: &Encounter, id: String, date: Date, text: &str) -> Note {
@@ -104,11 +153,14 @@ fn note(encounter: &Encounter, id: String, date: Date, text: &str) -> Note {
     }
 }
 
-fn one(bench: &Bench, encounter: &Encounter, misses: bool, sum: &mut Sum) -> anyhow::Result<()> {
+/// The state of the patient, and all events of record and note.
+fn read(bench: &Bench, encounter: &Encounter) -> anyhow::Result<(tsumugi_cds::Patient, Vec<Event>)> {
     let mut record = Record::default();
     let mut events: Vec<Event> = Vec::new();
     for (index, line) in encounter.record.iter().enumerate() {
-        let (date, text) = line.split_once(": ").context("a line of the record without a date")?;
+        let (date, text) = line
+            .split_once(": ")
+            .context("a line of the record without a date")?;
         let earlier = note(encounter, format!("r{index}"), date.parse()?, text);
         events.extend(bench.coder.structure_in(&mut record, &earlier).events);
     }
@@ -116,17 +168,47 @@ fn one(bench: &Bench, encounter: &Encounter, misses: bool, sum: &mut Sum) -> any
     let structured = bench.coder.structure_in(&mut record.clone(), &now);
     let patient = bench.patient(&record, &now, &structured.events);
     events.extend(structured.events);
-    let (asked, applying) = ask(bench, &patient);
+    Ok((patient, events))
+}
+
+fn one(bench: &Bench, encounter: &Encounter, way: Way, misses: bool, sum: &mut Sum) -> anyhow::Result<()> {
+    let (patient, events) = read(bench, encounter)?;
+    let reasons = if way.has_reasons {
+        reasons(bench, encounter)
+    } else {
+        Vec::new()
+    };
+    let (questions, asked) = ask(bench, &patient, &reasons, way.in_rows);
+    let answers = Answers::default();
+    let contact = Contact {
+        patient: &patient,
+        reasons: &reasons,
+        answers: &answers,
+    };
+    let ranked = bench.asking().ranked(&contact);
+    let applying: Vec<&str> = bench
+        .asking()
+        .applying(&contact)
+        .iter()
+        .map(|template| &*template.id)
+        .collect();
     let vocabulary = bench.coder.vocabulary();
     sum.encounters += 1;
-    sum.questions += asked.len();
-    sum.most = sum.most.max(asked.len());
+    sum.questions += questions;
+    sum.items += asked.len();
+    sum.most = sum.most.max(questions);
     let mut lost = Vec::new();
     for key in &encounter.key {
         let is_read = key.known && key.concepts.is_empty()
             || events.iter().any(|event| says(vocabulary, event, &key.concepts));
-        let is_asked = asked.iter().any(|asked| asks(vocabulary, asked.item, &key.concepts));
+        let is_asked = asked
+            .iter()
+            .any(|asked| asks(vocabulary, asked.item, &key.concepts));
+        let could_be = ranked
+            .iter()
+            .any(|asked| asks(vocabulary, asked.item, &key.concepts));
         sum.keys += 1;
+        sum.reachable += usize::from(is_read || could_be);
         sum.met += usize::from(is_read || is_asked);
         if key.known {
             sum.known += 1;
@@ -136,36 +218,69 @@ fn one(bench: &Bench, encounter: &Encounter, misses: bool, sum: &mut Sum) -> any
             sum.asked += usize::from(is_read || is_asked);
         }
         if !is_read && !is_asked {
-            lost.push(key);
+            lost.push((key, could_be));
         }
     }
     if misses {
         println!("{} {:?}", encounter.id, applying);
-        let names: Vec<String> = asked.iter().map(|asked| format!("{} {:.2}", asked.key, asked.worth)).collect();
+        let names: Vec<String> = asked
+            .iter()
+            .map(|asked| format!("{} {:.2}", asked.key, asked.worth))
+            .collect();
         println!("  asked {names:?}");
-        for key in lost {
+        for (key, could_be) in lost {
+            let place = if could_be { "outranked" } else { "in no template" };
             let known = if key.known { "known" } else { "open" };
-            println!("  lost {known} {} {:?}", key.item, key.concepts);
+            println!("  lost {known}, {place}: {} {:?}", key.item, key.concepts);
         }
     }
     Ok(())
 }
 
-/// Asks as long as a key item is worth it, at most five times.
-fn ask<'b>(bench: &'b Bench, patient: &tsumugi_cds::Patient) -> (Vec<Asked<'b>>, Vec<&'b str>) {
+/// The concepts of the topics.
+fn reasons(bench: &Bench, encounter: &Encounter) -> Vec<Arc<str>> {
+    let note = Note {
+        text: encounter.topics.join("\n"),
+        ..Note::default()
+    };
+    let events = bench.coder.structure(&note).events;
+    events
+        .iter()
+        .map(|event| Arc::from(event.concept.as_str()))
+        .collect()
+}
+
+/// What is asked: the number of questions, and their items.
+fn ask<'b>(
+    bench: &'b Bench,
+    patient: &tsumugi_cds::Patient,
+    reasons: &[Arc<str>],
+    in_rows: bool,
+) -> (usize, Vec<Asked<'b>>) {
     let asking = bench.asking();
     let mut answers = Answers::default();
+    if in_rows {
+        let rows = asking.next(&Contact {
+            patient,
+            reasons,
+            answers: &answers,
+        });
+        return (rows.len(), rows.into_iter().flatten().collect());
+    }
     let mut asked: Vec<Asked<'b>> = Vec::new();
-    while asked.len() < MOST {
-        let next = asking.next(patient, &answers);
-        let Some(first) = next.into_iter().find(|asked| asked.item.is_key) else {
+    while asked.len() < MOST_ASKED {
+        let ranked = asking.ranked(&Contact {
+            patient,
+            reasons,
+            answers: &answers,
+        });
+        let Some(first) = ranked.into_iter().next() else {
             break;
         };
         answers.give(first.key.clone(), Answer::Unknown);
         asked.push(first);
     }
-    let applying = asking.applying(patient, &Answers::default());
-    (asked, applying.into_iter().map(|template| &*template.id).collect())
+    (asked.len(), asked)
 }
 
 fn is_a(vocabulary: &Vocabulary, concept: &str, above: &str) -> bool {
@@ -194,7 +309,9 @@ fn texts(bench: &Bench, misses: bool) {
     for template in bench.templates.iter() {
         for item in &template.items {
             for answer in answers_of(item) {
-                let Ok(answered) = item.answer(&answer) else { continue };
+                let Ok(answered) = item.answer(&answer) else {
+                    continue;
+                };
                 for told in &answered.told {
                     let note = Note {
                         text: answered.text.clone(),
@@ -208,19 +325,28 @@ fn texts(bench: &Bench, misses: bool) {
                     all += 1;
                     right += usize::from(is_read);
                     if misses && !is_read {
-                        println!("  {}.{}: {} is not read as {}", template.id, item.id, answered.text, told.concept);
+                        println!(
+                            "  {}.{}: {} is not read as {}",
+                            template.id, item.id, answered.text, told.concept
+                        );
                     }
                 }
             }
         }
     }
-    println!("answers whose text is read as their fact: {:.3} ({right} of {all})", right as f64 / all.max(1) as f64);
+    println!(
+        "answers whose text is read as their fact: {:.3} ({right} of {all})",
+        right as f64 / all.max(1) as f64
+    );
 }
 
 fn answers_of(item: &Item) -> Vec<Answer> {
     match &item.kind {
         ItemKind::Boolean { .. } => vec![Answer::Yes, Answer::No],
-        ItemKind::Choice(choices) => choices.iter().map(|choice| Answer::Choice(choice.id.clone())).collect(),
+        ItemKind::Choice(choices) => choices
+            .iter()
+            .map(|choice| Answer::Choice(choice.id.clone()))
+            .collect(),
         ItemKind::Quantity { low, high, .. } => {
             let middle = f64::midpoint(low.unwrap_or(0.0), high.unwrap_or(100.0));
             vec![Answer::Quantity(middle.round())]

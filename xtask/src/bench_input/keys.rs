@@ -1,8 +1,8 @@
-//! The keys of the input method: romaji of the reading by its shortest spelling, one for the conversion of what is not
-//! kana, one for the commit.
+//! The keys of the input method: romaji of the reading by its shortest spelling; where something has to be converted,
+//! one key for the conversion and one for the commit. Hiragana and marks are committed with what follows them.
 
 use tsumugi_prediction::Keyboard;
-use tsumugi_tables::{is_ascii_or_kana, to_hiragana};
+use tsumugi_tables::to_hiragana;
 
 /// Keys for a piece of text with its reading.
 pub(super) fn cost(keyboard: &Keyboard, surface: &str, reading: &str) -> usize {
@@ -13,11 +13,7 @@ pub(super) fn cost(keyboard: &Keyboard, surface: &str, reading: &str) -> usize {
         return surface.chars().count();
     }
     let typed = keyboard.keys(&to_hiragana(reading)).chars().count();
-    // A mark commits itself.
-    if surface.chars().all(|c| !c.is_alphanumeric()) {
-        return typed;
-    }
-    typed + usize::from(needs_conversion(surface)) + 1
+    typed + if needs_conversion(surface) { 2 } else { 0 }
 }
 
 /// Whether it is typed without the input method.
@@ -27,6 +23,6 @@ pub(super) fn is_direct(surface: &str) -> bool {
 
 /// Whether the input method has to convert: anything but hiragana, marks and what is typed as it stands.
 fn needs_conversion(surface: &str) -> bool {
-    let is_plain = |c: char| !c.is_alphanumeric() || ('\u{3041}'..='\u{309F}').contains(&c) || c.is_ascii() || c == '\u{30FC}';
-    !surface.chars().all(is_plain) || !is_ascii_or_kana(&surface.replace(|c: char| !c.is_alphanumeric(), ""))
+    let is_plain = |c: char| !c.is_alphanumeric() || ('\u{3041}'..='\u{309F}').contains(&c) || c.is_ascii();
+    !surface.chars().all(is_plain)
 }

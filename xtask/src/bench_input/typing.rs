@@ -3,7 +3,8 @@
 //!
 //! Without help: the keys of the input method. With help, at each place he may take what is offered before he types,
 //! or after some keys of romaji: `Tab` for ghost text is one key, the n-th of the list n arrows and `Enter`; a list
-//! over romaji is called by one key more. Reading takes no time here.
+//! over romaji is called by one key more. Reading takes no time here. The notes are of thirty hands: the history of the
+//! others is a site's, and nobody's own.
 
 use super::Bench;
 use super::keys::{cost, is_direct};
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tsumugi_cds::{Findings, expected};
-use tsumugi_clinical::{Because, Note};
+use tsumugi_clinical::{Because, Entity, Note, Tag};
 use tsumugi_coding::Record;
 use tsumugi_prediction::{Ask, History, Keyboard, Predictor, Suggestions, Unit};
 use tsumugi_tables::to_hiragana;
@@ -27,6 +28,9 @@ const LISTED: usize = 5;
 /// Concepts of the context.
 const EXPECTED: usize = 200;
 
+/// Concepts with how likely each is.
+type Likely = Vec<(Arc<str>, f64)>;
+
 /// A note as it is typed.
 struct Typed {
     id: String,
@@ -37,7 +41,7 @@ struct Typed {
     /// Concepts of the text: first character, the one behind the last, concept.
     names: Vec<(usize, usize, Arc<str>)>,
     /// What the text before a unit makes likely, by the place where its sentence begins.
-    likely: Vec<(usize, Vec<(Arc<str>, f64)>)>,
+    likely: Vec<(usize, Likely)>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -85,18 +89,30 @@ pub(super) fn run(root: &Path, each: bool) -> anyhow::Result<()> {
         keyboard: &keyboard,
         times: Vec::new(),
     };
-    for (title, learns) in [("history empty", false), ("history of the other notes", true)] {
+    for (title, learns) in [
+        ("history empty", false),
+        ("history of the other 29 notes, as the site's", true),
+    ] {
         let (mut whole, mut coded) = (Keys::default(), Keys::default());
         for (index, note) in notes.iter().enumerate() {
             let mut history = History::default();
-            for (_, other) in notes.iter().enumerate().filter(|(other, _)| learns && *other != index) {
+            for (_, other) in notes
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| learns && *other != index)
+            {
                 predictor.learn(&mut history, bench.coder.vocabulary(), &other.units);
             }
             let (own, own_coded) = typist.note(note, &history, each);
             whole.add(own);
             coded.add(own_coded);
             if each {
-                println!("  {} {:.3} whole, {:.3} coded", note.id, own.saved(), own_coded.saved());
+                println!(
+                    "  {} {:.3} whole, {:.3} coded",
+                    note.id,
+                    own.saved(),
+                    own_coded.saved()
+                );
             }
         }
         println!(
@@ -110,8 +126,18 @@ pub(super) fn run(root: &Path, each: bool) -> anyhow::Result<()> {
         );
     }
     typist.times.sort_unstable();
-    let at = |part: usize| typist.times.get((typist.times.len() * part / 100).min(typist.times.len().saturating_sub(1)));
-    println!("{} suggestions, p50 {:?}, p95 {:?}, worst {:?}", typist.times.len(), at(50), at(95), typist.times.last());
+    let at = |part: usize| {
+        typist
+            .times
+            .get((typist.times.len() * part / 100).min(typist.times.len().saturating_sub(1)))
+    };
+    println!(
+        "{} suggestions, p50 {:?}, p95 {:?}, worst {:?}",
+        typist.times.len(),
+        at(50),
+        at(95),
+        typist.times.last()
+    );
     Ok(())
 }
 
@@ -128,7 +154,11 @@ fn notes(root: &Path, bench: &Bench) -> anyhow::Result<Vec<Typed>> {
 fn read(file: &Path, bench: &Bench) -> anyhow::Result<Typed> {
     let text = std::fs::read_to_string(file)?;
     let mut note = Typed {
-        id: file.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        id: file
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
         units: Vec::new(),
         starts: Vec::new(),
         chars: Vec::new(),
@@ -136,17 +166,26 @@ fn read(file: &Path, bench: &Bench) -> anyhow::Result<Typed> {
         likely: Vec::new(),
     };
     for line in text.lines().skip(1).filter(|line| !line.is_empty()) {
-        let (surface, reading) = line.split_once('\t').with_context(|| format!("{}: {line}", file.display()))?;
+        let (surface, reading) = line
+            .split_once('\t')
+            .with_context(|| format!("{}: {line}", file.display()))?;
         let surface = surface.replace("\\n", "\n");
         note.starts.push(note.chars.len());
         note.chars.extend(surface.chars());
-        note.units.push(Unit { surface, reading: reading.replace("\\n", "\n"), concept: None });
+        note.units.push(Unit {
+            surface,
+            reading: reading.replace("\\n", "\n"),
+            concept: None,
+        });
     }
     let whole: String = note.chars.iter().collect();
     note.names = names(bench, &whole);
     for (unit, start) in note.units.iter_mut().zip(&note.starts) {
         let end = start + unit.surface.chars().count();
-        let inside = note.names.iter().find(|(first, _, _)| start <= first && *first < end);
+        let inside = note
+            .names
+            .iter()
+            .find(|(first, _, _)| start <= first && *first < end);
         unit.concept = inside.map(|(_, _, concept)| Arc::clone(concept));
     }
     note.likely = likely(bench, &note);
@@ -155,15 +194,30 @@ fn read(file: &Path, bench: &Bench) -> anyhow::Result<Typed> {
 
 /// The coded concepts of a text.
 fn names(bench: &Bench, text: &str) -> Vec<(usize, usize, Arc<str>)> {
-    let note = Note { text: text.to_owned(), ..Note::default() };
+    let note = Note {
+        text: text.to_owned(),
+        ..Note::default()
+    };
     let structured = bench.coder.structure(&note);
     let mut names = Vec::new();
     for event in &structured.events {
         for reason in &event.because {
-            let Because::Entity { entity } = reason else { continue };
-            if let Some(entity) = structured.entities.get(*entity as usize) {
-                let concept = event.measured.as_ref().map_or(&event.concept, |measured| &measured.concept);
-                names.push((entity.span.start as usize, entity.span.end as usize, Arc::from(concept.as_str())));
+            let Because::Entity { entity } = reason else {
+                continue;
+            };
+            // A value and a time are nobody's name: they are typed.
+            let is_name =
+                |entity: &&Entity| !matches!(entity.tag, Tag::TestValue | Tag::DrugValue | Tag::Timex);
+            if let Some(entity) = structured.entities.get(*entity as usize).filter(is_name) {
+                let concept = event
+                    .measured
+                    .as_ref()
+                    .map_or(&event.concept, |measured| &measured.concept);
+                names.push((
+                    entity.span.start as usize,
+                    entity.span.end as usize,
+                    Arc::from(concept.as_str()),
+                ));
             }
         }
     }
@@ -173,19 +227,31 @@ fn names(bench: &Bench, text: &str) -> Vec<(usize, usize, Arc<str>)> {
 }
 
 /// What the text before each sentence makes likely.
-fn likely(bench: &Bench, note: &Typed) -> Vec<(usize, Vec<(Arc<str>, f64)>)> {
+fn likely(bench: &Bench, note: &Typed) -> Vec<(usize, Likely)> {
     let mut likely = Vec::new();
     let is_end = |c: char| matches!(c, '\u{3002}' | '\n');
-    let ends = note.chars.iter().enumerate().filter(|(_, c)| is_end(**c)).map(|(at, _)| at + 1);
+    let ends = note
+        .chars
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| is_end(**c))
+        .map(|(at, _)| at + 1);
     for at in std::iter::once(0).chain(ends) {
         let before: String = note.chars.iter().take(at).collect();
         let patient = bench.coder.person(&before);
-        let own = Note { text: before, patient: Some(patient), ..Note::default() };
+        let own = Note {
+            text: before,
+            patient: Some(patient),
+            ..Note::default()
+        };
         let events = bench.coder.structure(&own).events;
         let patient = bench.patient(&Record::default(), &own, &events);
         let findings = Findings::of(&patient);
         let vocabulary = bench.coder.vocabulary();
-        likely.push((at, expected(&bench.differential, &bench.space, vocabulary, &findings, EXPECTED)));
+        likely.push((
+            at,
+            expected(&bench.differential, &bench.space, vocabulary, &findings, EXPECTED),
+        ));
     }
     likely
 }
@@ -206,10 +272,17 @@ impl Typist<'_> {
         let end = note.chars.len();
         let mut ways: Vec<Option<Way>> = vec![None; end + 1];
         if let Some(first) = ways.first_mut() {
-            *first = Some(Way { keys: 0, from: 0, reading: String::new(), taken: String::new() });
+            *first = Some(Way {
+                keys: 0,
+                from: 0,
+                reading: String::new(),
+                taken: String::new(),
+            });
         }
         for at in 0..end {
-            let Some(way) = ways.get(at).cloned().flatten() else { continue };
+            let Some(way) = ways.get(at).cloned().flatten() else {
+                continue;
+            };
             for (to, next) in self.steps(note, history, at, &way) {
                 let Some(known) = ways.get_mut(to) else { continue };
                 if known.as_ref().is_none_or(|known| next.keys < known.keys) {
@@ -235,7 +308,10 @@ impl Typist<'_> {
         let mut at = end;
         let mut taken = Vec::new();
         while let Some(way) = ways.get(at).and_then(Option::as_ref).filter(|_| at > 0) {
-            let before = ways.get(way.from).and_then(Option::as_ref).map_or(0, |before| before.keys);
+            let before = ways
+                .get(way.from)
+                .and_then(Option::as_ref)
+                .map_or(0, |before| before.keys);
             let own = (way.keys - before) as f64 / (at - way.from).max(1) as f64;
             for keys in chars.iter_mut().skip(way.from).take(at - way.from) {
                 keys.with = own;
@@ -252,7 +328,11 @@ impl Typist<'_> {
         let mut coded = Keys::default();
         for (place, keys) in chars.iter().enumerate() {
             whole.add(*keys);
-            if note.names.iter().any(|(start, end, _)| (*start..*end).contains(&place)) {
+            if note
+                .names
+                .iter()
+                .any(|(start, end, _)| (*start..*end).contains(&place))
+            {
                 coded.add(*keys);
             }
         }
@@ -261,16 +341,31 @@ impl Typist<'_> {
 
     /// What can be done at a place: type to the end of the unit, or take a suggestion.
     fn steps(&mut self, note: &Typed, history: &History, at: usize, way: &Way) -> Vec<(usize, Way)> {
-        let index = note.starts.partition_point(|start| *start <= at).saturating_sub(1);
+        let index = note
+            .starts
+            .partition_point(|start| *start <= at)
+            .saturating_sub(1);
         let (Some(unit), Some(start)) = (note.units.get(index), note.starts.get(index)) else {
             return Vec::new();
         };
         let inner = at - start;
         let surface: String = unit.surface.chars().skip(inner).collect();
-        let reading = if inner == 0 { unit.reading.clone() } else { way.reading.clone() };
+        let reading = if inner == 0 {
+            unit.reading.clone()
+        } else {
+            way.reading.clone()
+        };
         let own = cost(self.keyboard, &surface, &reading);
         let to = start + unit.surface.chars().count();
-        let mut steps = vec![(to, Way { keys: way.keys + own, from: at, reading: String::new(), taken: String::new() })];
+        let mut steps = vec![(
+            to,
+            Way {
+                keys: way.keys + own,
+                from: at,
+                reading: String::new(),
+                taken: String::new(),
+            },
+        )];
         if surface == "\n" {
             return steps;
         }
@@ -292,20 +387,43 @@ impl Typist<'_> {
                 let Some((to, rest)) = fits(note, index, at, &offer.text, &offer.reading, &reading) else {
                     continue;
                 };
-                let accept = if place == 1 && offered.is_sure { 1 } else { place + 1 };
+                let accept = if place == 1 && offered.is_sure {
+                    1
+                } else {
+                    place + 1
+                };
                 steps.push((
                     to,
-                    Way { keys: way.keys + spent + accept, from: at, reading: rest, taken: format!("<{typed}> ") },
+                    Way {
+                        keys: way.keys + spent + accept,
+                        from: at,
+                        reading: rest,
+                        taken: format!("<{typed}> "),
+                    },
                 ));
             }
         }
         steps
     }
 
-    fn suggest(&mut self, history: &History, before: &[Unit], typed: &str, likely: &[(Arc<str>, f64)]) -> Suggestions {
-        let site = History::default();
+    fn suggest(
+        &mut self,
+        history: &History,
+        before: &[Unit],
+        typed: &str,
+        likely: &[(Arc<str>, f64)],
+    ) -> Suggestions {
+        let personal = History::default();
         let started = Instant::now();
-        let ask = Ask { before, typed, likely, lines: &[], personal: history, site: &site, most: LISTED };
+        let ask = Ask {
+            before,
+            typed,
+            likely,
+            lines: &[],
+            personal: &personal,
+            site: history,
+            most: LISTED,
+        };
         let offered = self.predictor.suggest(self.bench.coder.vocabulary(), &ask);
         self.times.push(started.elapsed());
         offered
@@ -315,7 +433,13 @@ impl Typist<'_> {
 /// The units before a place, the open one as far as it is written.
 fn before(note: &Typed, index: usize, at: usize) -> Vec<Unit> {
     let first = index.saturating_sub(2);
-    let mut before: Vec<Unit> = note.units.iter().skip(first).take(index - first).cloned().collect();
+    let mut before: Vec<Unit> = note
+        .units
+        .iter()
+        .skip(first)
+        .take(index - first)
+        .cloned()
+        .collect();
     let start = note.starts.get(index).copied().unwrap_or(at);
     if at > start {
         let ending = note.names.iter().find(|(_, end, _)| *end == at);
@@ -330,7 +454,14 @@ fn before(note: &Typed, index: usize, at: usize) -> Vec<Unit> {
 
 /// Where the text stands after an offer is taken at `at`, and the reading of what is left of the unit there; none where
 /// the offer is not what is to be written, or where nobody knows how the rest reads.
-fn fits(note: &Typed, index: usize, at: usize, text: &str, offered: &str, reading: &str) -> Option<(usize, String)> {
+fn fits(
+    note: &Typed,
+    index: usize,
+    at: usize,
+    text: &str,
+    offered: &str,
+    reading: &str,
+) -> Option<(usize, String)> {
     let count = text.chars().count();
     let is_same = text.chars().eq(note.chars.iter().skip(at).take(count).copied());
     if count == 0 || !is_same {
@@ -356,8 +487,16 @@ fn fits(note: &Typed, index: usize, at: usize, text: &str, offered: &str, readin
         .skip(index + 1)
         .map(|unit| to_hiragana(&unit.reading))
         .collect();
-    let own = if last == index { to_hiragana(reading) } else { to_hiragana(&unit.reading) };
-    let first = if last == index { String::new() } else { to_hiragana(reading) };
+    let own = if last == index {
+        to_hiragana(reading)
+    } else {
+        to_hiragana(&unit.reading)
+    };
+    let first = if last == index {
+        String::new()
+    } else {
+        to_hiragana(reading)
+    };
     let begun = offered.strip_prefix(&first)?.strip_prefix(&between)?;
     Some((to, own.strip_prefix(begun)?.to_owned()))
 }

@@ -1,7 +1,10 @@
 //! Every table of `data/` against `data/manifest.toml`, and that the engine can be built from them.
 
 use std::path::Path;
+use tsumugi_cds::templates::Templates;
+use tsumugi_prediction::{Keyboard, Predictor};
 use tsumugi_tables::{Manifest, Source, check as check_tables};
+use tsumugi_terminology::Vocabulary;
 
 /// All mistakes of all tables.
 pub(crate) fn check(root: &Path) -> Vec<String> {
@@ -21,10 +24,20 @@ pub(crate) fn check(root: &Path) -> Vec<String> {
         .map(ToString::to_string)
         .collect();
     mistakes.extend(screens(&files));
-    if let Err(error) = tsumugi_coding::Coder::new(&sources) {
-        mistakes.push(format!("the engine cannot be built from data/: {error}"));
+    match tsumugi_coding::Coder::new(&sources) {
+        Ok(coder) => mistakes.extend(input(&sources, coder.vocabulary())),
+        Err(error) => mistakes.push(format!("the engine cannot be built from data/: {error}")),
     }
     mistakes
+}
+
+/// What helps while one types: templates, and the tables of prediction.
+fn input(sources: &[Source<'_>], vocabulary: &Vocabulary) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    Templates::new(sources, vocabulary, &mut mistakes);
+    Keyboard::new(sources, &mut mistakes);
+    Predictor::new(sources, vocabulary, &mut mistakes);
+    mistakes.iter().map(ToString::to_string).collect()
 }
 
 /// Every key of the screens exists in every language.

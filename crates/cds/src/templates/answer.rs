@@ -104,7 +104,11 @@ impl Item {
             }
             (ItemKind::Quantity { .. }, Answer::Quantity(value)) => self.number(*value),
             (ItemKind::Date { concept, text }, Answer::Date(day)) => {
-                let mut answered = stated(&text.replace(GIVEN, &day.to_string()), concept.as_ref(), Polarity::Present);
+                let mut answered = stated(
+                    &text.replace(GIVEN, &day.to_string()),
+                    concept.as_ref(),
+                    Polarity::Present,
+                );
                 for told in &mut answered.told {
                     told.day = Some(*day);
                 }
@@ -116,21 +120,41 @@ impl Item {
                 if count == 0 || count > LONGEST || words.chars().any(char::is_control) {
                     return Err(NotAnswered::Text);
                 }
-                Ok(stated(&text.replace(GIVEN, words), concept.as_ref(), Polarity::Present))
+                Ok(stated(
+                    &text.replace(GIVEN, words),
+                    concept.as_ref(),
+                    Polarity::Present,
+                ))
             }
             _ => Err(NotAnswered::Kind(Arc::clone(&self.id))),
         }
     }
 
     fn number(&self, value: f64) -> Result<Answered, NotAnswered> {
-        let ItemKind::Quantity { concept, unit, low, high, text } = &self.kind else {
+        let ItemKind::Quantity {
+            concept,
+            unit,
+            low,
+            high,
+            text,
+        } = &self.kind
+        else {
             return Err(NotAnswered::Kind(Arc::clone(&self.id)));
         };
         let (low, high) = (low.unwrap_or(f64::MIN), high.unwrap_or(f64::MAX));
         if !(low..=high).contains(&value) {
-            return Err(NotAnswered::Range { value, unit: Arc::clone(unit), low, high });
+            return Err(NotAnswered::Range {
+                value,
+                unit: Arc::clone(unit),
+                low,
+                high,
+            });
         }
-        let mut answered = stated(&text.replace(GIVEN, &value.to_string()), concept.as_ref(), Polarity::Present);
+        let mut answered = stated(
+            &text.replace(GIVEN, &value.to_string()),
+            concept.as_ref(),
+            Polarity::Present,
+        );
         for told in &mut answered.told {
             told.value = Some(Quantity {
                 number: Some(value.to_string()),
@@ -156,7 +180,11 @@ fn stated(text: &str, concept: Option<&Arc<str>>, polarity: Polarity) -> Answere
 }
 
 fn of_choice(choice: &Choice) -> Answered {
-    let polarity = if choice.is_denied { Polarity::Absent } else { Polarity::Present };
+    let polarity = if choice.is_denied {
+        Polarity::Absent
+    } else {
+        Polarity::Present
+    };
     stated(&choice.text, choice.concept.as_ref(), polarity)
 }
 
@@ -190,7 +218,10 @@ impl Answers {
 
     /// The facts of all answers.
     pub(super) fn told(&self, templates: &Templates) -> Vec<Told> {
-        let items = self.0.iter().filter_map(|(key, answer)| Some((templates.item(key)?.1, answer)));
+        let items = self
+            .0
+            .iter()
+            .filter_map(|(key, answer)| Some((templates.item(key)?.1, answer)));
         let answered = items.filter_map(|(item, answer)| item.answer(answer).ok());
         answered.flat_map(|answered| answered.told).collect()
     }

@@ -5,15 +5,29 @@ use super::{
     Answer, Answers, COMMON, Condition, Item, ItemKind, Stage, Template, Templates, Weights, When, Why,
 };
 use crate::differential::{Differential, Findings};
-use crate::next::{Likely, gain, likely};
+use crate::next::{Likely, Step, gain, likely, step_of};
 use crate::patient::{Patient, Place};
 use std::sync::Arc;
 use tsumugi_clinical::Interpretation;
 use tsumugi_knowledge::{Levels, Space, State};
 use tsumugi_terminology::Vocabulary;
 
-/// Questions that are shown at a time.
+/// Questions that are shown at a time: rows, each answered at once.
 pub const MOST_ASKED: usize = 5;
+/// Items that one row asks at most.
+pub const ROW: usize = 4;
+
+/// Who is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Contact<'a> {
+    /// The state of the patient: record and note.
+    pub patient: &'a Patient,
+    /// Concepts for which the patient comes, where somebody has said so (`Encounter.reasonCode`, the questionnaire of
+    /// the reception): they choose templates and answer nothing.
+    pub reasons: &'a [Arc<str>],
+    /// What was answered in this contact.
+    pub answers: &'a Answers,
+}
 
 /// What questions are chosen with.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +74,21 @@ pub struct Known<'a> {
     pub place: Place,
 }
 
+/// How an item is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    YesNo(Step),
+    Number,
+    Alone,
+}
+
+impl Manner {
+    /// Whether items asked so can stand in one row.
+    fn is_joined(self) -> bool {
+        self != Self::Alone
+    }
+}
+
 /// An item of a template that is for this patient.
 struct Candidate<'a> {
     template: &'a Template,
@@ -72,24 +101,21 @@ struct Candidate<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// The questions that are worth asking, best first, at most `MOST_ASKED`: for this patient, not known, not answered,
-    /// and no two that ask the same.
-    pub fn next(&self, patient: &Patient, answers: &Answers) -> Vec<Asked<'a>> {
-        let sayings = self.sayings(patient, answers);
-        let findings = Findings::of(patient);
+    /// The questions that are worth asking, best first: for this patient, not known, not answered, and no two that ask
+    /// the same.
+    pub fn ranked(&self, contact: &Contact<'_>) -> Vec<Asked<'a>> {
+        let sayings = self.sayings(contact);
+        let findings = Findings::of(contact.patient);
         let likely = likely(self.differential, self.space, self.vocabulary, &findings);
         let mut asked: Vec<Asked<'a>> = self
-            .candidates(patient, &sayings)
+            .candidates(contact.patient, &sayings)
             .into_iter()
-            .filter(|candidate| self.is_open(candidate, &sayings, answers))
+            .filter(|candidate| self.is_open(candidate, &sayings, contact.answers))
             .map(|candidate| self.weigh(candidate, &likely))
             .collect();
         asked.sort_by(|a, b| b.worth.total_cmp(&a.worth).then_with(|| a.key.cmp(&b.key)));
         let mut kept: Vec<Asked<'a>> = Vec::new();
         for one in asked {
-            if kept.len() == MOST_ASKED {
-                break;
-            }
             if !kept.iter().any(|other| self.asks_the_same(other.item, one.item)) {
                 kept.push(one);
             }
@@ -97,9 +123,44 @@ impl<'a> Asking<'a> {
         kept
     }
 
+    /// The questions to show, at most `MOST_ASKED`, best first: what is asked in the same way stands in one row (the
+    /// symptoms to ask for, the signs to look for, the numbers to fill in), at most `ROW` items in each.
+    pub fn next(&self, contact: &Contact<'_>) -> Vec<Vec<Asked<'a>>> {
+        let mut rows: Vec<(Manner, Vec<Asked<'a>>)> = Vec::new();
+        for one in self.ranked(contact) {
+            let manner = self.manner(one.item);
+            let open = rows
+                .iter_mut()
+                .find(|(own, row)| *own == manner && own.is_joined() && row.len() < ROW);
+            match open {
+                Some((_, row)) => row.push(one),
+                None => rows.push((manner, vec![one])),
+            }
+        }
+        let mut rows: Vec<Vec<Asked<'a>>> = rows.into_iter().map(|(_, row)| row).collect();
+        rows.sort_by(|a, b| worth_of(b).total_cmp(&worth_of(a)));
+        rows.truncate(MOST_ASKED);
+        rows
+    }
+
+    /// How an item is asked: a yes or no of the patient, of the body, of the laboratory; a number; alone.
+    fn manner(&self, item: &Item) -> Manner {
+        match &item.kind {
+            ItemKind::Boolean { concept, .. } => {
+                let step = concept
+                    .as_ref()
+                    .and_then(|concept| step_of(self.vocabulary, &State::new(Arc::clone(concept))));
+                Manner::YesNo(step.unwrap_or(Step::Question))
+            }
+            ItemKind::Quantity { .. } => Manner::Number,
+            _ => Manner::Alone,
+        }
+    }
+
     /// The items for this patient that are known, with the answer where it can be told.
-    pub fn known(&self, patient: &Patient, answers: &Answers) -> Vec<Known<'a>> {
-        let sayings = self.sayings(patient, answers);
+    pub fn known(&self, contact: &Contact<'_>) -> Vec<Known<'a>> {
+        let patient = contact.patient;
+        let sayings = self.sayings(contact);
         let mut known: Vec<Known<'a>> = Vec::new();
         for candidate in self.candidates(patient, &sayings) {
             let Some(said) = sayings.answer_to(candidate.item) else {
@@ -120,15 +181,20 @@ impl<'a> Asking<'a> {
     }
 
     /// The templates that are for this contact.
-    pub fn applying(&self, patient: &Patient, answers: &Answers) -> Vec<&'a Template> {
-        let sayings = self.sayings(patient, answers);
+    pub fn applying(&self, contact: &Contact<'_>) -> Vec<&'a Template> {
+        let sayings = self.sayings(contact);
         let own = self.templates.all.iter();
-        own.filter(|template| self.nearness(&template.when, patient, &sayings).is_some())
+        own.filter(|template| self.nearness(&template.when, contact.patient, &sayings).is_some())
             .collect()
     }
 
-    fn sayings(&self, patient: &Patient, answers: &Answers) -> Sayings<'a> {
-        Sayings::new(self.vocabulary, self.levels, patient, self.templates, answers)
+    fn sayings(&self, contact: &Contact<'_>) -> Sayings<'a> {
+        let Contact {
+            patient,
+            reasons,
+            answers,
+        } = contact;
+        Sayings::new(self.vocabulary, patient, reasons, self.templates, answers)
     }
 
     fn candidates(&self, patient: &Patient, sayings: &Sayings<'_>) -> Vec<Candidate<'a>> {
@@ -160,7 +226,9 @@ impl<'a> Asking<'a> {
 
     /// How near a template is to this contact; none where it is for others.
     fn nearness(&self, when: &When, patient: &Patient, sayings: &Sayings<'_>) -> Option<f64> {
-        let is_old_enough = when.age_min.is_none_or(|least| patient.age.is_none_or(|age| age >= least));
+        let is_old_enough = when
+            .age_min
+            .is_none_or(|least| patient.age.is_none_or(|age| age >= least));
         let is_young_enough = when
             .age_max
             .is_none_or(|most| patient.age.is_some_and(|age| age.floor() <= most));
@@ -181,7 +249,11 @@ impl<'a> Asking<'a> {
                 Stage::FollowUp => in_record || (in_note && sayings.is_chronic(concept)),
                 Stage::Any => in_note || in_record,
             };
-            is_stage.then_some(if in_note { weights.in_note } else { weights.in_record })
+            is_stage.then_some(if in_note {
+                weights.in_note
+            } else {
+                weights.in_record
+            })
         };
         when.any.iter().filter_map(nearness).max_by(f64::total_cmp)
     }
@@ -190,7 +262,10 @@ impl<'a> Asking<'a> {
         let item = candidate.item;
         let is_closed = answers.keys().any(|key| {
             *key == candidate.key
-                || self.templates.item(key).is_some_and(|(_, other)| self.asks_the_same(other, item))
+                || self
+                    .templates
+                    .item(key)
+                    .is_some_and(|(_, other)| self.asks_the_same(other, item))
         });
         !is_closed
             && sayings.answer_to(item).is_none()
@@ -212,7 +287,8 @@ impl<'a> Asking<'a> {
             Condition::Answer { item, answer } => (item, answer),
         };
         let own = template.item(id).map(|item| (&template.id, item));
-        let of_common = || Some(self.templates.get(COMMON)?).and_then(|common| Some((&common.id, common.item(id)?)));
+        let of_common =
+            || Some(self.templates.get(COMMON)?).and_then(|common| Some((&common.id, common.item(id)?)));
         let Some((home, item)) = own.or_else(of_common) else {
             return false;
         };
@@ -220,7 +296,9 @@ impl<'a> Asking<'a> {
             return given.is(named);
         }
         let fact = condition.as_fact(item);
-        fact.is_some_and(|(concept, is_there)| sayings.is_present(&concept) == is_there && (is_there || sayings.answer_to(item).is_some()))
+        fact.is_some_and(|(concept, is_there)| {
+            sayings.is_present(&concept) == is_there && (is_there || sayings.answer_to(item).is_some())
+        })
     }
 
     /// Whether the answer to one item answers the other.
@@ -274,13 +352,21 @@ impl<'a> Asking<'a> {
             return by_findings;
         }
         let by_name = of_shares(&|disease| {
-            if told.contains(&disease) { weights.told_share } else { weights.other_share }
+            if told.contains(&disease) {
+                weights.told_share
+            } else {
+                weights.other_share
+            }
         });
         by_findings.max(by_name)
     }
 
     fn is_told(&self, item: &Item, disease: usize) -> bool {
-        let Some(own) = self.differential.key_of(disease).and_then(|id| self.vocabulary.key(&id)) else {
+        let Some(own) = self
+            .differential
+            .key_of(disease)
+            .and_then(|id| self.vocabulary.key(&id))
+        else {
             return false;
         };
         let mut told = item.tells.iter().filter_map(|id| self.vocabulary.key(id));
@@ -312,9 +398,12 @@ impl<'a> Asking<'a> {
             }
             ItemKind::Choice(choices) => {
                 let fits = |concept: &Arc<str>, is_denied: bool| is(concept) && said.is_present != is_denied;
-                let choice = choices
-                    .iter()
-                    .find(|choice| choice.concept.as_ref().is_some_and(|own| fits(own, choice.is_denied)));
+                let choice = choices.iter().find(|choice| {
+                    choice
+                        .concept
+                        .as_ref()
+                        .is_some_and(|own| fits(own, choice.is_denied))
+                });
                 choice.map(|choice| Answer::Choice(Arc::clone(&choice.id)))
             }
             ItemKind::Quantity { concept, .. } => {
@@ -324,6 +413,13 @@ impl<'a> Asking<'a> {
             ItemKind::Date { .. } | ItemKind::Text { .. } => None,
         }
     }
+}
+
+/// What a row is worth: its best item, and half of each other, which is read beside it.
+fn worth_of(row: &[Asked<'_>]) -> f64 {
+    let sum: f64 = row.iter().map(|one| one.worth).sum();
+    let best = row.iter().map(|one| one.worth).fold(0.0, f64::max);
+    f64::midpoint(best, sum)
 }
 
 impl Weights {

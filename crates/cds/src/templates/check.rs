@@ -11,7 +11,9 @@ pub(super) type Wrong = (Option<Arc<str>>, String);
 /// Everything that is wrong with a template; `common` holds the items that `uses` names.
 pub(super) fn check(template: &Template, common: Option<&Template>, vocabulary: &Vocabulary) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    when(&template.when, vocabulary, &mut |message| wrong.push((None, message)));
+    when(&template.when, vocabulary, &mut |message| {
+        wrong.push((None, message));
+    });
     for name in &template.uses {
         if common.is_none_or(|common| common.item(name).is_none()) {
             wrong.push((None, format!("uses {name}, which the common items do not have")));
@@ -19,7 +21,8 @@ pub(super) fn check(template: &Template, common: Option<&Template>, vocabulary: 
     }
     let mut ids = FxHashSet::default();
     for own in &template.items {
-        let mut say = |message: String| wrong.push((Some(Arc::clone(&own.id)), format!("item {}: {message}", own.id)));
+        let mut say =
+            |message: String| wrong.push((Some(Arc::clone(&own.id)), format!("item {}: {message}", own.id)));
         if !ids.insert(Arc::clone(&own.id)) {
             say("its id stands twice".to_owned());
         }

@@ -3,8 +3,8 @@
 use super::{Answers, FactKind, Item, Templates, Told};
 use crate::patient::{Patient, Place};
 use rustc_hash::FxHashMap;
+use std::sync::Arc;
 use tsumugi_clinical::{Certainty, Phase, Polarity};
-use tsumugi_knowledge::Levels;
 use tsumugi_tables::TermKind;
 use tsumugi_terminology::Vocabulary;
 
@@ -56,11 +56,11 @@ pub(super) struct Sayings<'a> {
 }
 
 impl<'a> Sayings<'a> {
-    /// Collects what the record, the note and the answers say.
+    /// Collects what the record, the note and the answers say; `reasons` are what the patient comes for.
     pub(super) fn new(
         vocabulary: &'a Vocabulary,
-        levels: &Levels,
         patient: &Patient,
+        reasons: &[Arc<str>],
         templates: &Templates,
         answers: &Answers,
     ) -> Self {
@@ -72,8 +72,13 @@ impl<'a> Sayings<'a> {
             kinds: Vec::new(),
         };
         sayings.add_facts(patient);
-        sayings.add_values(patient, levels);
+        sayings.add_values(patient);
         sayings.add_drugs(patient);
+        for reason in reasons.iter().filter_map(|id| vocabulary.key(id)) {
+            for above in vocabulary.ancestors(reason) {
+                sayings.present.entry(above).or_default().in_note = true;
+            }
+        }
         for told in answers.told(templates) {
             sayings.add_told(&told);
         }
@@ -92,8 +97,15 @@ impl<'a> Sayings<'a> {
                 continue;
             };
             let is_normal = matches!(fact.state.level(), Some("normal" | "negative"));
-            let is_of_now = fact.phase != Phase::Planned && fact.certainty != Certainty::General && !is_normal;
-            self.add(key, is_present, is_present && is_of_now, days(patient, place), place);
+            let is_of_now =
+                fact.phase != Phase::Planned && fact.certainty != Certainty::General && !is_normal;
+            self.add(
+                key,
+                is_present,
+                is_present && is_of_now,
+                days(patient, place),
+                place,
+            );
         }
         for (concept, place) in &patient.orders {
             if let Some(key) = self.vocabulary.key(concept) {
@@ -102,8 +114,7 @@ impl<'a> Sayings<'a> {
         }
     }
 
-    /// A value answers what its test answers, and the findings that are levels of it.
-    fn add_values(&mut self, patient: &Patient, levels: &Levels) {
+    fn add_values(&mut self, patient: &Patient) {
         let measures = patient
             .measures
             .iter()
@@ -116,18 +127,7 @@ impl<'a> Sayings<'a> {
             let Some(key) = self.vocabulary.key(test) else {
                 continue;
             };
-            let days = days(patient, place);
-            self.add(key, true, true, days, place);
-            for finding in levels.findings_of(test) {
-                let Some(finding) = self.vocabulary.key(finding.concept()) else {
-                    continue;
-                };
-                let said = Said { concept: finding, is_present: false, days, place: place.clone() };
-                let known = self.said.entry(finding).or_insert_with(|| said.clone());
-                if known.days.is_some() && said.is_newer_than(known) {
-                    *known = said;
-                }
-            }
+            self.add(key, true, true, days(patient, place), place);
         }
     }
 
@@ -139,7 +139,13 @@ impl<'a> Sayings<'a> {
                 self.add_kind(FactKind::Medication, patient, is_present, &usage.place);
             }
             if let Some(key) = self.vocabulary.key(&usage.drug) {
-                self.add(key, is_present, is_taken, days(patient, &usage.place), &usage.place);
+                self.add(
+                    key,
+                    is_present,
+                    is_taken,
+                    days(patient, &usage.place),
+                    &usage.place,
+                );
             }
         }
         for allergy in &patient.allergies {
@@ -170,7 +176,12 @@ impl<'a> Sayings<'a> {
     }
 
     fn add(&mut self, key: u32, is_present: bool, is_of_now: bool, days: Option<i32>, place: &Place) {
-        let said = Said { concept: key, is_present, days, place: place.clone() };
+        let said = Said {
+            concept: key,
+            is_present,
+            days,
+            place: place.clone(),
+        };
         let replace = |map: &mut FxHashMap<u32, Said>, key: u32| {
             let known = map.entry(key).or_insert_with(|| said.clone());
             if said.is_newer_than(known) {
@@ -211,7 +222,11 @@ impl<'a> Sayings<'a> {
             .flat_map(|key| self.vocabulary.ancestors(key))
             .filter_map(|above| self.denied.get(&above));
         let newest = |one: &'_ Said| one.days.map_or(-1, |days| days);
-        below.chain(of_kinds).chain(above).filter(counts).min_by_key(|said| newest(said))
+        below
+            .chain(of_kinds)
+            .chain(above)
+            .filter(counts)
+            .min_by_key(|said| newest(said))
     }
 
     /// Whether a concept, or one below, is said to be there: in the note or an answer, or in the record.
@@ -231,13 +246,18 @@ impl<'a> Sayings<'a> {
             return false;
         };
         let kind = self.vocabulary.concept(concept).map(|concept| concept.kind);
-        let passes = matches!(kind, Some(TermKind::Finding | TermKind::Normal | TermKind::Test | TermKind::Exam));
+        let passes = matches!(
+            kind,
+            Some(TermKind::Finding | TermKind::Normal | TermKind::Test | TermKind::Exam)
+        );
         days > 0 && (!passes || days <= FIRST_AGAIN)
     }
 
     /// Whether a chronic disease is named.
     pub(super) fn is_chronic(&self, concept: &str) -> bool {
-        self.vocabulary.concept(concept).is_some_and(|concept| concept.has("chronic"))
+        self.vocabulary
+            .concept(concept)
+            .is_some_and(|concept| concept.has("chronic"))
     }
 
     fn presence(&self, concept: &str) -> Option<Presence> {

@@ -12,7 +12,8 @@ pub use write::to_questionnaire;
 
 /// Prefix of the canonical address of a template.
 pub(super) const CANONICAL: &str = "https://tsumugi.example/Questionnaire/";
-const ADAPTIVE: &str = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-questionnaireAdaptive";
+const ADAPTIVE: &str =
+    "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-questionnaireAdaptive";
 const INITIAL: &str = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-initialExpression";
 const ENABLE: &str = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-enableWhenExpression";
 const LINK_PERIOD: &str =

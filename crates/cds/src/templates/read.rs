@@ -2,7 +2,8 @@
 
 use super::check::check;
 use super::{
-    COMMON, Choice, Condition, FactKind, Item, ItemKind, Stage, Template, Templates, Weights, When, Why, Words,
+    COMMON, Choice, Condition, FactKind, Item, ItemKind, Stage, Template, Templates, Weights, When, Why,
+    Words,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -129,7 +130,8 @@ pub(super) fn templates(
 ) -> Templates {
     let mut templates = Templates::default();
     let mut common: Option<Template> = None;
-    let is_template = |path: &str| path.starts_with(FOLDER) && path.ends_with(".toml") && path != WEIGHTS;
+    let is_template =
+        |path: &str| path.starts_with(FOLDER) && path.strip_suffix(".toml").is_some() && path != WEIGHTS;
     let mut files: Vec<&Source<'_>> = sources.iter().filter(|source| is_template(source.path)).collect();
     // The others refer to it.
     files.sort_by_key(|source| (stem(source.path) != COMMON, source.path));
@@ -177,10 +179,7 @@ fn line_of(text: &str, byte: usize) -> u32 {
 }
 
 /// A template, and the line of each item.
-fn template(
-    source: Source<'_>,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<(Template, BTreeMap<Arc<str>, u32>)> {
+fn template(source: Source<'_>, mistakes: &mut Vec<Mistake>) -> Option<(Template, BTreeMap<Arc<str>, u32>)> {
     let file = match toml::from_str::<File>(source.text) {
         Ok(file) => file,
         Err(error) => {
@@ -194,11 +193,16 @@ fn template(
         let line = line_of(source.text, item.id.span().start);
         let id = Arc::clone(item.id.get_ref());
         if lines.insert(Arc::clone(&id), line).is_some() {
-            mistakes.push(Mistake::new(source.path, line, format!("the item {id} stands here twice")));
+            mistakes.push(Mistake::new(
+                source.path,
+                line,
+                format!("the item {id} stands here twice"),
+            ));
         }
         let length = item.ask.chars().count();
         if length > LONGEST_ASK {
-            let message = format!("item {id}: the question has {length} characters, at most {LONGEST_ASK} fit");
+            let message =
+                format!("item {id}: the question has {length} characters, at most {LONGEST_ASK} fit");
             mistakes.push(Mistake::new(source.path, line, message));
         }
         match item_of(item) {
@@ -276,7 +280,11 @@ fn item_of(item: ItemOfFile) -> Result<Item, &'static str> {
         known_by: item.known_by,
         known_by_kind: item.known_by_kind,
         record_days: item.record_days,
-        enable: item.enable.into_iter().map(condition_of).collect::<Result<_, _>>()?,
+        enable: item
+            .enable
+            .into_iter()
+            .map(condition_of)
+            .collect::<Result<_, _>>()?,
         when: when_of(item.when),
         is_key: item.key,
         why: item.why,

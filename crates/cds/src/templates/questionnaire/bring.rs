@@ -95,8 +95,17 @@ fn id_of(questionnaire: &Value) -> String {
     let own = url.strip_prefix(CANONICAL).unwrap_or(url);
     let last = own.rsplit(['/', ':']).next().unwrap_or_default();
     let named = [last, text(questionnaire, "id"), text(questionnaire, "name")];
-    let id = named.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let id = named
+        .into_iter()
+        .find(|name| !name.is_empty())
+        .unwrap_or_default();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        }
+    };
     id.chars().map(plain).collect()
 }
 
@@ -109,11 +118,17 @@ struct Bringing<'a> {
 
 impl Bringing<'_> {
     fn remark(&mut self, link: &str, message: impl Into<String>) {
-        self.remarks.push(Remark { link: link.to_owned(), message: message.into() });
+        self.remarks.push(Remark {
+            link: link.to_owned(),
+            message: message.into(),
+        });
     }
 
     fn refuse(&mut self, link: &str, message: String) {
-        self.refusals.push(Remark { link: link.to_owned(), message });
+        self.refusals.push(Remark {
+            link: link.to_owned(),
+            message,
+        });
     }
 
     fn version(&mut self, held: Option<&Template>, questionnaire: &Value) {
@@ -128,7 +143,9 @@ impl Bringing<'_> {
                 let message = format!("version {version} is older than {}, which is held", held.version);
                 self.refuse("", message);
             }
-            std::cmp::Ordering::Equal => self.remark("", format!("version {version} is held already and is replaced")),
+            std::cmp::Ordering::Equal => {
+                self.remark("", format!("version {version} is held already and is replaced"));
+            }
         }
     }
 
@@ -166,7 +183,10 @@ impl Bringing<'_> {
         for (field, what) in [
             ("repeats", "one answer is asked for, not several"),
             ("maxLength", "the greatest length is not kept"),
-            ("initial", "the initial value is not kept: nothing is answered in advance but by the record"),
+            (
+                "initial",
+                "the initial value is not kept: nothing is answered in advance but by the record",
+            ),
             ("definition", "the definition is not kept"),
         ] {
             if value.get(field).is_some_and(|value| *value != Value::Bool(false)) {
@@ -179,7 +199,8 @@ impl Bringing<'_> {
         }
         let concept = concept_of(&kind);
         let known_by = all(&own, "knownBy");
-        let known_by = if known_by.is_empty() { concept.into_iter().collect() } else { known_by };
+        // A questionnaire of another house does not say what else answers an item: its own concepts do.
+        let known_by = if own.is_empty() { concept } else { known_by };
         Some(Item {
             id: link_id(link),
             ask: text(value, "text").into(),
@@ -187,12 +208,18 @@ impl Bringing<'_> {
             english: string("en").into(),
             kind,
             known_by,
-            known_by_kind: all(&own, "knownByKind").iter().filter_map(|word| kind_named(word)).collect(),
+            known_by_kind: all(&own, "knownByKind")
+                .iter()
+                .filter_map(|word| kind_named(word))
+                .collect(),
             record_days: days(value),
             enable,
             when: when(&own),
             is_key: value.get("required") == Some(&Value::Bool(true)),
-            why: all(&own, "why").iter().filter_map(|word| why_named(word)).collect(),
+            why: all(&own, "why")
+                .iter()
+                .filter_map(|word| why_named(word))
+                .collect(),
             tells: all(&own, "tells"),
             reason: string("reason").into(),
             source: string("source").into(),
@@ -203,7 +230,11 @@ impl Bringing<'_> {
         let ask = text(value, "text");
         let said = |url: &str, form: &str, words: &Words| -> Arc<str> {
             let given = words.value.replacen("{}", ask, 1);
-            let form = if form.is_empty() { given } else { form.replace("{}", ask) };
+            let form = if form.is_empty() {
+                given
+            } else {
+                form.replace("{}", ask)
+            };
             part(own, url).map_or_else(|| form.into(), Into::into)
         };
         let words = self.words;
@@ -216,11 +247,19 @@ impl Bringing<'_> {
             },
             "choice" => {
                 if list(value, "answerOption").next().is_none() {
-                    self.remark(link, "left out: its answers stand in a value set, and only answerOption is read");
+                    self.remark(
+                        link,
+                        "left out: its answers stand in a value set, and only answerOption is read",
+                    );
                     return None;
                 }
                 let options: Vec<&Value> = list(value, "answerOption").collect();
-                ItemKind::Choice(options.into_iter().filter_map(|option| self.choice(option, link)).collect())
+                ItemKind::Choice(
+                    options
+                        .into_iter()
+                        .filter_map(|option| self.choice(option, link))
+                        .collect(),
+                )
             }
             "quantity" | "decimal" | "integer" => ItemKind::Quantity {
                 concept: self.concept(value, link),
@@ -229,8 +268,14 @@ impl Bringing<'_> {
                 high: bound(value, MOST),
                 text: value_text("text"),
             },
-            "date" => ItemKind::Date { concept: self.concept(value, link), text: value_text("text") },
-            "string" | "text" => ItemKind::Text { concept: self.concept(value, link), text: value_text("text") },
+            "date" => ItemKind::Date {
+                concept: self.concept(value, link),
+                text: value_text("text"),
+            },
+            "string" | "text" => ItemKind::Text {
+                concept: self.concept(value, link),
+                text: value_text("text"),
+            },
             "coding" => {
                 self.refuse(link, "the type coding is of FHIR R5; R4 is read".to_owned());
                 return None;
@@ -244,7 +289,9 @@ impl Bringing<'_> {
 
     /// The concept of an item by its codes: ours, or one that another system's code leads to.
     fn concept(&mut self, value: &Value, link: &str) -> Option<Arc<str>> {
-        let codes: Vec<(&str, &str)> = list(value, "code").map(|code| (text(code, "system"), text(code, "code"))).collect();
+        let codes: Vec<(&str, &str)> = list(value, "code")
+            .map(|code| (text(code, "system"), text(code, "code")))
+            .collect();
         let found = self.of_codes(&codes, link);
         if found.is_none() && !codes.is_empty() {
             self.remark(link, "its codes lead to no concept: the answer is text only");
@@ -267,19 +314,23 @@ impl Bringing<'_> {
     fn choice(&mut self, option: &Value, link: &str) -> Option<Choice> {
         let own = parts(option, ANSWER);
         let coding = option.get("valueCoding");
-        let (code, display) = match coding {
-            Some(coding) => (text(coding, "code"), text(coding, "display")),
-            None => {
-                let word = option.get("valueString").and_then(Value::as_str).unwrap_or_default();
-                (word, word)
-            }
+        let (code, display) = if let Some(coding) = coding {
+            (text(coding, "code"), text(coding, "display"))
+        } else {
+            let word = text(option, "valueString");
+            (word, word)
         };
         if display.is_empty() && code.is_empty() {
             self.remark(link, "an answer that is neither a code nor a string is left out");
             return None;
         }
         let name = if display.is_empty() { code } else { display };
-        let of_coding = || -> Vec<(&str, &str)> { coding.map(|coding| (text(coding, "system"), code)).into_iter().collect() };
+        let of_coding = || -> Vec<(&str, &str)> {
+            coding
+                .map(|coding| (text(coding, "system"), code))
+                .into_iter()
+                .collect()
+        };
         let concept = match part(&own, "concept") {
             Some(concept) => Some(Arc::from(concept)),
             None if own.is_empty() => self.of_codes(&of_coding(), link),
@@ -298,14 +349,18 @@ impl Bringing<'_> {
 
     /// The conditions; none where one cannot be held, for the item would be asked of patients it is not meant for.
     fn enable(&mut self, value: &Value, link: &str, own: &[Value]) -> Option<Vec<Condition>> {
-        let mut conditions: Vec<Condition> = all(own, "enableFact").into_iter().map(Condition::Fact).collect();
+        let mut conditions: Vec<Condition> =
+            all(own, "enableFact").into_iter().map(Condition::Fact).collect();
         let answers = own.iter().filter(|part| text(part, "url") == "enableAnswer");
         for answer in answers {
             let inner: Vec<Value> = list(answer, "extension").cloned().collect();
             let (Some(item), Some(answer)) = (part(&inner, "item"), part(&inner, "answer")) else {
                 continue;
             };
-            conditions.push(Condition::Answer { item: item.into(), answer: answer.into() });
+            conditions.push(Condition::Answer {
+                item: item.into(),
+                answer: answer.into(),
+            });
         }
         if !conditions.is_empty() {
             return Some(conditions);
@@ -316,7 +371,10 @@ impl Bringing<'_> {
         }
         let when: Vec<&Value> = list(value, "enableWhen").collect();
         if when.len() > 1 && text(value, "enableBehavior") == "any" {
-            self.remark(link, "left out: one of several conditions is enough, and all are asked for here");
+            self.remark(
+                link,
+                "left out: one of several conditions is enough, and all are asked for here",
+            );
             return None;
         }
         for condition in when {
@@ -341,13 +399,22 @@ impl Bringing<'_> {
 
 /// A `linkId` in the letters of our ids.
 fn link_id(link: &str) -> Arc<str> {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     link.chars().map(plain).collect::<String>().into()
 }
 
 fn concept_of(kind: &ItemKind) -> Vec<Arc<str>> {
     match kind {
-        ItemKind::Choice(choices) => choices.iter().filter_map(|choice| choice.concept.clone()).collect(),
+        ItemKind::Choice(choices) => choices
+            .iter()
+            .filter_map(|choice| choice.concept.clone())
+            .collect(),
         ItemKind::Boolean { concept, .. }
         | ItemKind::Quantity { concept, .. }
         | ItemKind::Date { concept, .. }
@@ -369,7 +436,9 @@ fn extension<'v>(value: &'v Value, url: &str) -> Option<&'v Value> {
 
 /// The parts of one of our extensions.
 fn parts(value: &Value, url: &str) -> Vec<Value> {
-    extension(value, url).map(|own| list(own, "extension").cloned().collect()).unwrap_or_default()
+    extension(value, url)
+        .map(|own| list(own, "extension").cloned().collect())
+        .unwrap_or_default()
 }
 
 /// The words of a part.
@@ -388,7 +457,8 @@ fn all(parts: &[Value], url: &str) -> Vec<Arc<str>> {
 fn when(parts: &[Value]) -> When {
     let number = |url: &str| {
         let own = parts.iter().find(|part| text(part, "url") == url);
-        own.and_then(|part| part.get("valueDecimal")).and_then(Value::as_f64)
+        own.and_then(|part| part.get("valueDecimal"))
+            .and_then(Value::as_f64)
     };
     When {
         any: all(parts, "any"),
@@ -417,9 +487,15 @@ fn kind_named(word: &str) -> Option<FactKind> {
 }
 
 fn why_named(word: &str) -> Option<Why> {
-    [Why::Discrimination, Why::Safety, Why::Registry, Why::Severity, Why::Treatment]
-        .into_iter()
-        .find(|why| word_of(*why) == word)
+    [
+        Why::Discrimination,
+        Why::Safety,
+        Why::Registry,
+        Why::Severity,
+        Why::Treatment,
+    ]
+    .into_iter()
+    .find(|why| word_of(*why) == word)
 }
 
 fn unit(value: &Value) -> Arc<str> {

@@ -106,7 +106,9 @@ fn codings(vocabulary: &Vocabulary, concept: &str) -> Vec<Value> {
     let others = others
         .filter(|code| &*code.system != system::TSUMUGI)
         .map(|code| json!({"system": &*code.system, "code": &*code.code, "display": &*code.display}));
-    std::iter::once(coding(vocabulary, concept)).chain(others).collect()
+    std::iter::once(coding(vocabulary, concept))
+        .chain(others)
+        .collect()
 }
 
 fn item(item: &Item, all: &[&Item], vocabulary: &Vocabulary) -> Value {
@@ -199,7 +201,7 @@ fn option(choice: &Choice, vocabulary: &Vocabulary) -> Value {
     })
 }
 
-/// FHIRPath for whether the record states a concept.
+/// The `FHIRPath` for whether the record states a concept.
 fn stated(concept: &str) -> String {
     let code = system::TSUMUGI;
     format!(
@@ -234,7 +236,10 @@ fn enable(
     fields: &mut Map<String, Value>,
     extensions: &mut Vec<Value>,
 ) {
-    let has_facts = item.enable.iter().any(|condition| matches!(condition, Condition::Fact(_)));
+    let has_facts = item
+        .enable
+        .iter()
+        .any(|condition| matches!(condition, Condition::Fact(_)));
     let mut when = Vec::new();
     let mut expressions = Vec::new();
     for condition in &item.enable {
@@ -248,18 +253,15 @@ fn enable(
                 });
                 let mut one = json!({"question": id, "operator": "="});
                 let at = format!("%resource.descendants().where(linkId = '{id}').answer.value");
-                let (kind, value, expression) = match choice {
-                    Some(choice) => {
-                        let coding = choice_coding(choice, vocabulary);
-                        let code = coding.get("code").and_then(Value::as_str).unwrap_or_default();
-                        let expression = format!("{at}.where(code = '{code}').exists()");
-                        let coding = json!({"system": coding.get("system"), "code": code});
-                        ("answerCoding", coding, expression)
-                    }
-                    None => {
-                        let is_yes = **answer == *"yes";
-                        ("answerBoolean", is_yes.into(), format!("{at} = {is_yes}"))
-                    }
+                let (kind, value, expression) = if let Some(choice) = choice {
+                    let coding = choice_coding(choice, vocabulary);
+                    let code = coding.get("code").and_then(Value::as_str).unwrap_or_default();
+                    let expression = format!("{at}.where(code = '{code}').exists()");
+                    let coding = json!({"system": coding.get("system"), "code": code});
+                    ("answerCoding", coding, expression)
+                } else {
+                    let is_yes = **answer == *"yes";
+                    ("answerBoolean", is_yes.into(), format!("{at} = {is_yes}"))
                 };
                 if let Some(one) = one.as_object_mut() {
                     one.insert(kind.to_owned(), value);
