@@ -113,7 +113,7 @@ export type Heard =
   | { type: "candidates"; surface: string; now: string; list: Candidate[] }
   | { type: "support"; rev: number; on: boolean; html: string }
   | Suggestions
-  | { type: "asked"; rev: number; items: Missing[] }
+  | { type: "asked"; rev: number; rows: Missing[][] }
   | { type: "answered"; item: string; text: string; section: string }
   | { type: "refused"; item: string; message: string }
   | { type: "signed"; address: string }

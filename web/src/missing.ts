@@ -1,4 +1,5 @@
-// The items that are missing, at most five: one key goes to one, one more answers it. None is mandatory, none comes twice.
+// The items that are missing, in at most five rows: one key goes to a row, one more answers an item and goes to the next
+// of the row. None is mandatory, none comes twice.
 import { h } from "./dom";
 import type { ItemAnswer, Missing } from "./messages";
 import { t } from "./text";
@@ -21,8 +22,8 @@ export function dayOf(written: string, today = new Date()): string | null {
 }
 
 export class MissingPanel {
-  private items: Missing[] = [];
-  private late: Missing[] | null = null;
+  private rows: Missing[][] = [];
+  private late: Missing[][] | null = null;
 
   constructor(
     private readonly section: HTMLElement,
@@ -31,61 +32,75 @@ export class MissingPanel {
   ) {
     section.addEventListener("focusout", (event) => {
       if (event.relatedTarget instanceof Node && section.contains(event.relatedTarget)) return;
-      const late = this.late;
-      this.late = null;
-      if (late) this.show(late);
+      // What came while an item had the focus is shown once it has left.
+      setTimeout(() => {
+        const late = this.late;
+        if (late && !this.container.contains(document.activeElement)) this.show(late);
+      }, 0);
     });
   }
 
   get count(): number {
-    return this.items.length;
+    return this.rows.length;
   }
 
-  /** Shows the items; while one of them has the focus, later. */
-  show(items: Missing[]): void {
+  /** Shows the rows; while one of their items has the focus, later. */
+  show(rows: Missing[][]): void {
     this.late = null;
-    if (JSON.stringify(items) === JSON.stringify(this.items)) return;
-    if (this.container.contains(document.activeElement)) {
-      this.late = items;
-      return;
-    }
-    this.items = items;
-    this.section.hidden = items.length === 0;
-    this.container.replaceChildren(...items.map((item, index) => this.row(item, index)));
+    if (JSON.stringify(rows) === JSON.stringify(this.rows)) return;
+    if (this.container.contains(document.activeElement)) this.late = rows;
+    else this.draw(rows);
   }
 
-  /** Takes an item away at once. */
-  close(key: string): void {
-    this.late = null;
-    this.items = this.items.filter((item) => item.key !== key);
-    this.section.hidden = this.items.length === 0;
-    this.container.replaceChildren(...this.items.map((item, index) => this.row(item, index)));
+  /** Takes an item away at once; gives whether the focus has gone from it to the next item of its row. */
+  close(key: string): boolean {
+    const wasHere = this.container.contains(document.activeElement);
+    const row = this.rows.findIndex((items) => items.some((item) => item.key === key));
+    const place = this.rows[row]?.findIndex((item) => item.key === key) ?? 0;
+    const left = this.rows.map((items) => items.filter((item) => item.key !== key));
+    const isLast = (left[row]?.length ?? 0) <= place;
+    this.draw(left.filter((items) => items.length > 0));
+    if (!wasHere || isLast) return false;
+    const next = this.container.children[row]?.querySelectorAll<HTMLElement>(".ask")[place];
+    next?.querySelector<HTMLElement>("input, button")?.focus();
+    return next !== undefined;
   }
 
   /** Says why an answer was not taken. */
   refuse(key: string, message: string): void {
-    const row = [...this.container.querySelectorAll<HTMLElement>("li")].find((one) => one.dataset["key"] === key);
+    const row = [...this.container.querySelectorAll<HTMLElement>(".ask")].find((one) => one.dataset["key"] === key);
     row?.querySelector(".refused")?.remove();
     row?.append(h("p", { class: "refused", role: "alert" }, message));
   }
 
-  /** Goes to the item of a number, from 1; gives whether there is one. */
+  /** Goes to the row of a number, from 1; gives whether there is one. */
   focus(number: number): boolean {
     const row = this.container.children[number - 1];
     row?.querySelector<HTMLElement>("input, button")?.focus();
     return row !== undefined;
   }
 
-  private row(item: Missing, index: number): HTMLElement {
-    const id = `missing-${index}`;
-    const row = h("li", { class: "item", "data-key": item.key, role: "group", "aria-labelledby": id, "aria-describedby": `${id}-why` });
-    row.append(h("p", { class: "item-head" }, h("kbd", {}, `Alt+${index + 1}`), h("strong", { id }, item.label), h("span", { class: "hint" }, item.template)));
+  private draw(rows: Missing[][]): void {
+    this.rows = rows;
+    this.section.hidden = rows.length === 0;
+    const drawn = rows.map((items, index) => {
+      const head = h("p", { class: "item-head" }, h("kbd", {}, `Alt+${index + 1}`), h("span", { class: "hint" }, items[0]?.template));
+      return h("li", { class: "item" }, head, ...items.map((item, place) => this.ask(item, `missing-${index}-${place}`)));
+    });
+    this.container.replaceChildren(...drawn);
+  }
+
+  private ask(item: Missing, id: string): HTMLElement {
+    const ask = h("div", { class: "ask", "data-key": item.key, role: "group", "aria-labelledby": id, "aria-describedby": `${id}-why` });
     const buttons = item.answers.map((own, place) => this.button(item, own.answer, String(place + 1), own.label));
     const field = item.kind === "choice" ? null : this.field(item, id);
-    row.append(h("div", { class: "answers" }, field, item.unit && h("span", { class: "unit" }, item.unit), ...buttons, this.button(item, { is: "unknown" }, "-", t("input.unknown"))));
-    row.append(h("p", { class: "reason", id: `${id}-why` }, item.reason));
-    row.addEventListener("keydown", (event) => this.key(event, item));
-    return row;
+    const unknown = this.button(item, { is: "unknown" }, "-", t("input.unknown"));
+    ask.append(
+      h("div", { class: "answers" }, h("strong", { id }, item.label), field, item.unit && h("span", { class: "unit" }, item.unit), ...buttons, unknown),
+      h("p", { class: "reason", id: `${id}-why` }, item.reason),
+    );
+    ask.addEventListener("keydown", (event) => this.key(event, item));
+    return ask;
   }
 
   private button(item: Missing, answer: ItemAnswer, key: string, label: string): HTMLElement {

@@ -145,7 +145,7 @@ function hear(message: Heard): void {
     case "suggestions":
       return offers.show(message);
     case "asked":
-      return heardMissing(message.rev, message.items);
+      return heardMissing(message.rev, message.rows);
     case "answered":
       return itemAnswered(message.item, message.text, message.section);
     case "refused":
@@ -254,14 +254,14 @@ function askMissing(): void {
   }, rest);
 }
 
-function heardMissing(of: number, items: Missing[]): void {
+function heardMissing(of: number, rows: Missing[][]): void {
   if (of !== rev || !support.isOn("templates")) return;
   missingFor = factsNow();
-  showMissing(items);
+  showMissing(rows);
 }
 
-function showMissing(items: Missing[]): void {
-  missing.show(items);
+function showMissing(rows: Missing[][]): void {
+  missing.show(rows);
   showOpen();
 }
 
@@ -276,8 +276,7 @@ function itemAnswered(item: string, text: string, section: string): void {
   if (!given) return;
   answering.delete(item);
   keep({ type: "answered", item, answer: given, again: true });
-  editor.view.focus();
-  missing.close(item);
+  if (!missing.close(item)) editor.view.focus();
   if (text !== "") {
     const place = placeOf(editor.text, editor.caret, section, text);
     editor.add(place.at, place.text);

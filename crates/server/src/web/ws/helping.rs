@@ -10,7 +10,7 @@ use crate::web::view::unit_text;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tsumugi_cds::templates::{Answer, Answers, Asked, Item, ItemKind, NotAnswered};
+use tsumugi_cds::templates::{Answer, Answers, Asked, Contact, Item, ItemKind, NotAnswered};
 use tsumugi_cds::{Findings, Patient, expected};
 use tsumugi_clinical::{Event, EventKind, StructuredNote};
 use tsumugi_coding::Record;
@@ -158,7 +158,7 @@ impl Live {
     pub(super) fn ask(&mut self, rev: u64) -> Result<Value, WebError> {
         let switches = self.switches()?;
         if rev != self.rev || !switches.is_on(Kind::Templates) {
-            return Ok(json!({"type": "asked", "rev": rev, "items": []}));
+            return Ok(json!({"type": "asked", "rev": rev, "rows": []}));
         }
         let note = self.note();
         let state = self.state(&note);
@@ -170,9 +170,14 @@ impl Live {
             .assist
             .asking(&app.advice, &living, switches.is_on(Kind::Next));
         let ui = self.desk.ui();
-        let asked = asking.next(&state, &self.helped.answers);
-        let items: Vec<Value> = asked.iter().map(|asked| item_json(&ui, asked)).collect();
-        Ok(json!({"type": "asked", "rev": rev, "items": items}))
+        let contact = Contact {
+            patient: &state,
+            reasons: &[],
+            answers: &self.helped.answers,
+        };
+        let row = |row: &Vec<Asked<'_>>| row.iter().map(|asked| item_json(&ui, asked)).collect();
+        let rows: Vec<Value> = asking.next(&contact).iter().map(row).collect();
+        Ok(json!({"type": "asked", "rev": rev, "rows": rows}))
     }
 
     /// Takes an answer: the text for the note, and the item is closed.

@@ -55,7 +55,9 @@ impl Line {
         self.edit(text);
         let rev = self.rev;
         let answer = self.say(&json!({"type": "ask", "rev": rev}));
-        answer["items"].as_array().unwrap().clone()
+        let rows = answer["rows"].as_array().unwrap();
+        assert!(rows.len() <= 5, "{answer}");
+        rows.iter().flat_map(|row| row.as_array().unwrap()).cloned().collect()
     }
 
     fn sign(&mut self, text: &str) {
@@ -111,7 +113,7 @@ fn an_item_is_answered_once_and_nobody_knows_is_an_answer() {
     let mut line = Line::open(&app, "sato");
     let text = "65歳女性。昨日からの発熱。";
     let items = line.asked(text);
-    assert!(!items.is_empty() && items.len() <= 5, "{items:?}");
+    assert!(!items.is_empty());
     let item = items.iter().find(|item| item["kind"] == "choice").unwrap();
     let key = item["key"].as_str().unwrap().to_owned();
     let answer = item["answers"][0]["answer"].clone();
