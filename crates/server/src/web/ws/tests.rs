@@ -57,7 +57,10 @@ impl Line {
         let answer = self.say(&json!({"type": "ask", "rev": rev}));
         let rows = answer["rows"].as_array().unwrap();
         assert!(rows.len() <= 5, "{answer}");
-        rows.iter().flat_map(|row| row.as_array().unwrap()).cloned().collect()
+        rows.iter()
+            .flat_map(|row| row.as_array().unwrap())
+            .cloned()
+            .collect()
     }
 
     fn sign(&mut self, text: &str) {
