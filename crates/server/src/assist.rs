@@ -67,6 +67,11 @@ pub(crate) struct Offers {
     pub(crate) is_sure: bool,
 }
 
+/// Least lead over what does not begin alike, as a share of all, and fewest kana saved, of ghost text.
+const SURE: (f64, usize) = (0.6, 4);
+/// Suggestions that are looked at for ghost text.
+const LOOKED_AT: usize = 12;
+
 impl Assist {
     /// Reads the templates; the tables of prediction are read at their first use.
     pub(crate) fn new(sources: &[Source<'_>], vocabulary: &Vocabulary) -> Self {
@@ -88,7 +93,12 @@ impl Assist {
         &self.templates
     }
 
-    /// What names and phrases are foretold with.
+    /// What names and phrases are foretold with, once it is made: nobody who types waits for it.
+    pub(crate) fn ready(&self) -> Option<&Predictor> {
+        self.predictor.get()
+    }
+
+    /// The same, made where it is not yet.
     pub(crate) fn predictor(&self, vocabulary: &Vocabulary) -> &Predictor {
         self.predictor.get_or_init(|| {
             let files = embedded_files();
@@ -119,7 +129,9 @@ impl Assist {
 
     /// What may come at a place.
     pub(crate) fn offers(&self, vocabulary: &Vocabulary, spot: &Spot, writing: Writing<'_>) -> Offers {
-        let predictor = self.predictor(vocabulary);
+        let Some(predictor) = self.ready() else {
+            return Offers::default();
+        };
         let habits = self.habits.read().unwrap_or_else(PoisonError::into_inner);
         let (personal, site) = habits.of(writing.population, writing.author);
         let drug = spot.before.last().and_then(|unit| unit.concept.as_deref());
@@ -136,13 +148,13 @@ impl Assist {
                 lines: &lines,
                 personal,
                 site,
-                most: MOST_SUGGESTED,
+                most: LOOKED_AT,
             };
             predictor.suggest(vocabulary, &ask)
         };
         let mut offers = Offers::default();
-        let first = suggest(&spot.typed, &spot.before);
-        offers.is_sure = first.is_sure;
+        let mut first = suggest(&spot.typed, &spot.before);
+        offers.is_sure = longest_first(&mut first.list);
         offers.add(first, spot.start, &spot.typed);
         if let Some((start, name)) = &spot.longer {
             // A whole name may be the beginning of another.
@@ -161,6 +173,10 @@ impl Assist {
         text: &str,
         note: &StructuredNote,
     ) {
+        if self.ready().is_none() {
+            // What was signed is listed after the predictor is made, and learned then.
+            return;
+        }
         let lesson = learning::lesson(vocabulary, author, patient, text, note);
         self.learn(vocabulary, population, &lesson, true);
     }
@@ -179,6 +195,23 @@ impl Assist {
     }
 }
 
+/// Puts the longest text that is sure first, in place of its own beginnings; gives whether there is one.
+fn longest_first(list: &mut Vec<Suggestion>) -> bool {
+    let (least, saves) = SURE;
+    let is_alike = |one: &str, other: &str| one.starts_with(other) || other.starts_with(one);
+    let is_sure = |own: &&Suggestion| {
+        let rivals = list.iter().filter(|other| !is_alike(&own.text, &other.text));
+        let rival = rivals.map(|other| other.share).fold(0.0, f64::max);
+        own.share - rival >= least && own.saves >= saves
+    };
+    let Some(sure) = list.iter().filter(is_sure).max_by_key(|own| own.saves).cloned() else {
+        return false;
+    };
+    list.retain(|own| !sure.text.starts_with(&own.text));
+    list.insert(0, sure);
+    true
+}
+
 impl Offers {
     fn add(&mut self, suggestions: Suggestions, start: usize, typed: &str) {
         for suggestion in suggestions.list {
@@ -189,6 +222,42 @@ impl Offers {
             if suggestion.text != typed && !is_known {
                 self.list.push(Offer { start, suggestion });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(text: &str, share: f64) -> Suggestion {
+        Suggestion {
+            text: text.to_owned(),
+            reading: String::new(),
+            concept: None,
+            share,
+            saves: text.chars().count(),
+            from: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_longest_sure_text_stands_for_its_beginnings() {
+        let mut list = vec![
+            own("abc", 0.9),
+            own("abcdef", 0.8),
+            own("abcdefgh", 0.5),
+            own("xyz", 0.1),
+        ];
+        assert!(longest_first(&mut list));
+        let texts: Vec<&str> = list.iter().map(|own| own.text.as_str()).collect();
+        assert_eq!(texts, ["abcdef", "abcdefgh", "xyz"]);
+        for mut unsure in [
+            vec![own("abcdef", 0.8), own("xyz", 0.3)],
+            vec![own("abc", 1.0)],
+            vec![],
+        ] {
+            assert!(!longest_first(&mut unsure), "{unsure:?}");
         }
     }
 }

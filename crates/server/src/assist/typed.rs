@@ -29,9 +29,9 @@ pub(crate) struct Spot {
 
 /// Looks at a caret, counted in characters. `names` are those of the text.
 pub(crate) fn spot(text: &str, caret: usize, names: &[(u32, u32, Arc<str>)]) -> Spot {
+    let caret = caret.min(text.chars().count());
     let first = caret.saturating_sub(WINDOW);
     let window: Vec<char> = text.chars().skip(first).take(caret - first).collect();
-    let caret = first + window.len();
     if let Some(spot) = triggered(&window, first, names) {
         return spot;
     }
@@ -55,7 +55,6 @@ pub(crate) fn spot(text: &str, caret: usize, names: &[(u32, u32, Arc<str>)]) -> 
             ..Spot::default()
         };
     }
-    let is_hiragana = |c: char| ('\u{3041}'..='\u{309F}').contains(&c);
     let ends_in_kana = open.surface.ends_with(is_hiragana);
     if ends_in_kana && !open.surface.chars().all(is_hiragana) {
         // Behind a particle the next begins.
@@ -121,7 +120,31 @@ fn units_of(window: &[char], first: usize, names: &[(u32, u32, Arc<str>)]) -> Ve
         .map(|(start, stop, concept)| (start - shift, stop - shift, Arc::clone(concept)))
         .collect();
     let text: String = window.iter().collect();
-    units(&text, &own)
+    let mut found = units(&text, &own);
+    // Kana behind a mark begin something new.
+    if let Some(open) = found.pop() {
+        let behind = open.surface.char_indices().rfind(|(_, c)| !c.is_alphanumeric());
+        let cut = behind.map(|(at, c)| open.surface.split_at(at + c.len_utf8()));
+        match cut.filter(|(_, tail)| tail.starts_with(is_hiragana)) {
+            Some((head, tail)) => {
+                let tail = Unit {
+                    surface: tail.to_owned(),
+                    ..Unit::default()
+                };
+                found.push(Unit {
+                    surface: head.to_owned(),
+                    ..open.clone()
+                });
+                found.push(tail);
+            }
+            None => found.push(open),
+        }
+    }
+    found
+}
+
+fn is_hiragana(c: char) -> bool {
+    ('\u{3041}'..='\u{309F}').contains(&c)
 }
 
 /// Whether a unit may still go on: it ends in a letter or a number.

@@ -95,10 +95,9 @@ impl Live {
         } else {
             app.assist.offers(vocabulary, &spot, writing)
         };
-        let snippets: Vec<Value> = match &spot.trigger {
-            Some(key) => {
-                let all = app.assist.predictor(vocabulary).snippets();
-                let begun = all.beginning_with(key).take(MOST_SUGGESTED);
+        let snippets: Vec<Value> = match spot.trigger.as_ref().zip(app.assist.ready()) {
+            Some((key, predictor)) => {
+                let begun = predictor.snippets().beginning_with(key).take(MOST_SUGGESTED);
                 begun.map(|snippet| snippet_json(snippet, spot.start)).collect()
             }
             None => Vec::new(),
