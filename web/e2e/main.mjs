@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|proxy|smart|oidc|consent|xss|load]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|xss|load]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { compose, createPatient, fact, factsOf, introduce, percentile, saved, te
 import { Server, freePort } from "./server.mjs";
 import { accessStories } from "./access.mjs";
 import { supportStories } from "./support.mjs";
+import { inputStories } from "./input.mjs";
 import { proxyStories } from "./proxy.mjs";
 import { textStories } from "./texts.mjs";
 import { xssStories } from "./xss.mjs";
@@ -40,7 +41,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories, load: loadStories };
+const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories, load: loadStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -143,6 +144,8 @@ try {
     await page.waitForSelector("#open-list .phrase", { timeout: 6000 });
     const phrase = await page.locator("#open-list .phrase.active .quote").first().textContent();
     assert.ok(await page.locator(".cm-content .m.unread").count(), "it is marked in the text");
+    // The caret behind the phrase: elsewhere the digits go to the missing items.
+    await page.keyboard.press("ArrowLeft");
     const before = (await factsOf(page)).length;
     const hasCandidates = (await page.locator("#open-list .phrase.active .candidates li").count()) > 0;
     await page.keyboard.press(hasCandidates ? "Alt+1" : "Alt+n");
@@ -407,6 +410,7 @@ try {
   });
 
   await supportStories(story, page, server.address);
+  await inputStories(story, page, server.address, options.images);
   await textStories(story, page, server.address);
 
   await story("nothing foreign was asked for, and the browser has no complaints", async () => {
@@ -418,6 +422,15 @@ try {
   await server.end();
 }
 process.exit(failed === 0 ? 0 : 1);
+
+/** The stories of typing alone, on a server of their own. */
+async function inputAlone() {
+  const user = server.addUser("hanako", "試験 花子", "physician", "internal");
+  await server.start();
+  const page = await (await newContext()).newPage();
+  await introduce(page, server.address, "hanako", user);
+  await inputStories(story, page, server.address, options.images);
+}
 
 /** A screen in light, in dark, and as a phone shows it. */
 async function pictures(page, name, settle = async () => {}) {

@@ -120,6 +120,25 @@ export class Editor {
     return coordinates && { left: coordinates.left, bottom: coordinates.bottom };
   }
 
+  /** Where the line of the caret is on the screen, and whether nothing stands behind the caret in it. */
+  lineAtCaret(): { left: number; top: number; bottom: number; isEnd: boolean } | null {
+    const coordinates = this.view.coordsAtPos(this.caret, -1);
+    const isEnd = this.view.state.doc.lineAt(this.caret).to === this.caret;
+    return coordinates && { left: coordinates.left, top: coordinates.top, bottom: coordinates.bottom, isEnd };
+  }
+
+  /** Puts a text between two places and the caret behind it; it can be undone. */
+  insert(from: number, to: number, text: string): void {
+    this.view.dispatch({ changes: { from, to, insert: text }, selection: { anchor: from + text.length }, userEvent: "input.complete", scrollIntoView: true });
+  }
+
+  /** Puts a text at a place; the caret stays where it is, behind the text where it stood right there. */
+  add(at: number, text: string): void {
+    const changes = this.view.state.changes({ from: at, insert: text });
+    const isHere = this.caret === at && !text.startsWith("\n");
+    this.view.dispatch({ changes, selection: { anchor: changes.mapPos(this.caret, isHere ? 1 : -1) }, userEvent: "input.complete" });
+  }
+
   /** Puts another text in place of this one; it can be undone. */
   replace(text: string): void {
     this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text }, selection: { anchor: text.length } });

@@ -66,6 +66,45 @@ export interface Draft {
   at: string;
 }
 
+/** Something that may come, in place of the text from `start` (a character) to the caret. */
+export interface Suggestion {
+  start: number;
+  text: string;
+  reading: string;
+  why: string;
+}
+
+export type Part = { text: string } | { slot: string[] };
+
+export interface Snippet {
+  start: number;
+  key: string;
+  name: string;
+  parts: Part[];
+}
+
+export interface Suggestions {
+  type: "suggestions";
+  rev: number;
+  caret: number;
+  list: Suggestion[];
+  snippets: Snippet[];
+  sure: boolean;
+}
+
+export type ItemAnswer = { is: "yes" | "no" | "unknown" } | { is: "choice" | "date" | "text"; value: string } | { is: "quantity"; value: number };
+
+/** An item that is missing. */
+export interface Missing {
+  key: string;
+  label: string;
+  kind: "choice" | "quantity" | "date" | "text";
+  answers: { label: string; answer: ItemAnswer }[];
+  unit: string;
+  reason: string;
+  template: string;
+}
+
 export type Heard =
   | Feedback
   | { type: "hello"; draft: Draft | null; edition: string }
@@ -73,6 +112,10 @@ export type Heard =
   | { type: "conflict"; sign: boolean; current: Draft | null }
   | { type: "candidates"; surface: string; now: string; list: Candidate[] }
   | { type: "support"; rev: number; on: boolean; html: string }
+  | Suggestions
+  | { type: "asked"; rev: number; rows: Missing[][] }
+  | { type: "answered"; item: string; text: string; section: string }
+  | { type: "refused"; item: string; message: string }
   | { type: "signed"; address: string }
   | { type: "locked" }
   | { type: "ended"; message?: string }
@@ -85,6 +128,9 @@ export type Said =
   | { type: "correct"; surface: string; wrong: string; right: string }
   | { type: "candidates"; surface: string; now: string }
   | { type: "support"; rev: number }
+  | { type: "predict"; rev: number; caret: number }
+  | { type: "ask"; rev: number }
+  | { type: "answered"; item: string; answer: ItemAnswer; again?: boolean }
   | { type: "switch"; kind: string; on: boolean }
   | { type: "answer"; rule: string; option: string }
   | { type: "sign"; text: string; base: number | null; physician: string };

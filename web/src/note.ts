@@ -5,14 +5,20 @@ import { h, need } from "./dom";
 import { Editor } from "./editor";
 import { Line } from "./line";
 import { lock, unlock } from "./lock";
-import type { Draft, Fact, Feedback, Heard, Phrase, Place, Question, Said } from "./messages";
+import type { Draft, Fact, Feedback, Heard, ItemAnswer, Missing, Phrase, Place, Question, Said } from "./messages";
+import { MissingPanel } from "./missing";
+import { OfferPanel } from "./offers";
 import { FactPanel, OpenPanel } from "./panels";
+import { placeOf } from "./place";
+import { SnippetPanel } from "./snippet";
 import { SupportPanel } from "./support";
 import { fill, t } from "./text";
 
 /** Milliseconds: a pause after which the text is saved, and the longest it stays unsaved while one types on. */
 const pause = 700;
 const longest = 1800;
+/** Milliseconds of rest after which the missing items are asked for. */
+const rest = 250;
 /** Milliseconds between two spoken summaries. */
 const spoken = 500;
 
@@ -42,6 +48,7 @@ let changedAt = 0;
 const answersKey = `tsumugi/${location.search}`;
 const repeat: Said[] = JSON.parse(sessionStorage.getItem(answersKey) ?? "[]") as Said[];
 const chooser = new Chooser();
+const snippets = new SnippetPanel();
 
 document.documentElement.classList.add("scripted-page");
 const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
@@ -53,14 +60,22 @@ const editor = new Editor(paper, area.value, area.getAttribute("aria-label") ?? 
     changedAt = performance.now();
     ghost.hidden = editor.view.state.doc.length > 0;
     markDirty();
+    offers.changed();
     if (!editor.composing) read();
   },
   composed() {
     read();
     paint();
+    offers.changed();
   },
-  moved: () => showOpen(),
-  left: () => save(),
+  moved() {
+    offers.moved();
+    showOpen();
+  },
+  left() {
+    offers.close();
+    save();
+  },
 });
 area.hidden = true;
 area.disabled = true;
@@ -77,6 +92,7 @@ const hooks = {
 };
 const facts = new FactPanel(need("facts-list"), need("facts-count"), hooks);
 const open = new OpenPanel(need("open-items"), need("open-list"), hooks);
+const missing = new MissingPanel(need("missing"), need("missing-list"), { answer: answerItem, leave: () => editor.view.focus() });
 
 const query = new URLSearchParams({ patient: link.patient, encounter: link.encounter });
 if (link.addendum !== null) query.set("addendum", String(link.addendum));
@@ -89,7 +105,28 @@ const line = new Line(`${location.protocol === "https:" ? "wss" : "ws"}://${loca
 const support = new SupportPanel(
   (said) => line.say(said),
   () => rev,
+  () => {
+    offers.close();
+    missingFor = "";
+    if (support.isOn("templates")) askMissing();
+    else showMissing([]);
+  },
 );
+
+const offers = new OfferPanel(editor, paper, {
+  say: (said) => line.say(said),
+  understood: () => (feedback?.rev === rev ? rev : null),
+  isOn: () => support.isOn("prediction"),
+  speak: (text) => (live.textContent = lastSpoken = text),
+  snippet(snippet, from, to) {
+    const at = editor.lineAtCaret() ?? { left: 0, bottom: 0 };
+    const called = editor.text.slice(from, to);
+    snippets.show(snippet, at, (text) => {
+      editor.view.focus();
+      if (text !== null && editor.text.slice(from, to) === called) editor.insert(from, to, text);
+    });
+  },
+});
 
 function hear(message: Heard): void {
   switch (message.type) {
@@ -105,6 +142,14 @@ function hear(message: Heard): void {
       return chooser.fillIn(message.list);
     case "support":
       return support.show(message);
+    case "suggestions":
+      return offers.show(message);
+    case "asked":
+      return heardMissing(message.rev, message.rows);
+    case "answered":
+      return itemAnswered(message.item, message.text, message.section);
+    case "refused":
+      return missing.refuse(message.item, message.message);
     case "signed":
       leaving = true;
       sessionStorage.removeItem(answersKey);
@@ -151,6 +196,8 @@ function understand(answer: Feedback): void {
   feedback = answer;
   paint();
   support.understood();
+  offers.ask();
+  askMissing();
 }
 
 /** Shows the newest answer, never while a composition goes on. */
@@ -169,7 +216,8 @@ function paint(): void {
 function showOpen(): void {
   if (!feedback || feedback.rev !== rev || editor.composing) return;
   const at = feedback.phrases.find((phrase) => editor.isAt(phrase)) ?? null;
-  open.show(feedback.phrases, feedback.questions, feedback.remarks, at);
+  open.show(feedback.phrases, feedback.questions, feedback.remarks, at, missing.count === 0);
+  need("missing").dataset["keys"] = open.keyed === null ? "on" : "off";
 }
 
 let lastSpoken = "";
@@ -179,9 +227,63 @@ function speak(): void {
   speakTimer = window.setTimeout(() => {
     speakTimer = undefined;
     const names = (feedback?.facts ?? []).slice(-2).map((fact) => (fact.absent ? t("note.absent") : "") + fact.name);
-    const text = fill("note.live", { names: names.join(" "), count: feedback?.facts.length ?? 0, open: feedback?.phrases.length ?? 0 });
+    let text = fill("note.live", { names: names.join(" "), count: feedback?.facts.length ?? 0, open: feedback?.phrases.length ?? 0 });
+    if (missing.count > 0) text += ` ${fill("input.live-missing", { count: missing.count })}`;
     if (text !== lastSpoken) live.textContent = lastSpoken = text;
   }, spoken);
+}
+
+// ---- what is missing
+
+/** The facts for which the missing items were asked last. */
+let missingFor = "";
+let missingTimer: number | undefined;
+/** Answers that are on their way. */
+const answering = new Map<string, ItemAnswer>();
+
+function factsNow(): string {
+  return JSON.stringify((feedback?.facts ?? []).map((fact) => [fact.concept, fact.absent, fact.value, fact.remarks]));
+}
+
+/** Asks for the missing items once the text rests, where the facts have changed. */
+function askMissing(): void {
+  window.clearTimeout(missingTimer);
+  if (!support.isOn("templates") || factsNow() === missingFor) return;
+  missingTimer = window.setTimeout(() => {
+    if (support.isOn("templates") && feedback?.rev === rev) line.say({ type: "ask", rev });
+  }, rest);
+}
+
+function heardMissing(of: number, rows: Missing[][]): void {
+  if (of !== rev || !support.isOn("templates")) return;
+  missingFor = factsNow();
+  showMissing(rows);
+}
+
+function showMissing(rows: Missing[][]): void {
+  missing.show(rows);
+  showOpen();
+}
+
+function answerItem(item: Missing, given: ItemAnswer): void {
+  answering.set(item.key, given);
+  if (!line.say({ type: "answered", item: item.key, answer: given })) state("offline-dirty");
+}
+
+/** The text of an answer goes into its section; the caret stays where it was, and the item does not come again. */
+function itemAnswered(item: string, text: string, section: string): void {
+  const given = answering.get(item);
+  if (!given) return;
+  answering.delete(item);
+  keep({ type: "answered", item, answer: given, again: true });
+  if (!missing.close(item)) editor.view.focus();
+  if (text !== "") {
+    const place = placeOf(editor.text, editor.caret, section, text);
+    editor.add(place.at, place.text);
+  }
+  live.textContent = lastSpoken = `${t("input.closed")} ${text}`;
+  missingFor = "";
+  askMissing();
 }
 
 // ---- saving
@@ -289,9 +391,14 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 
 // ---- settling, answering, correcting
 
-function teach(said: Said): void {
+/** Keeps what is said again when the line comes back, and answers beyond a reload of the page. */
+function keep(said: Said): void {
   repeat.push(said);
-  sessionStorage.setItem(answersKey, JSON.stringify(repeat.filter((one) => one.type === "answer")));
+  sessionStorage.setItem(answersKey, JSON.stringify(repeat.filter((one) => one.type === "answer" || one.type === "answered")));
+}
+
+function teach(said: Said): void {
+  keep(said);
   if (!line.say(said)) state("offline-dirty");
 }
 
@@ -386,29 +493,37 @@ need("sign").addEventListener("click", (event) => {
 // ---- keys
 
 function nextRegion(back: boolean): void {
-  const all = [editor.view.contentDOM, need("open-items"), need("facts"), need("support"), need("previous")].filter((one) => !one.hidden);
+  const all = [editor.view.contentDOM, need("open-items"), need("facts"), need("missing"), need("support"), need("previous")].filter((one) => !one.hidden);
   const now = all.findIndex((one) => one.contains(document.activeElement));
   const next = all[(now + (back ? -1 : 1) + all.length) % all.length];
   if (!next || next === editor.view.contentDOM) return editor.view.focus();
-  (next.querySelector<HTMLElement>("button, summary") ?? next).focus();
+  (next.querySelector<HTMLElement>("button, summary, input") ?? next).focus();
 }
 
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.isComposing || event.keyCode === 229 || chooser.open || document.querySelector("dialog[open]")) return;
+    if (event.isComposing || event.keyCode === 229 || chooser.open || snippets.open || document.querySelector("dialog[open]")) return;
     const command = (event.ctrlKey || event.metaKey) && !event.altKey;
     const digit = Number(/^Digit([1-5])$/.exec(event.code)?.[1] ?? 0);
     const alt = event.altKey && !event.ctrlKey && !event.metaKey;
+    const settled = missing.count > 0 ? open.keyed : open.active;
+    if (editor.view.hasFocus && offers.key(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     if (event.key === "F6") nextRegion(event.shiftKey);
     else if (command && !event.shiftKey && event.code === "KeyS") sign();
     else if (command && event.shiftKey && event.code === "KeyC") void copy();
     else if (alt && event.shiftKey && digit > 0 && open.question) {
       const option = open.question.options[digit - 1];
       if (option !== undefined) answer(open.question, option);
-    } else if (alt && !event.shiftKey && digit > 0 && open.active) {
-      const candidate = open.active.candidates[digit - 1];
-      if (candidate) settle(open.active, candidate.concept, true);
+    } else if (alt && !event.shiftKey && digit > 0 && settled) {
+      const candidate = settled.candidates[digit - 1];
+      if (candidate) settle(settled, candidate.concept, true);
+    } else if (alt && !event.shiftKey && digit > 0 && missing.focus(digit)) {
+      // An answer follows.
     } else if (alt && !event.shiftKey && event.code === "Digit0") support.toggleAll();
     else if (alt && event.code === "KeyY" && open.active) settle(open.active, "", false);
     else if (alt && event.code === "KeyN" && open.active) settle(open.active, "", true);

@@ -116,8 +116,11 @@ export class FactPanel {
 
 export class OpenPanel {
   private shown = "";
+  private digits = true;
   /** The phrase that the keys settle. */
   active: Phrase | null = null;
+  /** The phrase that the caret or the focus is in. */
+  keyed: Phrase | null = null;
   /** The question that the keys answer. */
   question: Question | null = null;
 
@@ -127,12 +130,14 @@ export class OpenPanel {
     private readonly hooks: PanelHooks,
   ) {}
 
-  /** Shows what is open; `at` is the phrase the caret stands in. */
-  show(phrases: Phrase[], questions: Question[], remarks: string[], at: Phrase | null): void {
-    const focused = this.focusedPhrase(phrases);
-    this.active = focused ?? at ?? phrases[0] ?? null;
+  /** Shows what is open; `at` is the phrase the caret stands in. Where the digits mean something else (`digits` is
+   *  off), they choose only for a phrase that the caret or the focus is in. */
+  show(phrases: Phrase[], questions: Question[], remarks: string[], at: Phrase | null, digits: boolean): void {
+    this.keyed = this.focusedPhrase(phrases) ?? at;
+    this.active = this.keyed ?? phrases[0] ?? null;
+    this.digits = digits || this.keyed !== null;
     this.question = questions[0] ?? null;
-    const now = JSON.stringify([phrases, questions, remarks, this.active?.start]);
+    const now = JSON.stringify([phrases, questions, remarks, this.active?.start, this.digits]);
     if (now === this.shown) return;
     this.shown = now;
     this.section.hidden = phrases.length === 0 && questions.length === 0 && remarks.length === 0;
@@ -156,7 +161,7 @@ export class OpenPanel {
     go.addEventListener("blur", () => this.hooks.look([]));
     row.append(h("p", { class: "phrase-head" }, go, h("span", { class: "hint" }, t("note.unread"))));
     const options = phrase.candidates.slice(0, 5).map((candidate, index) => {
-      const button = h("button", { type: "button" }, active && h("kbd", {}, `Alt+${index + 1}`), h("span", {}, candidate.name), h("code", {}, candidate.code));
+      const button = h("button", { type: "button" }, active && this.digits && h("kbd", {}, `Alt+${index + 1}`), h("span", {}, candidate.name), h("code", {}, candidate.code));
       button.addEventListener("click", () => this.hooks.settle(phrase, candidate.concept, true));
       return h("li", {}, button);
     });

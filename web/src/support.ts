@@ -14,6 +14,7 @@ export class SupportPanel {
   constructor(
     private readonly say: (said: Said) => boolean,
     private readonly now: () => number,
+    private readonly switched: () => void,
   ) {
     for (const button of this.root.querySelectorAll<HTMLButtonElement>("button[data-kind]")) {
       button.addEventListener("click", () => this.toggle(button));
@@ -22,6 +23,12 @@ export class SupportPanel {
 
   get on(): boolean {
     return this.root.dataset["on"] === "true";
+  }
+
+  /** Whether a kind of support is on, and the site has allowed it. */
+  isOn(kind: string): boolean {
+    const button = this.root.querySelector<HTMLButtonElement>(`button[data-kind="${kind}"]`);
+    return this.on && button?.getAttribute("aria-pressed") === "true" && !button.disabled;
   }
 
   /** The text was understood: ask once it rests. */
@@ -65,5 +72,6 @@ export class SupportPanel {
     }
     this.asked = -1;
     this.say({ type: "switch", kind, on });
+    this.switched();
   }
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod advice;
+mod assist;
 mod audit;
 mod chart;
 mod commands;

@@ -20,10 +20,16 @@ pub(crate) enum Kind {
     Criteria,
     /// Recommendations of guidelines.
     Guideline,
+    /// Names, phrases and snippets that are offered while one types.
+    Prediction,
+    /// The items that templates find missing.
+    Templates,
 }
 
 /// All kinds, in the order of the screen.
-pub(crate) const ALL_KINDS: [Kind; 5] = [
+pub(crate) const ALL_KINDS: [Kind; 7] = [
+    Kind::Prediction,
+    Kind::Templates,
     Kind::Prescription,
     Kind::Differential,
     Kind::Next,
@@ -45,6 +51,8 @@ impl Kind {
             Self::Prescription => "prescription",
             Self::Criteria => "criteria",
             Self::Guideline => "guideline",
+            Self::Prediction => "prediction",
+            Self::Templates => "templates",
         }
     }
 

@@ -52,6 +52,7 @@ pub(crate) use ui_text::{Language, Ui};
 
 use crate::access::{Gate, Keys};
 use crate::advice::Advice;
+use crate::assist::Assist;
 use crate::oidc::Oidc;
 use crate::proposals::ReadingRules;
 use crate::web::reading::Readings;
@@ -89,6 +90,7 @@ pub(crate) fn app(
     let sources = sources_of(&files);
     Ok(Arc::new(App {
         advice: Arc::new(Advice::open(Arc::clone(&coder), &store)?),
+        assist: Assist::new(&sources, coder.vocabulary()),
         hosts: hosts(address, names, gate.setting.secure),
         store,
         coder,

@@ -244,12 +244,21 @@ impl App {
         let receipt = chart::sign(&self.coder, &self.store, &place.patient, signing)?;
         if is_signed {
             self.teach(&place.patient, &author, receipt.document, &structured);
+            if place.addendum.is_none() {
+                self.habits(&place.patient, &author, text, &structured);
+            }
         }
         let word = if is_signed { "signed" } else { "entered" };
         Ok(format!(
             "/patients/{}?{word}={}",
             place.patient.id, receipt.document
         ))
+    }
+
+    /// Lets prediction learn a note that was signed.
+    pub(crate) fn habits(&self, patient: &PatientRecord, author: &str, text: &str, note: &StructuredNote) {
+        let whose = (patient.population, patient.id, author);
+        self.assist.observe(self.coder.vocabulary(), whose, text, note);
     }
 
     /// The whole note as it is understood, with the answers of its writer.

@@ -60,9 +60,13 @@ pub(crate) fn shell(desk: &Desk, page: &Shell<'_>, body: &Markup) -> Response {
 /// Texts of an island as JSON that cannot end its element.
 fn texts(ui: &Ui<'_>, script: &str) -> String {
     let prefix = script.strip_suffix(".js").unwrap_or(script);
-    ui.below(&format!("{prefix}."))
-        .to_string()
-        .replace('<', "\\u003c")
+    let mut texts = ui.below(&format!("{prefix}."));
+    if prefix == "note"
+        && let (Some(texts), serde_json::Value::Object(input)) = (texts.as_object_mut(), ui.below("input."))
+    {
+        texts.extend(input);
+    }
+    texts.to_string().replace('<', "\\u003c")
 }
 
 fn top(desk: &Desk, ui: &Ui<'_>) -> Markup {

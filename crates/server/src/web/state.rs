@@ -2,6 +2,7 @@
 
 use crate::access::{Actor, Gate, Keys};
 use crate::advice::Advice;
+use crate::assist::Assist;
 use crate::oidc::Oidc;
 use crate::proposals::ReadingRules;
 use crate::web::error::WebError;
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) coder: Arc<Coder>,
     /// Decision support.
     pub(crate) advice: Arc<Advice>,
+    /// Help while one types.
+    pub(crate) assist: Assist,
     /// The texts of the screens.
     pub(crate) texts: Texts,
     /// What the rules of the tables rest on.

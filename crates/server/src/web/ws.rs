@@ -1,7 +1,12 @@
 //! The live line between the editor and the engine: one session a connection, every message answered.
 
+mod helping;
+#[cfg(test)]
+mod tests;
+
 use crate::access::Notes;
 use crate::advice::{Kind, Switches};
+use crate::assist::Assist;
 use crate::audit;
 use crate::log;
 use crate::web::bounds::weighed;
@@ -10,6 +15,7 @@ use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, ToSign, con
 use crate::web::state::{App, Desk, Visit};
 use crate::web::support::Panel;
 use crate::web::view::{Lens, feedback_view};
+use crate::web::ws::helping::Helped;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +24,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tsumugi_access::{Action, Activity, SessionError};
+use tsumugi_cds::templates::Answer as ItemAnswer;
 use tsumugi_clinical::ConceptId;
 use tsumugi_intake::{Answer, Correction, Session, Settled, candidates};
 use tsumugi_records::{
@@ -53,6 +60,17 @@ enum Said {
     Answer { rule: String, option: String },
     /// What does the knowledge say to this note?
     Support { rev: u64 },
+    /// What may come at the caret, counted in characters?
+    Predict { rev: u64, caret: usize },
+    /// Which items are missing?
+    Ask { rev: u64 },
+    /// An item is answered; `again` where it was before the line broke, so that nothing is to be written.
+    Answered {
+        item: String,
+        answer: ItemAnswer,
+        #[serde(default)]
+        again: bool,
+    },
     /// Switches a kind of support, or `all`.
     Switch { kind: String, on: bool },
     /// Sign this text, or enter it on behalf of a physician.
@@ -68,7 +86,9 @@ impl Said {
     /// What the editor says by itself keeps no session from idling.
     fn activity(&self) -> Activity {
         match self {
-            Self::Save { .. } | Self::Support { .. } => Activity::Page,
+            Self::Save { .. } | Self::Support { .. } | Self::Predict { .. } | Self::Ask { .. } => {
+                Activity::Page
+            }
             _ => Activity::Person,
         }
     }
@@ -148,6 +168,7 @@ struct Live {
     notes: Notes,
     /// Whether the editor has told its first text.
     is_greeted: bool,
+    helped: Helped,
 }
 
 impl Live {
@@ -173,7 +194,9 @@ impl Live {
             text,
             notes,
             is_greeted: false,
+            helped: Helped::default(),
         };
+        Assist::wake(&app);
         Ok((live, hello))
     }
 
@@ -271,6 +294,9 @@ impl Live {
                 Ok(self.feedback())
             }
             Said::Support { rev } => self.support(rev),
+            Said::Predict { rev, caret } => self.predict(rev, caret),
+            Said::Ask { rev } => self.ask(rev),
+            Said::Answered { item, answer, again } => self.answered(&item, answer, again),
             Said::Switch { kind, on } => {
                 if kind != "all" && Kind::of(&kind).is_none() {
                     return Err(WebError::Bad("error.invalid"));
@@ -301,6 +327,7 @@ impl Live {
 
     fn feedback(&mut self) -> Value {
         let feedback = self.session.edit(self.rev, &self.text);
+        self.helped.note = Some(feedback.note.clone());
         let app = &self.desk.app;
         let lens = Lens {
             ui: self.desk.ui(),
@@ -326,13 +353,7 @@ impl Live {
         }
         let note = self.session.edit(self.rev, &self.text).note;
         let living = app.advice.living(patient.population);
-        let notes = &self.notes;
-        let record = crate::chart::record_within(&app.store, patient, None, &|origin| notes.lets(origin))?;
-        let mut state = app.advice.patient(&record, Some(&note));
-        state.age = crate::chart::engine_patient(patient)
-            .age_at(Some(today()))
-            .or(state.age);
-        state.today = Some(today());
+        let (_, state) = self.state(&note)?;
         let panel = Panel {
             ui: self.desk.ui(),
             advice: &app.advice,

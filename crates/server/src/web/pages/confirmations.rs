@@ -316,6 +316,7 @@ impl App {
         let edition = self.coder.edition().to_owned();
         self.store.rederive(id, edition, note.events.clone())?;
         self.teach(patient, desk.author()?, id, &note);
+        self.habits(patient, &document.author, &document.text, &note);
         Ok(())
     }
 }

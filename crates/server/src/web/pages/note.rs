@@ -186,6 +186,11 @@ fn screen(
                     h2 #facts-head { (ui.t("facts.title")) " " span.count #facts-count { (view.facts.len()) } kbd { "F6" } }
                     div #facts-list { (facts::list(&ui, &view.facts, None)) }
                 }
+                section #missing aria-labelledby="missing-head" tabindex="-1" hidden {
+                    h2 #missing-head { (ui.t("input.missing")) }
+                    ol #missing-list {}
+                    p.hint { (ui.t("input.missing-says")) }
+                }
             }
             div #live.hidden role="status" aria-live="polite" {}
         }
@@ -256,6 +261,11 @@ fn foot(ui: &Ui<'_>, link: &NoteLink) -> Markup {
                 summary { (ui.t("keys.title")) }
                 dl {
                     @for (key, text) in [
+                        ("Tab", ui.t("keys.take")),
+                        ("\u{2193} \u{2191}", ui.t("keys.caret")),
+                        ("Ctrl+Space", ui.t("keys.offer")),
+                        ("; /", ui.t("keys.romaji")),
+                        ("Alt+1\u{2013}5", ui.t("keys.missing")),
                         ("Alt+1\u{2013}5", ui.t("keys.settle")),
                         ("Alt+Y", ui.t("keys.keep")),
                         ("Alt+N", ui.t("keys.ignore")),

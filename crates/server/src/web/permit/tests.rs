@@ -90,6 +90,7 @@ pub(crate) fn desk(app: &Arc<App>, name: &str, role: &str) -> Desk {
         .unwrap();
     let visit = Visit {
         actor: Some(actor),
+        token: Some(token),
         ..Visit::default()
     };
     Desk::new(Arc::clone(app), visit)
