@@ -200,9 +200,13 @@ fn longest_first(list: &mut Vec<Suggestion>) -> bool {
     let (least, saves) = SURE;
     let is_alike = |one: &str, other: &str| one.starts_with(other) || other.starts_with(one);
     let is_sure = |own: &&Suggestion| {
-        let rivals = list.iter().filter(|other| !is_alike(&own.text, &other.text));
-        let rival = rivals.map(|other| other.share).fold(0.0, f64::max);
-        own.share - rival >= least && own.saves >= saves
+        let (alike, rivals): (Vec<&Suggestion>, Vec<&Suggestion>) =
+            list.iter().partition(|other| is_alike(&own.text, &other.text));
+        let greatest = |of: &[&Suggestion]| of.iter().map(|other| other.share).fold(0.0, f64::max);
+        // A text and what it goes on to are one event, counted once.
+        let twice = alike.iter().map(|other| other.share).sum::<f64>() - greatest(&alike);
+        let whole = (1.0 - twice).max(own.share).max(f64::MIN_POSITIVE);
+        (own.share - greatest(&rivals)) / whole >= least && own.saves >= saves
     };
     let Some(sure) = list.iter().filter(is_sure).max_by_key(|own| own.saves).cloned() else {
         return false;
@@ -244,16 +248,16 @@ mod tests {
     #[test]
     fn the_longest_sure_text_stands_for_its_beginnings() {
         let mut list = vec![
-            own("abc", 0.9),
-            own("abcdef", 0.8),
-            own("abcdefgh", 0.5),
-            own("xyz", 0.1),
+            own("abc", 0.39),
+            own("abcdef", 0.35),
+            own("abcdefgh", 0.21),
+            own("xyz", 0.05),
         ];
         assert!(longest_first(&mut list));
         let texts: Vec<&str> = list.iter().map(|own| own.text.as_str()).collect();
         assert_eq!(texts, ["abcdef", "abcdefgh", "xyz"]);
         for mut unsure in [
-            vec![own("abcdef", 0.8), own("xyz", 0.3)],
+            vec![own("abcdef", 0.7), own("xyz", 0.3)],
             vec![own("abc", 1.0)],
             vec![],
         ] {
