@@ -23,6 +23,8 @@ export function dayOf(written: string, today = new Date()): string | null {
 
 export class MissingPanel {
   private rows: Missing[][] = [];
+  /** The row that is open; of the others only the names stand there, so that the panel stays short. */
+  private open = 0;
   private late: Missing[][] | null = null;
 
   constructor(
@@ -59,6 +61,7 @@ export class MissingPanel {
     const place = this.rows[row]?.findIndex((item) => item.key === key) ?? 0;
     const left = this.rows.map((items) => items.filter((item) => item.key !== key));
     const isLast = (left[row]?.length ?? 0) <= place;
+    if (left[row]?.length === 0) this.open = 0;
     this.draw(left.filter((items) => items.length > 0));
     if (!wasHere || isLast) return false;
     const next = this.container.children[row]?.querySelectorAll<HTMLElement>(".ask")[place];
@@ -76,18 +79,30 @@ export class MissingPanel {
   /** Goes to the row of a number, from 1; gives whether there is one. */
   focus(number: number): boolean {
     const row = this.container.children[number - 1];
-    row?.querySelector<HTMLElement>("input, button")?.focus();
+    if (row) this.unfold(number - 1);
+    row?.querySelector<HTMLElement>(".ask input, .ask button")?.focus();
     return row !== undefined;
+  }
+
+  private unfold(row: number): void {
+    this.open = row;
+    [...this.container.children].forEach((one, index) => {
+      one.toggleAttribute("data-shut", index !== row);
+      one.querySelector(".item-head")?.setAttribute("aria-expanded", String(index === row));
+    });
   }
 
   private draw(rows: Missing[][]): void {
     this.rows = rows;
     this.section.hidden = rows.length === 0;
     const drawn = rows.map((items, index) => {
-      const head = h("p", { class: "item-head" }, h("kbd", {}, `Alt+${index + 1}`), h("span", { class: "hint" }, items[0]?.template));
+      const names = h("span", { class: "labels" }, ...items.map((item) => h("span", {}, item.label)));
+      const head = h("button", { type: "button", class: "item-head" }, h("kbd", {}, `Alt+${index + 1}`), names, h("span", { class: "hint" }, items[0]?.template));
+      head.addEventListener("click", () => this.unfold(index));
       return h("li", { class: "item" }, head, ...items.map((item, place) => this.ask(item, `missing-${index}-${place}`)));
     });
     this.container.replaceChildren(...drawn);
+    this.unfold(this.open < rows.length ? this.open : 0);
   }
 
   private ask(item: Missing, id: string): HTMLElement {

@@ -159,6 +159,12 @@ fn without_leading(block: &Block, span: &mut Found) {
         if cut < 2 || own >= cut || span.end - span.start < cut + SHORTEST {
             return;
         }
+        // A common word right before a kind of institution that wants a name is that name (港町クリニック).
+        let rest = facility(block, span.start + cut);
+        let is_name = rest.marks & mark::NEEDS_NAME != 0 && row_end(block, span.start + cut) == span.end;
+        if leading == 0 && is_name {
+            return;
+        }
         span.start += cut;
         while matches!(block.at(span.start, 0).class, Class::Blank) || block.at(span.start, 0).c == JOINER {
             span.start += 1;

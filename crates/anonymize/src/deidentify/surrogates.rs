@@ -26,7 +26,7 @@ pub enum Style {
 /// What dates become where surrogates are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateStyle {
-    /// All are moved by the same number of days, never by none, drawn from the seed within a year.
+    /// All are moved by the same number of days, a month to a year, drawn from the seed.
     Shift,
     /// Days of illness: `第n病日`.
     SickDay,

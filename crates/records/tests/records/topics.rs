@@ -265,7 +265,8 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
          DROP TABLE topic_mark; DROP TABLE topic_row; DROP TRIGGER delivery_waits; DROP TABLE delivery;
          DROP TABLE delivery_due; DROP TABLE delivery_target; DROP TABLE consent_receipt; DROP TABLE consent_failure;
          DROP TABLE consent_code; DROP TABLE consent_event; DROP TABLE consent_study; DROP TABLE consent_text;
-         DROP TABLE export_person; DROP TABLE export_delivery; DROP TABLE learned; PRAGMA user_version = 6",
+         DROP TABLE export_person; DROP TABLE export_delivery; DROP TABLE learned;
+         DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

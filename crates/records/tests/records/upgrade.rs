@@ -12,10 +12,11 @@ use tsumugi_records::consent::{
     CodeBytes, CodeRequest, ExportStart, Form, KNOWLEDGE_STUDY, Lesson, NewExport, Respondent,
 };
 use tsumugi_records::{
-    AccessKind, AccessWrite, AuditAgent, AuditEntry, AuditFilter, AuditSource, AuditSubtype, Correction,
-    Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey, EncounterDetails, EventFilter, KeyTrust,
-    Meaning, NewAssertion, NewDeadLetter, NewObservation, Page, PatientExport, PatientId, Population,
-    ReceivedPlace, Reception, SettledPhrase, Store, Target, TextQuery, TopicQuery, VersionReason,
+    AccessKind, AccessWrite, AmendmentOutcome, AuditAgent, AuditEntry, AuditFilter, AuditSource,
+    AuditSubtype, Correction, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey,
+    EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter, NewObservation, Page,
+    PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase, Store, Target, TextQuery,
+    TopicQuery, VersionReason,
 };
 
 /// The steps as they were released.
@@ -110,6 +111,11 @@ fn fill(store: &Store) -> PatientId {
     entered.on_behalf_of = Some("sato".to_owned());
     store.audited(entry(AuditSubtype::Create)).sign(entered).unwrap();
     consent(store, who, document);
+    let asked = store
+        .request_amendment(who, ("cough", "I never coughed"), "once", stamp())
+        .unwrap();
+    let answer = (AmendmentOutcome::Kept, "it was heard on the ward");
+    store.answer_amendment(who, asked, answer, stamp()).unwrap();
     who
 }
 
@@ -303,6 +309,9 @@ fn expected(mut full: PatientExport, schema: usize) -> PatientExport {
     }
     if schema < 9 {
         full.consents.clear();
+    }
+    if schema < 10 {
+        full.amendments.clear();
     }
     full
 }

@@ -23,7 +23,7 @@ pub(crate) enum Support {
 /// A decision of the site.
 #[derive(clap::Args)]
 pub(crate) struct Decided {
-    /// `differential`, `next`, `prescription`, `criteria` or `guideline`.
+    /// A kind that `support list` says needs a decision: `differential`, `next`, `prescription`, `criteria`, `guideline`.
     kind: String,
     /// Who decides for the site.
     #[arg(long)]

@@ -49,8 +49,10 @@ struct Read {
 const SOME_YEAR: i64 = 2023;
 /// A day for dates that tell only the month.
 const SOME_DAY: i64 = 15;
-/// Dates are moved by so many days at most.
-const FARTHEST: usize = 365;
+/// Dates are moved by so many days at least, so that few of a note become another of the same note.
+const NEAREST: i64 = 30;
+/// And at most.
+const FARTHEST: i64 = 365;
 /// A date that lies more days before the last one is no day of this illness.
 const ONE_ILLNESS: i64 = 550;
 
@@ -108,7 +110,8 @@ impl Notation {
                 Some((read, serial))
             })
             .collect();
-        let shift = 1 + draw.below(FARTHEST, &[], 10).cast_signed() as i64;
+        let reach = usize::try_from(FARTHEST - NEAREST + 1).unwrap_or(1);
+        let shift = NEAREST + draw.below(reach, &[], 10).cast_signed() as i64;
         let last = read
             .iter()
             .flatten()
