@@ -224,7 +224,8 @@ export async function inputStories(story, page, address, images) {
     const small = () => page.evaluate(() => [...document.querySelectorAll("#offers li, .answers button, .answers input")].filter((one) => one.getBoundingClientRect().height < 44 && one.getBoundingClientRect().height > 0).map((one) => one.textContent));
     await page.waitForSelector("#missing-list .item", { timeout: 8000 });
     assert.deepEqual(await small(), []);
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360);
+    const wide = () => page.evaluate(() => [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > 361).map((one) => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 30)}`));
+    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, `wider than the screen: ${(await wide()).join("; ")}`);
     if (images) await page.screenshot({ path: join(images, "input-list-mobile.png") });
     await page.setViewportSize({ width: 1440, height: 900 });
   });

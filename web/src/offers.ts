@@ -155,6 +155,7 @@ export class OfferPanel {
       return item;
     });
     this.list.replaceChildren(...rows);
+    this.list.style.maxWidth = "";
     this.list.hidden = false;
     const paper = this.paper.getBoundingClientRect();
     const width = Math.min(this.list.offsetWidth, paper.width - 8);
@@ -162,6 +163,8 @@ export class OfferPanel {
     const height = this.list.offsetHeight;
     const isBelow = line.bottom + height + 8 < window.innerHeight || line.top < height;
     this.list.style.left = `${left}px`;
+    // A reason that is shown later must not widen it beyond the paper.
+    this.list.style.maxWidth = `${paper.width - left - 4}px`;
     this.list.style.top = `${(isBelow ? line.bottom + 4 : line.top - height - 4) - paper.top}px`;
     this.ghost.hidden = !isGhost;
     if (!isGhost) return;
