@@ -123,9 +123,18 @@ impl Predictor {
         &self.drug_lines
     }
 
-    /// Learns a note that was signed.
+    /// Learns a note that was signed. A number is not learned, outside of names (2型糖尿病): what was measured of one
+    /// patient, a dose, a date is never offered for another.
     pub fn learn(&self, history: &mut History, vocabulary: &Vocabulary, units: &[Unit]) {
-        history.learn(units, |reading| {
+        let without_numbers = |unit: &Unit| {
+            if tells_number(vocabulary, unit) {
+                Unit::default()
+            } else {
+                unit.clone()
+            }
+        };
+        let units: Vec<Unit> = units.iter().map(without_numbers).collect();
+        history.learn(&units, |reading| {
             let folded = fold(reading);
             (!has_letters(&folded))
                 .then(|| vocabulary.search().sound(&folded))
@@ -350,6 +359,18 @@ impl Predictor {
             .max_by(|a, b| a.1.total_cmp(&b.1));
         best.filter(|(_, share, _)| *share >= CHAINED)
     }
+}
+
+/// Whether a number stands in a unit, beside the longest name of its concept with which it begins.
+fn tells_number(vocabulary: &Vocabulary, unit: &Unit) -> bool {
+    let concept = unit.concept.as_deref().and_then(|id| vocabulary.concept(id));
+    let forms = concept.iter().flat_map(|concept| {
+        let synonyms = concept.synonyms.iter().map(|(form, _)| form.as_ref());
+        std::iter::once(concept.name.as_ref()).chain(synonyms)
+    });
+    let rests = forms.filter_map(|form: &str| unit.surface.strip_prefix(form));
+    let rest = rests.min_by_key(|rest| rest.len()).unwrap_or(&unit.surface);
+    rest.contains(char::is_numeric)
 }
 
 /// The concepts of the context by key, their shares summing to 1.

@@ -110,7 +110,7 @@ pub use memory::{Correction, Meaning, SettledPhrase};
 pub use newest::NewestMoments;
 pub use observations::{NewObservation, ObservationReceipt, ObservationRecord};
 #[doc(hidden)]
-pub use open::Tuning;
+pub use open::{Tuning, writer_pragmas};
 pub use patients::{PatientDetails, PatientFilter, PatientRecord};
 pub use received::PendingReceipt;
 pub use received::{

@@ -203,13 +203,14 @@ fn create(path: &Path) -> Result<(), StoreError> {
     sync_directory_of(path)
 }
 
-/// Sets what holds for the writing connection. Temporary tables and statement journals stay in memory: they would put
-/// parts of notes into a shared directory.
-fn set_up_writer(conn: &Connection, tuning: Tuning, journal: &str) -> Result<(), StoreError> {
+/// What holds for the writing connection, as SQL. Measurements set the same for the bare database that they compare with.
+///
+/// Temporary tables and statement journals stay in memory: they would put parts of notes into a shared directory.
+#[doc(hidden)]
+pub fn writer_pragmas(tuning: Tuning) -> String {
     let sync = if tuning.sync { "FULL" } else { "OFF" };
-    conn.execute_batch(&format!(
-        "PRAGMA journal_mode = {journal};
-         PRAGMA synchronous = {sync};
+    format!(
+        "PRAGMA synchronous = {sync};
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
@@ -218,7 +219,12 @@ fn set_up_writer(conn: &Connection, tuning: Tuning, journal: &str) -> Result<(),
          PRAGMA journal_size_limit = 67108864;
          PRAGMA wal_autocheckpoint = {};",
         tuning.checkpoint_pages
-    ))?;
+    )
+}
+
+fn set_up_writer(conn: &Connection, tuning: Tuning, journal: &str) -> Result<(), StoreError> {
+    let pragmas = writer_pragmas(tuning);
+    conn.execute_batch(&format!("PRAGMA journal_mode = {journal}; {pragmas}"))?;
     if let Some(pages) = tuning.max_pages {
         conn.execute_batch(&format!("PRAGMA max_page_count = {pages}"))?;
     }

@@ -83,10 +83,8 @@ pub(super) fn seconds(store: &Path, bare: &Path) -> Result<f64> {
     drop(tsumugi_records::Store::open(bare)?);
     let from = Connection::open(store)?;
     let to = Connection::open(bare)?;
-    to.execute_batch(
-        "PRAGMA journal_mode = wal; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;",
-    )?;
+    let pragmas = tsumugi_records::writer_pragmas(tsumugi_records::Tuning::default());
+    to.execute_batch(&format!("PRAGMA journal_mode = wal; {pragmas}"))?;
     let batches = batches(&from)?;
     let entries: i64 = from.query_row("SELECT coalesce(max(id) + 1, 0) FROM audit_entry", [], |row| {
         row.get(0)

@@ -3,7 +3,7 @@ use crate::received::{batch, statement};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use std::time::Instant;
-use tsumugi_records::{AuditAgent, AuditEntry, AuditSource, AuditSubtype, Store};
+use tsumugi_records::{AuditAgent, AuditEntry, AuditSource, AuditSubtype, Store, Tuning, writer_pragmas};
 
 const STATEMENTS: usize = 40_000;
 const BATCH: usize = 200;
@@ -123,11 +123,9 @@ fn rows(path: &std::path::Path) -> Vec<(&'static str, Vec<Vec<Value>>)> {
 /// Seconds that each transaction takes that puts rows in, of which there are as many as there were batches.
 fn put(path: &std::path::Path, rows: Vec<(&'static str, Vec<Vec<Value>>)>) -> Vec<f64> {
     let conn = Connection::open(path).unwrap();
-    conn.execute_batch(
-        "PRAGMA journal_mode = wal; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;",
-    )
-    .unwrap();
+    let pragmas = writer_pragmas(Tuning::default());
+    conn.execute_batch(&format!("PRAGMA journal_mode = wal; {pragmas}"))
+        .unwrap();
     let transactions = STATEMENTS / BATCH;
     let mut parts: Vec<_> = rows
         .into_iter()

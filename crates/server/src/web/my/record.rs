@@ -1,8 +1,8 @@
 //! The record in plain words, and requests to correct it.
 //!
 //! Shown is what was signed and confirmed, of the patient's own, asserted and not suspected, and stated at least
-//! [`TOLD_AFTER_DAYS`] days ago, so that nobody learns of a disease from a telephone. Notes that are restricted are left out:
-//! a phone is not always looked at alone.
+//! so many days ago as `data/consent/limits.tsv` says (`told-after`), so that nobody learns of a disease from a telephone.
+//! Notes that are restricted are left out: a phone is not always looked at alone.
 
 use super::{Phone, page, whose};
 use crate::access::Standing;
@@ -15,19 +15,31 @@ use crate::web::ui_text::Ui;
 use crate::web::view::{Lens, value_text};
 use axum::extract::{Extension, Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use jiff::ToSpan as _;
+use jiff::Span;
+use jiff::civil::DateTime;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tsumugi_clinical::{Certainty, Event, EventKind, Experiencer, Phase, Polarity};
 use tsumugi_records::{
     AmendmentOutcome, AmendmentRequest, AuditSubtype, DocumentId, EventOrigin, LONGEST_AMENDMENT,
     PatientRecord, StoredEvent,
 };
+use tsumugi_tables::{Source, Table};
 
-/// Days after which what was stated is shown: the physician tells it first.
-const TOLD_AFTER_DAYS: i64 = 7;
+/// The row `told-after` of `data/consent/limits.tsv`: days after which what was stated is shown; the physician tells it
+/// first.
+static TOLD_AFTER_DAYS: LazyLock<Option<i64>> = LazyLock::new(|| {
+    let source = Source {
+        path: "consent/limits.tsv",
+        text: include_str!("../../../../../data/consent/limits.tsv"),
+    };
+    // Mistakes are a matter of the tests of the tables; without the row nothing is shown.
+    let table = Table::parse(source, &mut Vec::new());
+    let mut rows = table.rows().filter(|row| row.get("id") == "told-after");
+    rows.find_map(|row| row.get("value").parse().ok())
+});
 /// Most entries of a group.
 const MOST: usize = 100;
 
@@ -59,7 +71,7 @@ pub(crate) async fn show(
         let patient = phone.reads(desk, AuditSubtype::Read)?;
         let events = events(desk, &patient)?;
         let asked = desk.app.store.amendments(patient.id)?;
-        let days = TOLD_AFTER_DAYS.to_string();
+        let days = TOLD_AFTER_DAYS.map_or_else(String::new, |days| days.to_string());
         let body = html! {
             h1 { (ui.t("mine.record")) }
             (whose(desk, &phone, &patient))
@@ -118,8 +130,9 @@ fn events(desk: &Desk, patient: &PatientRecord) -> Result<Vec<StoredEvent>, WebE
     let store = &desk.app.store;
     let standing = Standing::of(store, patient)?;
     let mut events = store.current_events(patient.id)?;
-    let told = crate::web::clock::civil_now().checked_sub(TOLD_AFTER_DAYS.days());
-    let told = told.map_err(|error| WebError::Other(error.to_string()))?;
+    let days = TOLD_AFTER_DAYS.and_then(|days| Span::new().try_days(days).ok());
+    let told = days.and_then(|days| crate::web::clock::civil_now().checked_sub(days).ok());
+    let told = told.unwrap_or(DateTime::MIN);
     let unconfirmed = store.unconfirmed_of(patient.id)?;
     let all: BTreeSet<DocumentId> = events.iter().filter_map(document).collect();
     let heads = store.document_heads(&all)?;
