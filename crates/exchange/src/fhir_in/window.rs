@@ -16,6 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Bundles within Bundles that are read.
 pub(crate) const DEEPEST_BUNDLE: usize = 3;
 
+/// Elements of a Bundle that say nothing beside its entries.
+const PLAIN: [&str; 6] = ["resourceType", "type", "total", "link", "id", "entry"];
+
+/// Elements of a Bundle that say something of the sending, and so belong to no person.
+const OF_NO_PERSON: [&str; 6] = [
+    "meta",
+    "implicitRules",
+    "language",
+    "identifier",
+    "timestamp",
+    "signature",
+];
+
 /// An entry of a Bundle, as far as it is read.
 #[derive(Deserialize)]
 struct Entry<'a> {
@@ -446,15 +459,32 @@ impl Window {
                 return goes_on && self.forget(sink);
             }
         };
-        const PLAIN: [&str; 6] = ["resourceType", "type", "total", "link", "id", "entry"];
-        let says_more = bundle
-            .as_object()
-            .is_some_and(|bundle| bundle.keys().any(|key| !PLAIN.contains(&key.as_str())));
+        let other = |known: &[&str]| {
+            let mut keys = bundle.as_object().into_iter().flat_map(serde_json::Map::keys);
+            keys.find(|key| !PLAIN.contains(&key.as_str()) && !known.contains(&key.as_str()))
+        };
         let own = match &self.own {
             Own::One(person) => Some(person.as_ref().clone()),
             Own::None | Own::Many => None,
         };
-        if let Some(person) = own.filter(|_| says_more) {
+        if own.is_none() && other(&OF_NO_PERSON).is_some() {
+            let message = "the Bundle has an element that FHIR does not know, and no one patient to keep it with; \
+                           compare its names with those of FHIR's Bundle";
+            let goes_on = frame.stretches().into_iter().all(|bytes| {
+                self.dead(
+                    "unknown-element",
+                    message.to_owned(),
+                    frame.line,
+                    path.to_owned(),
+                    bytes,
+                    sink,
+                )
+            });
+            if !goes_on {
+                return false;
+            }
+        }
+        if let Some(person) = own.filter(|_| other(&[]).is_some()) {
             let said = said(&bundle, &frame.bytes);
             let statement = Incoming {
                 standard: Standard::Fhir,
