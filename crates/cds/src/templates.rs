@@ -7,6 +7,7 @@
 mod answer;
 mod ask;
 mod check;
+mod finding;
 mod known;
 mod questionnaire;
 mod read;
@@ -23,11 +24,15 @@ use tsumugi_terminology::Vocabulary;
 
 /// The template whose items others refer to by `uses`.
 pub const COMMON: &str = "common";
+/// The template of what no other asks: a finding for which the likely diseases speak.
+pub const FINDING: &str = "finding";
 
 /// All templates, and what a question is worth.
 #[derive(Debug, Clone, Default)]
 pub struct Templates {
     all: Vec<Template>,
+    /// One question for each finding of the bedside; sorted by id.
+    finding: Option<Box<Template>>,
     weights: Weights,
     words: Words,
 }
@@ -240,6 +245,7 @@ pub struct Weights {
     in_note: f64,
     in_record: f64,
     everybody: f64,
+    finding: f64,
     told_share: f64,
     other_share: f64,
 }
@@ -258,6 +264,7 @@ impl Default for Weights {
             in_note: 1.0,
             in_record: 1.0,
             everybody: 1.0,
+            finding: 1.0,
             told_share: 0.5,
             other_share: 0.2,
         }
@@ -277,7 +284,9 @@ impl Templates {
     /// Reads the templates; what is wrong goes to `mistakes` with file and line, and a template with a mistake is left
     /// out.
     pub fn new(sources: &[Source<'_>], vocabulary: &Vocabulary, mistakes: &mut Vec<Mistake>) -> Self {
-        read::templates(sources, vocabulary, mistakes)
+        let mut templates = read::templates(sources, vocabulary, mistakes);
+        templates.finding = Some(Box::new(finding::template(vocabulary, &templates.words)));
+        templates
     }
 
     /// The templates, sorted by id.
@@ -287,14 +296,27 @@ impl Templates {
 
     /// A template by its id.
     pub fn get(&self, id: &str) -> Option<&Template> {
+        if id == FINDING {
+            return self.finding.as_deref();
+        }
         self.all.iter().find(|template| *template.id == *id)
     }
 
     /// An item by its key, `template.item`.
     pub fn item(&self, key: &str) -> Option<(&Template, &Item)> {
         let (template, item) = key.split_once('.')?;
+        if template == FINDING {
+            return self.of_finding(item);
+        }
         let template = self.get(template)?;
         Some((template, template.item(item)?))
+    }
+
+    /// The question for a finding of the bedside.
+    fn of_finding(&self, concept: &str) -> Option<(&Template, &Item)> {
+        let template = self.finding.as_deref()?;
+        let place = template.items.binary_search_by(|item| (*item.id).cmp(concept)).ok()?;
+        Some((template, template.items.get(place)?))
     }
 
     /// Adds a template that a site has brought, or replaces the one with its id.

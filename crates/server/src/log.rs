@@ -60,6 +60,7 @@ impl Loggable for &'static str {}
 impl Loggable for Name {}
 impl Loggable for u16 {}
 impl Loggable for i64 {}
+impl Loggable for u32 {}
 impl Loggable for u64 {}
 impl Loggable for usize {}
 impl Loggable for Cause {}

@@ -2,10 +2,10 @@
 
 use super::known::{Said, Sayings};
 use super::{
-    Answer, Answers, COMMON, Condition, Item, ItemKind, Stage, Template, Templates, Weights, When, Why,
+    Answer, Answers, COMMON, Condition, FINDING, Item, ItemKind, Stage, Template, Templates, Weights, When, Why,
 };
 use crate::differential::{Differential, Findings};
-use crate::next::{Likely, Step, gain, likely, step_of};
+use crate::next::{Likely, Step, gain, likely, next, step_of};
 use crate::patient::{Patient, Place};
 use std::sync::Arc;
 use tsumugi_clinical::Interpretation;
@@ -16,6 +16,8 @@ use tsumugi_terminology::Vocabulary;
 pub const MOST_ASKED: usize = 5;
 /// Items that one row asks at most.
 pub const ROW: usize = 4;
+/// Findings that no template asks and that are looked at.
+const MOST_FINDINGS: usize = 24;
 
 /// Who is asked about.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +112,7 @@ impl<'a> Asking<'a> {
         let mut asked: Vec<Asked<'a>> = self
             .candidates(contact.patient, &sayings)
             .into_iter()
+            .chain(self.findings(&findings))
             .filter(|candidate| self.is_open(candidate, &sayings, contact.answers))
             .map(|candidate| self.weigh(candidate, &likely))
             .collect();
@@ -222,6 +225,28 @@ impl<'a> Asking<'a> {
             }
         }
         candidates
+    }
+
+    /// What no template asks and the likely diseases call for.
+    fn findings(&self, findings: &Findings) -> Vec<Candidate<'a>> {
+        let Some(template) = self.templates.get(FINDING) else {
+            return Vec::new();
+        };
+        let steps = next(self.differential, self.space, self.vocabulary, findings, MOST_FINDINGS);
+        let plain = steps.iter().filter(|step| step.state.as_str() == step.state.concept());
+        plain
+            .filter_map(|step| {
+                let key = format!("{FINDING}.{}", step.state.concept());
+                let (_, item) = self.templates.item(&key)?;
+                Some(Candidate {
+                    template,
+                    item,
+                    key: key.into(),
+                    near: self.templates.weights.finding,
+                    place: 0,
+                })
+            })
+            .collect()
     }
 
     /// How near a template is to this contact; none where it is for others.
