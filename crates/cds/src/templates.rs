@@ -278,6 +278,9 @@ pub(crate) struct Words {
     yes: String,
     no: String,
     value: String,
+    finding: String,
+    finding_english: String,
+    finding_reason: String,
 }
 
 impl Templates {
@@ -315,7 +318,10 @@ impl Templates {
     /// The question for a finding of the bedside.
     fn of_finding(&self, concept: &str) -> Option<(&Template, &Item)> {
         let template = self.finding.as_deref()?;
-        let place = template.items.binary_search_by(|item| (*item.id).cmp(concept)).ok()?;
+        let place = template
+            .items
+            .binary_search_by(|item| (*item.id).cmp(concept))
+            .ok()?;
         Some((template, template.items.get(place)?))
     }
 

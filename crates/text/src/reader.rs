@@ -4,7 +4,7 @@ use crate::mention::{Mention, Reading};
 use crate::normalize::NormalizedText;
 use crate::quantity;
 use crate::rules::{AmbiguousRow, Loader, NearWord, OneReading, Rules, Term, UnitKind, kinds_of, mark};
-use crate::segment::{Sentence, segment};
+use crate::segment::{Place, Sentence, segment};
 use crate::sentence::{self, SentenceContext};
 use crate::staging::{Staging, StagingRow};
 use crate::tagger::{self, ClassInstance, Instance, Tagger};
@@ -13,7 +13,7 @@ use crate::tokens::{Scratch, Tokens};
 use jiff::civil::Date;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
-use tsumugi_clinical::{Quantity, SectionKind, Span};
+use tsumugi_clinical::{Quantity, Span};
 use tsumugi_tables::{Designation, Lexicon, LexiconError, Mistake, Source, TermKind};
 
 /// Why a reader cannot be built.
@@ -71,7 +71,7 @@ pub struct ReadCache {
     pub fresh: u32,
 }
 
-type SentenceKey = (Option<SectionKind>, Box<[char]>);
+type SentenceKey = (Place, Box<[char]>);
 
 impl Reader {
     /// Compiles the tables below `lexicon/` and the vocabulary's forms; `concept_of` gives the kind and index of a
@@ -159,12 +159,8 @@ impl Reader {
                     span.end + sentence.span.start,
                 ))
             };
-            each(
-                &self.sentence_context(context, sentence.section),
-                chars,
-                &mut scratch,
-                &place,
-            );
+            let at = self.place(folded.chars(), &sentence);
+            each(&self.sentence_context(context, at), chars, &mut scratch, &place);
         }
     }
 
@@ -214,8 +210,8 @@ impl Reader {
     /// Reads a note.
     pub fn read(&self, context: &ReadContext, text: &str) -> Reading {
         let mut scratch = Scratch::default();
-        self.read_with(text, |section, chars| {
-            sentence::read(&self.sentence_context(context, section), chars, &mut scratch)
+        self.read_with(text, |place, chars| {
+            sentence::read(&self.sentence_context(context, place), chars, &mut scratch)
         })
     }
 
@@ -223,13 +219,24 @@ impl Reader {
     pub fn read_cached(&self, cache: &mut ReadCache, context: &ReadContext, text: &str) -> Reading {
         cache.begin(*context);
         let mut scratch = Scratch::default();
-        self.read_with(text, |section, chars| {
-            let read = || sentence::read(&self.sentence_context(context, section), chars, &mut scratch);
-            cache.sentence((section, chars.into()), read).as_ref().clone()
+        self.read_with(text, |place, chars| {
+            let read = || sentence::read(&self.sentence_context(context, place), chars, &mut scratch);
+            cache.sentence((place, chars.into()), read).as_ref().clone()
         })
     }
 
-    fn sentence_context(&self, context: &ReadContext, section: Option<SectionKind>) -> SentenceContext<'_> {
+    /// What stands around a sentence.
+    fn place(&self, chars: &[char], sentence: &Sentence) -> Place {
+        let heading = sentence
+            .heading
+            .and_then(|span| chars.get(span.start as usize..span.end as usize));
+        Place {
+            section: sentence.section,
+            heading: heading.and_then(|heading| self.rules.denied_heading(heading)),
+        }
+    }
+
+    fn sentence_context(&self, context: &ReadContext, place: Place) -> SentenceContext<'_> {
         let anchor = Anchor {
             date: context.date,
             birth: context.birth,
@@ -237,17 +244,14 @@ impl Reader {
         SentenceContext {
             lexicon: &self.lexicon,
             rules: &self.rules,
-            section,
+            section: place.section,
+            heading: place.heading,
             anchor,
             tagger: self.tagger.as_ref(),
         }
     }
 
-    fn read_with(
-        &self,
-        text: &str,
-        mut read: impl FnMut(Option<SectionKind>, &[char]) -> SentenceReading,
-    ) -> Reading {
+    fn read_with(&self, text: &str, mut read: impl FnMut(Place, &[char]) -> SentenceReading) -> Reading {
         let folded = self.mend_breaks(self.rules.folding.fold(text));
         let sentences = segment(&self.rules.headings, folded.chars());
         // A mention a few characters, as a terse note has them.
@@ -263,7 +267,7 @@ impl Reader {
             append(
                 &mut reading,
                 &mut groups,
-                read(sentence.section, chars),
+                read(self.place(folded.chars(), sentence), chars),
                 &folded,
                 sentence,
                 index,

@@ -180,6 +180,9 @@ impl Walk<'_> {
         if effect == Effect::Allergy && self.is_treated(end, mentions) {
             return;
         }
+        if matches!(effect, Effect::General | Effect::Prevent) {
+            self.limits(effect, start, mentions);
+        }
         let cured_behind_comma = effect == Effect::Resolve && self.gap(start) == ['\u{3001}'];
         if self.waiting.is_empty() || !(cured_behind_comma || self.cue_reaches(start)) {
             return;
@@ -207,6 +210,20 @@ impl Walk<'_> {
         self.closed = true;
         self.last_cue = Some((effect, end));
         self.last_end = end;
+    }
+
+    /// 「38度をこえたら電話」: a value of which advice speaks is a limit, and nobody's measurement.
+    fn limits(&self, effect: Effect, start: u32, mentions: &mut [Mention]) {
+        const FARTHEST: usize = 14;
+        for value in mentions
+            .iter_mut()
+            .filter(|mention| mention.tag == Tag::TestValue)
+        {
+            let gap = self.chars.get(value.span.end as usize..start as usize);
+            if gap.is_some_and(|gap| gap.len() <= FARTHEST && !gap.contains(&COMMA)) {
+                apply(&mut value.assertion, effect, value.tag);
+            }
+        }
     }
 
     fn relative(&mut self, who: &Arc<str>, end: u32) {

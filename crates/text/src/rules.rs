@@ -4,6 +4,7 @@
 
 mod denials;
 mod forms;
+mod habits;
 pub(crate) mod mark;
 mod reactions;
 mod readings;
@@ -182,6 +183,8 @@ pub(crate) struct Rules {
     pub(crate) series: FxHashMap<Box<str>, Vec<SeriesLabel>>,
     /// What a section that only denies says: section → name of the concept.
     pub(crate) denied_sections: Vec<(SectionKind, Box<str>)>,
+    /// What a lone denial behind a heading denies: heading → form of what it names.
+    pub(crate) denied_headings: Vec<(Box<[char]>, Box<str>)>,
     /// Endings that join a feature or a change to what follows and are no part of it.
     pub(crate) joints: Vec<Box<[char]>>,
     /// Last characters of kana that such an ending may leave.
@@ -477,22 +480,7 @@ impl<'a> Loader<'a> {
                 })),
             );
         }
-        for (_, [form, kind, value]) in self.rows("lexicon/habits.tsv", ["form", "kind", "value"]) {
-            if kind == "denied-section" {
-                match serde_json::from_value(serde_json::Value::String(form.to_owned())) {
-                    Ok(section) => self.rules.denied_sections.push((section, value.into())),
-                    Err(_) => self.wrong("lexicon/habits.tsv", 1, "section", form),
-                }
-                continue;
-            }
-            self.add(
-                form,
-                Term::Habit(Arc::new(Word {
-                    kind: kind.into(),
-                    value: value.into(),
-                })),
-            );
-        }
+        self.load_habits();
         for (_, [series, label, test]) in self.rows("lexicon/series.tsv", ["series", "label", "test"]) {
             let label = SeriesLabel {
                 form: label.chars().collect(),

@@ -29,6 +29,15 @@ pub(crate) struct Sentence {
     pub line: u32,
 }
 
+/// What stands around a sentence and says how it is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    /// The section it stands in.
+    pub section: Option<SectionKind>,
+    /// The row of the heading right before it that says what a lone denial denies.
+    pub heading: Option<u32>,
+}
+
 impl Headings {
     /// Reads the table.
     pub(crate) fn new(source: Source<'_>, mistakes: &mut Vec<Mistake>) -> Self {

@@ -13,7 +13,7 @@ use crate::tokens::{CharClass, Scratch, Token, Tokens, class};
 use crate::{compounds, reader::SentenceReading};
 use crate::{grouping, unread};
 use std::sync::Arc;
-use tsumugi_clinical::{SectionKind, Tag};
+use tsumugi_clinical::{Polarity, SectionKind, Tag};
 use tsumugi_tables::{Lexicon, TermKind};
 
 /// What a sentence is read with.
@@ -22,6 +22,8 @@ pub(crate) struct SentenceContext<'a> {
     pub(crate) lexicon: &'a Lexicon<Term>,
     pub(crate) rules: &'a Rules,
     pub(crate) section: Option<SectionKind>,
+    /// The row of `denied_headings` of the heading right before it.
+    pub(crate) heading: Option<u32>,
     pub(crate) anchor: Anchor,
     pub(crate) tagger: Option<&'a Tagger>,
 }
@@ -127,7 +129,7 @@ fn deny_section(context: &SentenceContext<'_>, chars: &[char], draft: &mut Draft
             ..
         }]
     );
-    if !only_denies {
+    if !only_denies || deny_heading(context, chars, draft) {
         return;
     }
     let denied = context
@@ -141,6 +143,28 @@ fn deny_section(context: &SentenceContext<'_>, chars: &[char], draft: &mut Draft
         let mention = Mention::new(0, chars.len() as u32, Tag::Pending);
         draft.push(mention.with_term(TermKind::Circumstance, *key));
     }
+}
+
+/// 「食物アレルギー：なし」: where a heading names what a lone denial denies, that is denied, and nothing wider.
+fn deny_heading(context: &SentenceContext<'_>, chars: &[char], draft: &mut Draft) -> bool {
+    let row = context
+        .heading
+        .and_then(|row| context.rules.denied_headings.get(row as usize));
+    let Some((_, name)) = row else {
+        return false;
+    };
+    let named = context.lexicon.get(name).iter().find_map(|term| match term {
+        Term::Concept { kind, key, .. } => Some((*kind, *key)),
+        _ => None,
+    });
+    let Some((kind, key)) = named else {
+        return false;
+    };
+    draft.items.clear();
+    let mut mention = Mention::new(0, chars.len() as u32, Tag::Pending).with_term(kind, key);
+    mention.assertion.polarity = Polarity::Absent;
+    draft.push(mention);
+    true
 }
 
 fn collect(context: &SentenceContext<'_>, tokens: &Tokens<'_>, items: Vec<Item>) -> Draft {

@@ -229,6 +229,8 @@ const COST_UNREAD: u32 = 12;
 const COST_UNREAD_KANA: u32 = 5;
 const COST_FORM: u32 = 10;
 const COST_WEAK_FORM: u32 = 11;
+/// Of a value or unit that is written with marks alone (↑, ℃): less than one unread mark.
+const COST_SIGN: u32 = 4;
 const COST_NUMBER: u32 = 8;
 
 #[derive(Debug, Clone, Copy)]
@@ -275,7 +277,7 @@ impl Scratch {
             {
                 next_match += 1;
                 if here != u32::MAX
-                    && let Some(cost) = form_cost(found.marks)
+                    && let Some(cost) = form_cost(found.marks, || letters(chars, start, found.end))
                     && is_word(chars, matches, found, form_before)
                 {
                     let kind = TokenKind::Form(found.form);
@@ -342,11 +344,19 @@ fn trace(best: &[Step], mut tokens: Vec<Token>) -> Vec<Token> {
 /// Marks of forms that count wherever they stand.
 const ANYWHERE: u32 = mark::DISCOURSE | mark::STAGING;
 
+/// Whether a stretch has anything but marks.
+fn letters(chars: &[char], start: usize, end: u32) -> bool {
+    let stretch = chars.get(start..end as usize).unwrap_or_default();
+    stretch.iter().any(|c| class(*c) != CharClass::Mark)
+}
+
 /// What a form costs; none for forms that take no part in the cover.
-fn form_cost(marks: u32) -> Option<u32> {
-    const WEAK: u32 = mark::MODIFIER | mark::UNIT | mark::TIME | mark::USAGE | mark::VALUE;
+fn form_cost(marks: u32, has_letters: impl FnOnce() -> bool) -> Option<u32> {
+    const SIGN: u32 = mark::UNIT | mark::VALUE;
+    const WEAK: u32 = mark::MODIFIER | mark::TIME | mark::USAGE | SIGN;
     match marks & !ANYWHERE {
         0 => None,
+        sign if sign & !SIGN == 0 && !has_letters() => Some(COST_SIGN),
         weak if weak & !WEAK == 0 => Some(COST_WEAK_FORM),
         _ => Some(COST_FORM),
     }

@@ -2,7 +2,8 @@
 
 use super::known::{Said, Sayings};
 use super::{
-    Answer, Answers, COMMON, Condition, FINDING, Item, ItemKind, Stage, Template, Templates, Weights, When, Why,
+    Answer, Answers, COMMON, Condition, FINDING, Item, ItemKind, Stage, Template, Templates, Weights, When,
+    Why,
 };
 use crate::differential::{Differential, Findings};
 use crate::next::{Likely, Step, gain, likely, next, step_of};
@@ -16,6 +17,8 @@ use tsumugi_terminology::Vocabulary;
 pub const MOST_ASKED: usize = 5;
 /// Items that one row asks at most.
 pub const ROW: usize = 4;
+/// Items with a choice each that one row asks at most: each brings its answers with it.
+const ROW_OF_CHOICES: usize = 2;
 /// Findings that no template asks and that are looked at.
 const MOST_FINDINGS: usize = 24;
 
@@ -81,13 +84,18 @@ pub struct Known<'a> {
 enum Manner {
     YesNo(Step),
     Number,
+    Choice,
     Alone,
 }
 
 impl Manner {
-    /// Whether items asked so can stand in one row.
-    fn is_joined(self) -> bool {
-        self != Self::Alone
+    /// Items asked so that can stand in one row.
+    fn most(self) -> usize {
+        match self {
+            Self::YesNo(_) | Self::Number => ROW,
+            Self::Choice => ROW_OF_CHOICES,
+            Self::Alone => 1,
+        }
     }
 }
 
@@ -127,14 +135,14 @@ impl<'a> Asking<'a> {
     }
 
     /// The questions to show, at most `MOST_ASKED`, best first: what is asked in the same way stands in one row (the
-    /// symptoms to ask for, the signs to look for, the numbers to fill in), at most `ROW` items in each.
+    /// symptoms to ask for, the signs to look for, the numbers to fill in, two choices), at most `ROW` items in each.
     pub fn next(&self, contact: &Contact<'_>) -> Vec<Vec<Asked<'a>>> {
         let mut rows: Vec<(Manner, Vec<Asked<'a>>)> = Vec::new();
         for one in self.ranked(contact) {
             let manner = self.manner(one.item);
             let open = rows
                 .iter_mut()
-                .find(|(own, row)| *own == manner && own.is_joined() && row.len() < ROW);
+                .find(|(own, row)| *own == manner && row.len() < own.most());
             match open {
                 Some((_, row)) => row.push(one),
                 None => rows.push((manner, vec![one])),
@@ -156,7 +164,8 @@ impl<'a> Asking<'a> {
                 Manner::YesNo(step.unwrap_or(Step::Question))
             }
             ItemKind::Quantity { .. } => Manner::Number,
-            _ => Manner::Alone,
+            ItemKind::Choice(_) => Manner::Choice,
+            ItemKind::Date { .. } | ItemKind::Text { .. } => Manner::Alone,
         }
     }
 
@@ -232,8 +241,16 @@ impl<'a> Asking<'a> {
         let Some(template) = self.templates.get(FINDING) else {
             return Vec::new();
         };
-        let steps = next(self.differential, self.space, self.vocabulary, findings, MOST_FINDINGS);
-        let plain = steps.iter().filter(|step| step.state.as_str() == step.state.concept());
+        let steps = next(
+            self.differential,
+            self.space,
+            self.vocabulary,
+            findings,
+            MOST_FINDINGS,
+        );
+        let plain = steps
+            .iter()
+            .filter(|step| step.state.as_str() == step.state.concept());
         plain
             .filter_map(|step| {
                 let key = format!("{FINDING}.{}", step.state.concept());

@@ -20,9 +20,9 @@ pub(super) fn template(vocabulary: &Vocabulary, words: &Words) -> Template {
     Template {
         id: FINDING.into(),
         version: "1".into(),
-        name: Arc::default(),
+        name: words.finding.as_str().into(),
         kana: Arc::default(),
-        english: Arc::default(),
+        english: words.finding_english.as_str().into(),
         written_by: Arc::default(),
         reviewed_by: Vec::new(),
         source: Arc::default(),
@@ -58,7 +58,7 @@ fn item(concept: &Concept, words: &Words) -> Item {
         is_key: false,
         why: vec![Why::Discrimination],
         tells: Vec::new(),
-        reason: Arc::default(),
+        reason: words.finding_reason.as_str().into(),
         source: Arc::default(),
     }
 }
