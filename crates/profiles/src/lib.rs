@@ -1,0 +1,24 @@
+//! FHIR R4's own rules and profiles as tables, and what a resource breaks of them, with the place.
+//!
+//! Nothing here knows a profile or a type of resource by name: R4 comes from `data/fhir`, profiles from the packages that
+//! a site imports.
+#![expect(
+    clippy::doc_markdown,
+    reason = "names of standards and resources are no code"
+)]
+
+mod base;
+mod check;
+mod fhirpath;
+mod issue;
+mod json;
+mod narrative;
+mod patterns;
+mod place;
+mod references;
+mod schema;
+mod validator;
+
+pub use issue::{Issue, MOST_ISSUES, Report, Severity};
+pub use schema::Schema;
+pub use validator::Validator;

@@ -1,0 +1,115 @@
+//! The way in: bytes and profiles in, a report out.
+
+use crate::base::Checker;
+use crate::issue::{Found, Issues, Report, Texts};
+use crate::json::{self, Parsed, Step};
+use crate::place::Place;
+use crate::references::References;
+use crate::schema::{ClassId, Node, Schema};
+use rustc_hash::FxHashSet;
+use serde_json::Value;
+use tsumugi_tables::{Mistake, Source};
+
+/// R4, the profiles that were imported, and the sentences.
+#[derive(Debug)]
+pub struct Validator {
+    pub(crate) schema: Schema,
+    pub(crate) texts: Texts,
+    /// The class of extensions.
+    pub(crate) extension: Option<ClassId>,
+}
+
+impl Validator {
+    /// Reads the tables of `data/fhir`; other tables are passed over.
+    ///
+    /// # Errors
+    /// All mistakes of the tables.
+    pub fn new(sources: &[Source<'_>]) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let schema = Schema::read(sources, &mut mistakes);
+        let texts = Texts::read(sources, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        Ok(Self {
+            extension: schema.named("Extension"),
+            schema,
+            texts,
+        })
+    }
+
+    /// Checks a resource as JSON.
+    pub fn validate(&self, bytes: &[u8]) -> Report {
+        match json::parse(bytes) {
+            Ok(parsed) => self.examine(&parsed),
+            Err(error) => {
+                let mut issues = Issues::default();
+                // The words of the reader name no text of the document.
+                issues.push(found("malformed", String::new(), vec![("reason", error.to_string())]));
+                issues.report(&self.texts)
+            }
+        }
+    }
+
+    fn examine(&self, parsed: &Parsed) -> Report {
+        let root = &parsed.value;
+        let name = root.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
+        let references = References::of(&self.schema, root);
+        let node = Node {
+            value: Some(root),
+            extra: None,
+            class: 0,
+        };
+        let mut checker = Checker {
+            validator: self,
+            references: &references,
+            issues: Issues::default(),
+            place: Place::default(),
+            resource: node,
+            root: node,
+            profile: None,
+            told: FxHashSet::default(),
+            asked: FxHashSet::default(),
+        };
+        checker.place.enter(name, None);
+        for place in &parsed.doubled {
+            let key = match place.last() {
+                Some(Step::Key(key)) => key.clone(),
+                _ => String::new(),
+            };
+            let text = path_of(name, place);
+            checker.issues.push(found("doubled-key", text, vec![("name", key)]));
+        }
+        checker.resource(root, false);
+        checker.issues.report(&self.texts)
+    }
+}
+
+fn found(key: &'static str, place: String, values: Vec<(&'static str, String)>) -> Found {
+    Found {
+        key,
+        place,
+        profile: None,
+        rule: None,
+        severity: None,
+        values,
+    }
+}
+
+fn path_of(root: &str, steps: &[Step]) -> String {
+    let mut text = root.to_owned();
+    for step in steps {
+        match step {
+            Step::Key(key) => {
+                text.push('.');
+                text.push_str(key);
+            }
+            Step::Index(index) => {
+                text.push('[');
+                text.push_str(&index.to_string());
+                text.push(']');
+            }
+        }
+    }
+    text
+}
