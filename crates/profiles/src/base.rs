@@ -1,13 +1,13 @@
 //! R4's own rules: which elements there are, how often, in which kind of JSON, written how, with which codes; the
 //! constraints, and the narrative. Profiles are asked beside them, at each resource that claims one.
 
+use crate::fhirpath::{Verdict, World};
 use crate::issue::{Found, Issues, Severity, shown};
 use crate::narrative::{self, Fault};
 use crate::place::Place;
 use crate::references::References;
 use crate::schema::{Class, Element, Form, Json, Kind, Node, Primitive};
 use crate::validator::Validator;
-use crate::fhirpath::{Verdict, World};
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -37,14 +37,10 @@ impl<'a> Checker<'a> {
     /// Notes an issue at the present place, or `below` it.
     pub(crate) fn tell(&mut self, key: &'static str, below: &str, values: Vec<(&'static str, String)>) {
         let found = Found {
-            key,
-            place: self.place.text(below),
             profile: self.profile.clone(),
-            rule: None,
-            severity: None,
-            values,
+            ..Found::new(key, self.place.text(below), values)
         };
-        self.issues.push(found);
+        self.issues.push(&self.validator.texts, found);
     }
 
     /// Notes once in a document that something is not checked.
@@ -83,7 +79,8 @@ impl<'a> Checker<'a> {
     /// Checks what is inside a node.
     fn object(&mut self, node: Node<'a>) {
         let schema = &self.validator.schema;
-        let (Some(class), Some(Value::Object(fields))) = (schema.class(node.class), schema.inside(node)) else {
+        let (Some(class), Some(Value::Object(fields))) = (schema.class(node.class), schema.inside(node))
+        else {
             return;
         };
         let is_resource = matches!(class.kind, Kind::Resource);
@@ -96,7 +93,9 @@ impl<'a> Checker<'a> {
                 Some(name) => (name, true),
                 None => (key.as_str(), false),
             };
-            let field = class.field(name).filter(|(_, _, of)| !is_extra || schema.is_primitive(*of));
+            let field = class
+                .field(name)
+                .filter(|(_, _, of)| !is_extra || schema.is_primitive(*of));
             let Some((number, element, of)) = field else {
                 self.tell("unknown-element", key, vec![("name", key.clone())]);
                 continue;
@@ -109,9 +108,17 @@ impl<'a> Checker<'a> {
                 self.tell("choice-twice", &element.name, values);
             }
             seen |= 1 << number;
-            let Some(at) = element.keys.iter().find(|at| *at.key == *name) else { continue };
-            let extra = if schema.is_primitive(of) { fields.get(&*at.extra) } else { None };
-            let of_type = element.is_choice.then(|| schema.class(of).map_or("", |class| &*class.name));
+            let Some(at) = element.keys.iter().find(|at| *at.key == *name) else {
+                continue;
+            };
+            let extra = if schema.is_primitive(of) {
+                fields.get(&*at.extra)
+            } else {
+                None
+            };
+            let of_type = element
+                .is_choice
+                .then(|| schema.class(of).map_or("", |class| &*class.name));
             self.place.enter(&element.name, of_type);
             let slot = Slot {
                 element,
@@ -128,7 +135,9 @@ impl<'a> Checker<'a> {
     /// Elements that must stand; an extension's two halves; something beside an id.
     fn presence(&mut self, node: Node<'a>, class: &'a Class, fields: &Map<String, Value>, seen: u128) {
         for number in &class.needed {
-            let Some(element) = class.elements.get(usize::from(*number)) else { continue };
+            let Some(element) = class.elements.get(usize::from(*number)) else {
+                continue;
+            };
             if seen & (1 << number) == 0 {
                 let values = vec![
                     ("name", element.name.to_string()),
@@ -139,13 +148,22 @@ impl<'a> Checker<'a> {
             }
         }
         if Some(node.class) == self.validator.extension {
-            let has = |name: &str| class.names.get(name).is_some_and(|number| seen & (1 << number) != 0);
+            let has = |name: &str| {
+                class
+                    .names
+                    .get(name)
+                    .is_some_and(|number| seen & (1 << number) != 0)
+            };
             if has("value") == has("extension") {
                 self.tell("extension-both", "", Vec::new());
             }
         }
         let only_id = fields.keys().all(|key| key == "id" || key == "_id");
-        if only_id && node.value.is_none_or(|_| !self.validator.schema.is_primitive(node.class)) {
+        if only_id
+            && node
+                .value
+                .is_none_or(|_| !self.validator.schema.is_primitive(node.class))
+        {
             self.tell("nothing-inside", "", Vec::new());
         }
     }
@@ -178,7 +196,9 @@ impl<'a> Checker<'a> {
         }
         let mut nodes = Vec::new();
         let schema = &self.validator.schema;
-        schema.each_at(slot.value, slot.extra, slot.class, |index, node| nodes.push((index, node)));
+        schema.each_at(slot.value, slot.extra, slot.class, |index, node| {
+            nodes.push((index, node))
+        });
         for (index, node) in nodes {
             self.place.at(index);
             self.one(node, slot.element);
@@ -188,7 +208,9 @@ impl<'a> Checker<'a> {
 
     fn one(&mut self, node: Node<'a>, element: &'a Element) {
         let schema = &self.validator.schema;
-        let Some(class) = schema.class(node.class) else { return };
+        let Some(class) = schema.class(node.class) else {
+            return;
+        };
         match &class.kind {
             Kind::Primitive(primitive) => self.primitive(node, class, primitive),
             Kind::Resource | Kind::AnyResource => {
@@ -240,7 +262,11 @@ impl<'a> Checker<'a> {
             Json::String => value.is_string(),
         };
         if !is_right {
-            self.tell("json-kind", "", vec![("wanted", primitive.json.word().to_owned())]);
+            self.tell(
+                "json-kind",
+                "",
+                vec![("wanted", primitive.json.word().to_owned())],
+            );
             return;
         }
         let of = || vec![("value", shown(value)), ("type", class.name.to_string())];
@@ -249,7 +275,11 @@ impl<'a> Checker<'a> {
             Value::String(text) => {
                 if primitive.form == Form::Xhtml {
                     self.narrative(text);
-                } else if primitive.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
+                } else if primitive
+                    .pattern
+                    .as_ref()
+                    .is_some_and(|pattern| !pattern.is_match(text))
+                {
                     self.tell("primitive-pattern", "", of());
                 } else if primitive.form == Form::Date && !is_of_calendar(text) {
                     self.tell("date-impossible", "", of());
@@ -257,7 +287,11 @@ impl<'a> Checker<'a> {
             }
             Value::Number(number) if primitive.form == Form::Integer => {
                 let text = number.to_string();
-                if primitive.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(&text)) {
+                if primitive
+                    .pattern
+                    .as_ref()
+                    .is_some_and(|pattern| !pattern.is_match(&text))
+                {
                     self.tell("primitive-pattern", "", of());
                 } else if number.as_i64().is_none_or(|whole| !WHOLE.contains(&whole)) {
                     self.tell("number-range", "", of());
@@ -313,15 +347,27 @@ impl<'a> Checker<'a> {
 
     /// Whether a reference leads to a type that the element allows.
     fn reference(&mut self, node: Node<'a>, element: &Element) {
-        let targets = element.types.iter().find(|of| *of.code == *"Reference").map(|of| &of.targets);
-        let Some(targets) = targets.filter(|targets| !targets.is_empty()) else { return };
+        let targets = element
+            .types
+            .iter()
+            .find(|of| *of.code == *"Reference")
+            .map(|of| &of.targets);
+        let Some(targets) = targets.filter(|targets| !targets.is_empty()) else {
+            return;
+        };
         if targets.iter().any(|target| **target == *"Resource") {
             return;
         }
-        let Some(found) = self.target_type(node) else { return };
+        let Some(found) = self.target_type(node) else {
+            return;
+        };
         if !targets.iter().any(|target| **target == *found) {
             let wanted: Vec<&str> = targets.iter().map(|target| &**target).collect();
-            self.tell("reference-type", "", vec![("wanted", wanted.join(", ")), ("found", found)]);
+            self.tell(
+                "reference-type",
+                "",
+                vec![("wanted", wanted.join(", ")), ("found", found)],
+            );
         }
     }
 
@@ -333,7 +379,9 @@ impl<'a> Checker<'a> {
             if let Some(target) = self.references.target(self.root, reference) {
                 return schema.class(target.class).map(|class| class.name.to_string());
             }
-            let plain = reference.split_once("/_history/").map_or(reference, |(plain, _)| plain);
+            let plain = reference
+                .split_once("/_history/")
+                .map_or(reference, |(plain, _)| plain);
             let mut parts = plain.rsplit('/');
             let (_, kind) = (parts.next(), parts.next());
             let is_kind = |kind: &&str| {
@@ -350,18 +398,26 @@ impl<'a> Checker<'a> {
     /// Asks R4's constraints at a node.
     fn constraints(&mut self, node: Node<'a>, element: Option<&'a Element>) {
         let schema = &self.validator.schema;
-        let Some(class) = schema.class(node.class) else { return };
+        let Some(class) = schema.class(node.class) else {
+            return;
+        };
         if matches!(&class.kind, Kind::Primitive(of) if of.form == Form::Xhtml) {
             return;
         }
         let own = element.map_or([].as_slice(), |element| &element.constraints);
         for number in class.constraints.iter().chain(own) {
-            let Some(constraint) = schema.constraints.get(*number as usize) else { continue };
+            let Some(constraint) = schema.constraints.get(*number as usize) else {
+                continue;
+            };
             let verdict = match &constraint.expression {
                 Ok(expression) => self.world().holds(expression, node),
                 Err(reason) => Verdict::Unknown(reason.clone()),
             };
-            let severity = if constraint.is_warning { Severity::Warning } else { Severity::Error };
+            let severity = if constraint.is_warning {
+                Severity::Warning
+            } else {
+                Severity::Error
+            };
             self.judge(&verdict, &constraint.key, severity, &constraint.text);
         }
     }
@@ -379,14 +435,16 @@ impl<'a> Checker<'a> {
     pub(crate) fn judge(&mut self, verdict: &Verdict, key: &str, severity: Severity, text: &str) {
         match verdict {
             Verdict::Holds => {}
-            Verdict::Fails => self.issues.push(Found {
-                key: "constraint",
-                place: self.place.text(""),
-                profile: self.profile.clone(),
-                rule: Some(key.into()),
-                severity: Some(severity),
-                values: vec![("key", key.to_owned()), ("text", text.to_owned())],
-            }),
+            Verdict::Fails => {
+                let values = vec![("key", key.to_owned()), ("text", text.to_owned())];
+                let found = Found {
+                    profile: self.profile.clone(),
+                    rule: Some(key.into()),
+                    severity: Some(severity),
+                    ..Found::new("constraint", self.place.text(""), values)
+                };
+                self.issues.push(&self.validator.texts, found);
+            }
             Verdict::Unknown(reason) => {
                 let values = vec![("key", key.to_owned()), ("reason", reason.clone())];
                 self.tell_once("constraint-unchecked", key, values);
@@ -434,7 +492,10 @@ pub(crate) fn codes_of(value: Option<&Value>) -> Vec<Coded<'_>> {
         Some(Value::Object(fields)) => {
             let own = fields.get("coding").and_then(Value::as_array);
             match own {
-                Some(list) => list.iter().filter_map(|coding| one_code(coding.as_object()?)).collect(),
+                Some(list) => list
+                    .iter()
+                    .filter_map(|coding| one_code(coding.as_object()?))
+                    .collect(),
                 None => one_code(fields).into_iter().collect(),
             }
         }

@@ -15,4 +15,4 @@ pub(crate) use eval::{Verdict, World};
 pub(crate) use parse::Expression;
 
 /// Steps that one expression may take at one place.
-pub(crate) const MOST_STEPS: u32 = 5_000_000;
+pub(crate) const MOST_STEPS: u32 = 1_000_000;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tsumugi_tables::{Mistake, Source, Table};
 
-/// Issues that are told of one resource; the rest is counted.
+/// Errors that are told of one resource, and as many remarks; the rest is counted.
 pub const MOST_ISSUES: usize = 1_000;
 /// Longest value of a resource that a sentence repeats, in characters.
 const LONGEST_VALUE: usize = 120;
@@ -47,12 +47,12 @@ pub struct Issue {
     pub severity: Severity,
     /// Type of issue of FHIR (`required`, `value`, `code-invalid`, `invariant`, `structure`, `not-found`,
     /// `not-supported`, `too-costly`, `informational`).
-    pub code: Box<str>,
+    pub code: String,
     /// `cardinality`, `fixed`, `pattern`, `slice`, `binding`, `length`, `type`, `reference`, `profile`, `json`,
     /// `unknown`, `limit`, or the key of a constraint.
-    pub rule: Box<str>,
+    pub rule: String,
     /// Row of `data/fhir/issue_texts.tsv`.
-    pub key: Box<str>,
+    pub key: &'static str,
     /// FHIRPath of the element.
     pub place: String,
     /// Address and version of the profile whose rule it is; none for R4's own.
@@ -68,7 +68,7 @@ pub struct Issue {
 /// What was found in one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// As they were found, at most [`MOST_ISSUES`].
+    /// As they were found, at most [`MOST_ISSUES`] errors and as many remarks.
     pub issues: Vec<Issue>,
 }
 
@@ -85,7 +85,12 @@ impl Report {
 
     /// An OperationOutcome with the issues that are wanted; one that says that all is well where there are none.
     pub fn outcome(&self, is_wanted: impl Fn(&Issue) -> bool) -> Value {
-        let issues: Vec<Value> = self.issues.iter().filter(|issue| is_wanted(issue)).map(outcome_of).collect();
+        let issues: Vec<Value> = self
+            .issues
+            .iter()
+            .filter(|issue| is_wanted(issue))
+            .map(outcome_of)
+            .collect();
         if issues.is_empty() {
             return json!({"resourceType": "OperationOutcome",
                 "issue": [{"severity": "information", "code": "informational"}]});
@@ -152,15 +157,13 @@ impl Texts {
         texts
     }
 
-    /// The keys, for the test that holds table and code together.
-    #[cfg(test)]
-    pub(crate) fn keys(&self) -> std::collections::BTreeSet<&str> {
-        self.rows.keys().map(|key| &**key).collect()
+    fn severity(&self, found: &Found) -> Severity {
+        let usual = self.rows.get(found.key).map(|text| text.severity);
+        found.severity.or(usual).unwrap_or(Severity::Error)
     }
 
     fn issue(&self, found: Found) -> Issue {
         let text = self.rows.get(found.key);
-        let severity = text.map_or(Severity::Error, |text| text.severity);
         let fill = |text: Option<&Text>, of: fn(&Text) -> &str| {
             let mut filled = text.map_or(found.key, of).to_owned();
             for (name, value) in &found.values {
@@ -169,10 +172,15 @@ impl Texts {
             filled
         };
         Issue {
-            severity: found.severity.unwrap_or(severity),
-            code: text.map_or("invalid", |text| &text.code).into(),
-            rule: found.rule.unwrap_or_else(|| text.map_or("", |text| &text.rule).into()),
-            key: found.key.into(),
+            severity: self.severity(&found),
+            code: text.map_or("invalid", |text| &text.code).to_owned(),
+            rule: found
+                .rule
+                .as_deref()
+                .or(text.map(|text| &*text.rule))
+                .unwrap_or_default()
+                .to_owned(),
+            key: found.key,
             ja: fill(text, |text| &text.ja),
             en: fill(text, |text| &text.en),
             place: found.place,
@@ -193,17 +201,39 @@ pub(crate) struct Found {
     pub(crate) values: Vec<(&'static str, String)>,
 }
 
+impl Found {
+    /// An issue with what its row says of it.
+    pub(crate) fn new(key: &'static str, place: String, values: Vec<(&'static str, String)>) -> Self {
+        Self {
+            key,
+            place,
+            profile: None,
+            rule: None,
+            severity: None,
+            values,
+        }
+    }
+}
+
 /// The issues of one resource while it is looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Issues {
     list: Vec<Found>,
     seen: FxHashSet<Found>,
+    errors: Told,
+    remarks: Told,
+}
+
+/// How many were told, and how many more there are.
+#[derive(Debug, Default, Clone, Copy)]
+struct Told {
+    told: usize,
     more: usize,
 }
 
 impl Issues {
     /// Notes an issue; the same at the same place once, whichever profile says it.
-    pub(crate) fn push(&mut self, found: Found) {
+    pub(crate) fn push(&mut self, texts: &Texts, found: Found) {
         let plain = Found {
             profile: None,
             ..found.clone()
@@ -211,33 +241,35 @@ impl Issues {
         if !self.seen.insert(plain) {
             return;
         }
-        if self.list.len() < MOST_ISSUES {
+        let is_error = texts.severity(&found) == Severity::Error;
+        let count = if is_error {
+            &mut self.errors
+        } else {
+            &mut self.remarks
+        };
+        if count.told < MOST_ISSUES {
+            count.told += 1;
             self.list.push(found);
         } else {
-            self.more += 1;
+            count.more += 1;
         }
     }
 
     /// The first error, where there is one.
     pub(crate) fn first_error(&self, texts: &Texts) -> Option<&Found> {
-        self.list.iter().find(|found| {
-            let usual = texts.rows.get(found.key).map(|text| text.severity);
-            found.severity.or(usual) == Some(Severity::Error)
-        })
+        self.list
+            .iter()
+            .find(|found| texts.severity(found) == Severity::Error)
     }
 
     /// The report.
     pub(crate) fn report(self, texts: &Texts) -> Report {
         let mut issues: Vec<Issue> = self.list.into_iter().map(|found| texts.issue(found)).collect();
-        if self.more > 0 {
-            issues.push(texts.issue(Found {
-                key: "too-many",
-                place: String::new(),
-                profile: None,
-                rule: None,
-                severity: None,
-                values: vec![("found", self.more.to_string())],
-            }));
+        for (key, count) in [("too-many", self.errors), ("too-many-remarks", self.remarks)] {
+            if count.more > 0 {
+                let values = vec![("found", count.more.to_string())];
+                issues.push(texts.issue(Found::new(key, String::new(), values)));
+            }
         }
         Report { issues }
     }

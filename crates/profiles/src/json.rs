@@ -31,7 +31,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, serde_json::Error> {
     reader.end()?;
     let mut doubled = doubled.into_inner();
     // Inner steps were noted first.
-    doubled.iter_mut().for_each(|place: &mut Vec<Step>| place.reverse());
+    doubled
+        .iter_mut()
+        .for_each(|place: &mut Vec<Step>| place.reverse());
     Ok(Parsed { value, doubled })
 }
 
@@ -128,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_doubled_key_is_told_with_its_place() {
-        let parsed = parse(br#"{"a": [{"b": 1}, {"b": 1, "c": 2, "b": 3}], "a2": {"x": 1}, "a2": 4}"#).unwrap();
+        let parsed =
+            parse(br#"{"a": [{"b": 1}, {"b": 1, "c": 2, "b": 3}], "a2": {"x": 1}, "a2": 4}"#).unwrap();
         let key = |key: &str| Step::Key(key.to_owned());
         assert_eq!(
             parsed.doubled,

@@ -2,10 +2,7 @@
 //!
 //! Nothing here knows a profile or a type of resource by name: R4 comes from `data/fhir`, profiles from the packages that
 //! a site imports.
-#![expect(
-    clippy::doc_markdown,
-    reason = "names of standards and resources are no code"
-)]
+#![expect(clippy::doc_markdown, reason = "names of standards and resources are no code")]
 
 mod base;
 mod check;

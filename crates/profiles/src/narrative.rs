@@ -80,7 +80,9 @@ impl<'t> Reader<'_, 't> {
         let mut rest = text.trim();
         let mut is_first = true;
         while !rest.is_empty() {
-            let (content, tag) = rest.split_at_checked(rest.find('<').unwrap_or(rest.len())).unwrap_or((rest, ""));
+            let (content, tag) = rest
+                .split_at_checked(rest.find('<').unwrap_or(rest.len()))
+                .unwrap_or((rest, ""));
             self.content(content)?;
             if tag.is_empty() {
                 break;
@@ -103,7 +105,11 @@ impl<'t> Reader<'_, 't> {
         if is_first {
             return Err("the outermost element is missing");
         }
-        if self.open.is_empty() { Ok(()) } else { Err("an element does not end") }
+        if self.open.is_empty() {
+            Ok(())
+        } else {
+            Err("an element does not end")
+        }
     }
 
     fn content(&mut self, content: &str) -> Result<(), &'static str> {
@@ -130,7 +136,9 @@ impl<'t> Reader<'_, 't> {
     fn start(&mut self, tag: &'t str, is_first: bool) -> Result<&'t str, &'static str> {
         let inside = tag.strip_prefix('<').unwrap_or(tag);
         let end = inside.find(|c: char| c.is_ascii_whitespace() || c == '/' || c == '>');
-        let (name, mut rest) = inside.split_at_checked(end.ok_or("a tag does not end")?).unwrap_or((inside, ""));
+        let (name, mut rest) = inside
+            .split_at_checked(end.ok_or("a tag does not end")?)
+            .unwrap_or((inside, ""));
         if name.is_empty() {
             return Err("a sign < that begins no tag");
         }
@@ -156,7 +164,11 @@ impl<'t> Reader<'_, 't> {
                     return Err("the outermost element is not of XHTML's namespace");
                 }
                 self.open.push(name);
-                return if self.open.len() > DEEPEST { Err("nested too deep") } else { Ok(behind) };
+                return if self.open.len() > DEEPEST {
+                    Err("nested too deep")
+                } else {
+                    Ok(behind)
+                };
             }
             let (attribute, value, behind) = attribute_of(rest)?;
             rest = behind;
@@ -180,9 +192,13 @@ fn attribute_of(text: &str) -> Result<(&str, &str, &str), &'static str> {
     let sign = behind.chars().next().filter(|sign| "\"'".contains(*sign));
     let sign = sign.ok_or("the value of an attribute is not quoted")?;
     let inside = behind.strip_prefix(sign).unwrap_or("");
-    let (value, rest) = inside.split_once(sign).ok_or("the value of an attribute does not end")?;
+    let (value, rest) = inside
+        .split_once(sign)
+        .ok_or("the value of an attribute does not end")?;
     let name = name.trim_end();
-    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_:.".contains(c));
+    let is_name = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_:.".contains(c));
     if name.is_empty() || !is_name || value.contains('<') {
         return Err("an attribute that cannot be read");
     }
@@ -193,7 +209,9 @@ fn attribute_of(text: &str) -> Result<(&str, &str, &str), &'static str> {
 fn check_entities(text: &str) -> Result<(), &'static str> {
     for behind in text.split('&').skip(1) {
         let name = behind.split_once(';').map_or("", |(name, _)| name);
-        let digits = name.strip_prefix('#').map(|digits| digits.strip_prefix('x').unwrap_or(digits));
+        let digits = name
+            .strip_prefix('#')
+            .map(|digits| digits.strip_prefix('x').unwrap_or(digits));
         let is_right = match digits {
             Some(digits) => !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit()),
             None => !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric()),

@@ -22,9 +22,13 @@ impl<'a> References<'a> {
             return found;
         }
         for entry in entries.into_iter().flatten() {
-            let Some(resource) = entry.get("resource") else { continue };
+            let Some(resource) = entry.get("resource") else {
+                continue;
+            };
             found.contained_in(schema, resource);
-            let Some(class) = schema.type_of_resource(resource) else { continue };
+            let Some(class) = schema.type_of_resource(resource) else {
+                continue;
+            };
             let node = schema.node(Some(resource), None, class);
             let text = |key: &str| resource.get(key).and_then(Value::as_str);
             if let Some(url) = entry.get("fullUrl").and_then(Value::as_str) {
@@ -55,7 +59,9 @@ impl<'a> References<'a> {
             Some("") => Some(container),
             Some(id) => self.contained.get(&(address(container.value?), id)).copied(),
             None => {
-                let plain = reference.split_once("/_history/").map_or(reference, |(plain, _)| plain);
+                let plain = reference
+                    .split_once("/_history/")
+                    .map_or(reference, |(plain, _)| plain);
                 self.entries.get(plain).copied()
             }
         }

@@ -214,7 +214,12 @@ impl Schema {
     }
 
     /// The node of a value at an element; a resource gets the class of its own type.
-    pub(crate) fn node<'a>(&self, value: Option<&'a Value>, extra: Option<&'a Value>, class: ClassId) -> Node<'a> {
+    pub(crate) fn node<'a>(
+        &self,
+        value: Option<&'a Value>,
+        extra: Option<&'a Value>,
+        class: ClassId,
+    ) -> Node<'a> {
         let is_any = self
             .class(class)
             .is_some_and(|class| matches!(class.kind, Kind::AnyResource));
@@ -246,7 +251,9 @@ impl Schema {
             } else {
                 None
             };
-            self.each_at(fields.get(&*key.key), extra, key.class, |index, node| with(key, index, node));
+            self.each_at(fields.get(&*key.key), extra, key.class, |index, node| {
+                with(key, index, node)
+            });
         }
     }
 

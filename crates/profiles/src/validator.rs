@@ -45,7 +45,8 @@ impl Validator {
             Err(error) => {
                 let mut issues = Issues::default();
                 // The words of the reader name no text of the document.
-                issues.push(found("malformed", String::new(), vec![("reason", error.to_string())]));
+                let values = vec![("reason", error.to_string())];
+                issues.push(&self.texts, Found::new("malformed", String::new(), values));
                 issues.report(&self.texts)
             }
         }
@@ -53,7 +54,10 @@ impl Validator {
 
     fn examine(&self, parsed: &Parsed) -> Report {
         let root = &parsed.value;
-        let name = root.get("resourceType").and_then(Value::as_str).unwrap_or("Resource");
+        let name = root
+            .get("resourceType")
+            .and_then(Value::as_str)
+            .unwrap_or("Resource");
         let references = References::of(&self.schema, root);
         let node = Node {
             value: Some(root),
@@ -78,21 +82,12 @@ impl Validator {
                 _ => String::new(),
             };
             let text = path_of(name, place);
-            checker.issues.push(found("doubled-key", text, vec![("name", key)]));
+            checker
+                .issues
+                .push(&self.texts, Found::new("doubled-key", text, vec![("name", key)]));
         }
         checker.resource(root, false);
         checker.issues.report(&self.texts)
-    }
-}
-
-fn found(key: &'static str, place: String, values: Vec<(&'static str, String)>) -> Found {
-    Found {
-        key,
-        place,
-        profile: None,
-        rule: None,
-        severity: None,
-        values,
     }
 }
 

@@ -13,7 +13,8 @@ use tsumugi_profiles::Severity;
 #[test]
 #[ignore = "needs a package of 191 MB; says its name in TSUMUGI_FHIR_EXAMPLES"]
 fn published_examples_pass_but_for_known_faults() {
-    let folder = PathBuf::from(std::env::var_os("TSUMUGI_FHIR_EXAMPLES").expect("TSUMUGI_FHIR_EXAMPLES is not set"));
+    let folder =
+        PathBuf::from(std::env::var_os("TSUMUGI_FHIR_EXAMPLES").expect("TSUMUGI_FHIR_EXAMPLES is not set"));
     let validator = support::validator();
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
@@ -38,7 +39,9 @@ fn published_examples_pass_but_for_known_faults() {
             match issue.severity {
                 Severity::Error => {
                     let key = (name.clone(), format!("{} {}", issue.key, issue.rule));
-                    first.entry(key.clone()).or_insert(format!("{}: {}", issue.place, issue.en));
+                    first
+                        .entry(key.clone())
+                        .or_insert(format!("{}: {}", issue.place, issue.en));
                     *found.entry(key).or_default() += 1;
                 }
                 Severity::Warning => *warnings.entry(issue.rule.to_string()).or_default() += 1,
@@ -69,7 +72,10 @@ fn published_examples_pass_but_for_known_faults() {
         .iter()
         .filter(|(fault, _)| !known.contains(fault))
         .map(|((file, fault), count)| {
-            format!("{file}\t{fault}\t{count}\t{}", first[&(file.clone(), fault.clone())])
+            format!(
+                "{file}\t{fault}\t{count}\t{}",
+                first[&(file.clone(), fault.clone())]
+            )
         })
         .collect();
     let healed: Vec<&(String, String)> = known.iter().filter(|fault| !found.contains_key(fault)).collect();

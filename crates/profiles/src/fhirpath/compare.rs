@@ -14,11 +14,7 @@ pub(super) fn equal<'a>(evaluator: &Evaluator<'a>, left: &Item<'a>, right: &Item
         if a == b {
             return Some(true);
         }
-        let order = in_time(&a, &b);
-        if order.is_none() {
-            evaluator.is_undecided.set(true);
-        }
-        return order.map(Ordering::is_eq);
+        return in_time(&a, &b).map(Ordering::is_eq);
     }
     Some(match (left, right) {
         (Item::Node(left), Item::Node(right)) => match (left.value, right.value) {
@@ -44,11 +40,7 @@ pub(super) fn compare<'a>(
     }
     if let (Some(a), Some(b)) = (as_text(left), as_text(right)) {
         if is_time(evaluator, left) || is_time(evaluator, right) {
-            let order = in_time(&a, &b);
-            if order.is_none() {
-                evaluator.is_undecided.set(true);
-            }
-            return Ok(order);
+            return Ok(in_time(&a, &b));
         }
         return Ok(Some(a.cmp(&b)));
     }
@@ -56,7 +48,9 @@ pub(super) fn compare<'a>(
     if let (Item::Node(left), Item::Node(right)) = (left, right)
         && let (Some(left), Some(right)) = (left.value, right.value)
     {
-        let is_same = ["system", "code", "unit"].iter().all(|key| left.get(key) == right.get(key));
+        let is_same = ["system", "code", "unit"]
+            .iter()
+            .all(|key| left.get(key) == right.get(key));
         let amount = |value: &Value| value.get("value").and_then(Value::as_f64);
         if let (Some(a), Some(b)) = (amount(left), amount(right))
             && is_same
@@ -64,7 +58,6 @@ pub(super) fn compare<'a>(
             return Ok(a.partial_cmp(&b));
         }
         if left.is_object() && right.is_object() {
-            evaluator.is_undecided.set(true);
             return Ok(None);
         }
     }
@@ -101,7 +94,9 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         _ => left == right,
     }
@@ -182,7 +177,11 @@ fn in_utc(time: &Time) -> Vec<f64> {
 /// Days before a month.
 fn days_before(year: f64, month: f64) -> f64 {
     // March is the first month, so that the day that a leap year has more is the last of its year.
-    let (year, month) = if month > 2.0 { (year, month - 3.0) } else { (year - 1.0, month + 9.0) };
+    let (year, month) = if month > 2.0 {
+        (year, month - 3.0)
+    } else {
+        (year - 1.0, month + 9.0)
+    };
     let leaps = (year / 4.0).floor() - (year / 100.0).floor() + (year / 400.0).floor();
     year * 365.0 + leaps + ((month * 153.0 + 2.0) / 5.0).floor()
 }

@@ -1,12 +1,13 @@
 //! The tree over a resource.
 //!
 //! A value that is not there is an empty list, and what is decided by it is empty too (three-valued logic). A
-//! constraint whose result is empty does not hold, unless only the precision of dates left it open.
+//! constraint whose result is empty is not broken: `reference.startsWith('#').not()` is empty where there is no reference,
+//! and R4 writes its rules so. What must stand is said by cardinality.
 
 use super::MOST_STEPS;
 use super::compare::{compare, equal};
-use super::parse::{Call, Expr, Expression, Operator, TypeOperator, Variable};
 use super::functions::Function;
+use super::parse::{Call, Expr, Expression, Operator, TypeOperator, Variable};
 use crate::references::References;
 use crate::schema::{Node, Schema};
 use serde_json::Value;
@@ -39,10 +40,12 @@ impl<'a> World<'a> {
     /// Asks a constraint at an element.
     pub(crate) fn holds(&self, expression: &'a Expression, node: Node<'a>) -> Verdict {
         let evaluator = Evaluator::new(*self, node);
-        match evaluator.top(expression).and_then(|values| evaluator.flag(&values)) {
-            Ok(Some(true)) => Verdict::Holds,
-            Ok(None) if evaluator.is_undecided.get() => Verdict::Holds,
-            Ok(_) => Verdict::Fails,
+        match evaluator
+            .top(expression)
+            .and_then(|values| evaluator.flag(&values))
+        {
+            Ok(Some(false)) => Verdict::Fails,
+            Ok(_) => Verdict::Holds,
             Err(stop) => Verdict::Unknown(stop.to_string()),
         }
     }
@@ -99,8 +102,6 @@ pub(super) struct Evaluator<'a> {
     pub(super) world: World<'a>,
     context: Item<'a>,
     steps: Cell<u32>,
-    /// A comparison of dates was open.
-    pub(super) is_undecided: Cell<bool>,
     /// Everything in `%resource`: constraints ask for it several times.
     all: OnceCell<Values<'a>>,
 }
@@ -111,23 +112,35 @@ impl<'a> Evaluator<'a> {
             world,
             context: Item::Node(node),
             steps: Cell::new(0),
-            is_undecided: Cell::new(false),
             all: OnceCell::new(),
         }
     }
 
     fn top(&self, expression: &'a Expression) -> Result<Values<'a>, Stop> {
-        self.eval(&expression.root, std::slice::from_ref(&self.context), &self.context)
+        self.eval(
+            &expression.root,
+            std::slice::from_ref(&self.context),
+            &self.context,
+        )
     }
 
     pub(super) fn step(&self, more: u32) -> Result<(), Stop> {
         let steps = self.steps.get().saturating_add(more);
         self.steps.set(steps);
-        if steps > MOST_STEPS { Err(Stop::Steps) } else { Ok(()) }
+        if steps > MOST_STEPS {
+            Err(Stop::Steps)
+        } else {
+            Ok(())
+        }
     }
 
     /// What an expression gives. Names without a target are of the focus.
-    pub(super) fn eval(&self, expr: &'a Expr, focus: &[Item<'a>], this: &Item<'a>) -> Result<Values<'a>, Stop> {
+    pub(super) fn eval(
+        &self,
+        expr: &'a Expr,
+        focus: &[Item<'a>],
+        this: &Item<'a>,
+    ) -> Result<Values<'a>, Stop> {
         self.step(1)?;
         let target = |target: &'a Option<Box<Expr>>| match target {
             Some(target) => self.eval(target, focus, this),
@@ -162,7 +175,10 @@ impl<'a> Evaluator<'a> {
             Expr::Typed(operator, of, name) => self.typed(*operator, target(of)?, name)?,
             Expr::Negative(of) => match single(&self.eval(of, focus, this)?)? {
                 Some(Item::Whole(number)) => vec![Item::Whole(-number)],
-                Some(item) => as_number(item).map(|number| Item::Number(-number)).into_iter().collect(),
+                Some(item) => as_number(item)
+                    .map(|number| Item::Number(-number))
+                    .into_iter()
+                    .collect(),
                 None => Vec::new(),
             },
             Expr::Binary(operator, left, right) => self.binary(*operator, (left, right), focus, this)?,
@@ -212,15 +228,21 @@ impl<'a> Evaluator<'a> {
         let mut found = Vec::new();
         for item in of {
             let Item::Node(node) = item else { continue };
-            let Some(class) = schema.class(node.class) else { continue };
-            let Some(Value::Object(fields)) = schema.inside(*node) else { continue };
+            let Some(class) = schema.class(node.class) else {
+                continue;
+            };
+            let Some(Value::Object(fields)) = schema.inside(*node) else {
+                continue;
+            };
             for (key, value) in fields {
                 let (name, is_extra) = match key.strip_prefix('_') {
                     Some(name) if !fields.contains_key(name) => (name, true),
                     Some(_) => continue,
                     None => (key.as_str(), false),
                 };
-                let Some((_, element, of)) = class.field(name) else { continue };
+                let Some((_, element, of)) = class.field(name) else {
+                    continue;
+                };
                 let at = element.keys.iter().find(|at| *at.key == *name);
                 let extra = at
                     .filter(|_| schema.is_primitive(of))
@@ -475,5 +497,9 @@ fn arithmetic<'a>(operator: Operator, left: &[Item<'a>], right: &[Item<'a>]) -> 
         Operator::Div => (left / right).trunc(),
         _ => left % right,
     };
-    Ok(made.is_finite().then_some(Item::Number(made)).into_iter().collect())
+    Ok(made
+        .is_finite()
+        .then_some(Item::Number(made))
+        .into_iter()
+        .collect())
 }

@@ -92,7 +92,12 @@ functions! {
 
 impl<'a> Evaluator<'a> {
     /// Calls a function on what its target gave.
-    pub(super) fn call(&self, call: &'a Call, input: Values<'a>, this: &Item<'a>) -> Result<Values<'a>, Stop> {
+    pub(super) fn call(
+        &self,
+        call: &'a Call,
+        input: Values<'a>,
+        this: &Item<'a>,
+    ) -> Result<Values<'a>, Stop> {
         use Function as F;
         match call.function {
             F::All | F::Exists | F::Select | F::Where => self.each(call, input),
@@ -229,7 +234,11 @@ impl<'a> Evaluator<'a> {
         if matches!(function, Function::Combine | Function::Union) {
             let mut all = input;
             all.extend(other);
-            return if function == Function::Union { self.distinct(all) } else { Ok(all) };
+            return if function == Function::Union {
+                self.distinct(all)
+            } else {
+                Ok(all)
+            };
         }
         self.step((input.len() as u32).saturating_mul(other.len() as u32))?;
         let is_wanted = function == Function::Intersect;
@@ -299,7 +308,11 @@ impl<'a> Evaluator<'a> {
             F::Substring => match whole(0) {
                 Some(start) if start >= 0 && start < text.chars().count() as i64 => {
                     let behind = text.chars().skip(start as usize);
-                    let length = if call.arguments.len() > 1 { whole(1) } else { Some(i64::MAX) };
+                    let length = if call.arguments.len() > 1 {
+                        whole(1)
+                    } else {
+                        Some(i64::MAX)
+                    };
                     made(behind.take(length.unwrap_or(0).max(0) as usize).collect())
                 }
                 _ => Vec::new(),
@@ -316,7 +329,9 @@ impl<'a> Evaluator<'a> {
                     F::IndexOf => vec![Item::Whole(text.find(&*other).map_or(-1, |at| {
                         text.get(..at).map_or(0, |before| before.chars().count()) as i64
                     }))],
-                    F::Replace => word(1).map(|with| made(text.replace(&*other, &with))).unwrap_or_default(),
+                    F::Replace => word(1)
+                        .map(|with| made(text.replace(&*other, &with)))
+                        .unwrap_or_default(),
                     _ => Vec::new(),
                 }
             }

@@ -128,7 +128,11 @@ const LEVELS: [&[(&str, Operator)]; 9] = [
         (">", Operator::More),
     ],
     &[("|", Operator::Union)],
-    &[("+", Operator::Plus), ("-", Operator::Minus), ("&", Operator::Join)],
+    &[
+        ("+", Operator::Plus),
+        ("-", Operator::Minus),
+        ("&", Operator::Join),
+    ],
     &[
         ("*", Operator::Times),
         ("/", Operator::By),
@@ -248,7 +252,11 @@ impl Parser {
             let (Token::Name(rest) | Token::Quoted(rest)) = self.next()? else {
                 return Err("the name of a type wanted".to_owned());
             };
-            name = if name == "FHIR" { rest } else { format!("System.{rest}") };
+            name = if name == "FHIR" {
+                rest
+            } else {
+                format!("System.{rest}")
+            };
         }
         Ok(name.into())
     }
@@ -353,9 +361,9 @@ fn call(
         return Err(format!("{name}() does not take {} arguments", arguments.len()));
     }
     let pattern = match (function, arguments.first()) {
-        (Function::Matches | Function::ReplaceMatches, Some(Expr::Text(pattern))) => {
-            Some(patterns::partly(pattern).map_err(|_| format!("{name}() has no usable regular expression"))?)
-        }
+        (Function::Matches | Function::ReplaceMatches, Some(Expr::Text(pattern))) => Some(
+            patterns::partly(pattern).map_err(|_| format!("{name}() has no usable regular expression"))?,
+        ),
         _ => None,
     };
     Ok(Expr::Call(Call {
@@ -368,9 +376,15 @@ fn call(
 
 fn number(digits: &str) -> Result<Expr, String> {
     if digits.contains('.') {
-        digits.parse().map(Expr::Number).map_err(|_| format!("{digits} is no number"))
+        digits
+            .parse()
+            .map(Expr::Number)
+            .map_err(|_| format!("{digits} is no number"))
     } else {
-        digits.parse().map(Expr::Whole).map_err(|_| format!("{digits} is no number"))
+        digits
+            .parse()
+            .map(Expr::Whole)
+            .map_err(|_| format!("{digits} is no number"))
     }
 }
 
@@ -388,8 +402,8 @@ fn variable(name: &str) -> Result<Variable, String> {
 
 /// Signs, longer ones first.
 const SYMBOLS: [&str; 23] = [
-    "!=", "!~", "<=", ">=", "(", ")", "[", "]", "{", "}", ".", ",", "=", "~", "<", ">", "|", "+", "-", "&", "*",
-    "/", "!",
+    "!=", "!~", "<=", ">=", "(", ")", "[", "]", "{", "}", ".", ",", "=", "~", "<", ">", "|", "+", "-", "&",
+    "*", "/", "!",
 ];
 
 fn tokens_of(text: &str) -> Result<Vec<Token>, String> {
@@ -407,18 +421,29 @@ fn tokens_of(text: &str) -> Result<Vec<Token>, String> {
         let (token, behind) = match first {
             '\'' | '`' | '"' => {
                 let (content, behind) = quoted(rest, first)?;
-                let token = if first == '\'' { Token::Text(content) } else { Token::Quoted(content) };
+                let token = if first == '\'' {
+                    Token::Text(content)
+                } else {
+                    Token::Quoted(content)
+                };
                 (token, behind)
             }
             '@' => {
                 let (word, behind) = word_of(rest.strip_prefix('@').unwrap_or(""), |c| {
                     c.is_ascii_alphanumeric() || "-:+.".contains(c)
                 });
-                (Token::Time(word.strip_prefix('T').unwrap_or(word).to_owned()), behind)
+                (
+                    Token::Time(word.strip_prefix('T').unwrap_or(word).to_owned()),
+                    behind,
+                )
             }
             '%' | '$' => {
                 let (word, behind) = word_of(rest.get(1..).unwrap_or(""), is_of_name);
-                let token = if first == '%' { Token::Variable } else { Token::Special };
+                let token = if first == '%' {
+                    Token::Variable
+                } else {
+                    Token::Special
+                };
                 (token(word.to_owned()), behind)
             }
             _ if first.is_ascii_digit() => digits_of(rest),

@@ -126,7 +126,8 @@ impl Maker<'_> {
             let address = address(row.get("value_set"));
             let set: &mut RequiredSet = self.schema.value_sets.entry(address.into()).or_default();
             set.codes.insert(row.get("code").into());
-            set.codings.insert((row.get("system").into(), row.get("code").into()));
+            set.codings
+                .insert((row.get("system").into(), row.get("code").into()));
         }
     }
 
@@ -134,7 +135,9 @@ impl Maker<'_> {
         for row in table.rows() {
             match patterns::wholly(row.get("pattern")) {
                 Ok(pattern) => {
-                    self.schema.grammars.insert(address(row.get("value_set")).into(), pattern);
+                    self.schema
+                        .grammars
+                        .insert(address(row.get("value_set")).into(), pattern);
                 }
                 Err(error) => self.wrong(table.path, row.line, error.to_string()),
             }
@@ -204,8 +207,16 @@ impl Maker<'_> {
     }
 
     /// Elements of a definition: those of its base first.
-    fn fill(&mut self, path: &str, definitions: &Definitions<'_, '_>, name: &str, done: &mut BTreeSet<String>) {
-        let Some(definition) = definitions.get(name) else { return };
+    fn fill(
+        &mut self,
+        path: &str,
+        definitions: &Definitions<'_, '_>,
+        name: &str,
+        done: &mut BTreeSet<String>,
+    ) {
+        let Some(definition) = definitions.get(name) else {
+            return;
+        };
         if !done.insert(name.to_owned()) {
             return;
         }
@@ -254,7 +265,9 @@ impl Maker<'_> {
     }
 
     fn put(&mut self, class: &str, element: Element) {
-        let Some(class) = self.class_mut(class) else { return };
+        let Some(class) = self.class_mut(class) else {
+            return;
+        };
         let number = class.names.get(&element.name).copied();
         let number = number.unwrap_or(class.elements.len() as u16);
         for key in &element.keys {
@@ -303,7 +316,10 @@ impl Maker<'_> {
             name: name.into(),
             is_choice: stem.is_some(),
             keys,
-            least: row.get("least").parse().map_err(|_| "least is no number".to_owned())?,
+            least: row
+                .get("least")
+                .parse()
+                .map_err(|_| "least is no number".to_owned())?,
             is_list: row.get("most") != "1",
             types,
             required: required.map(|set| address(set).into()),
@@ -341,7 +357,9 @@ fn kind_of(name: &str, definitions: &Definitions<'_, '_>) -> Result<Kind, String
             "Element" => return Ok(Kind::Complex),
             _ => {}
         }
-        let head = definitions.get(at).and_then(|definition| definition.head.as_ref());
+        let head = definitions
+            .get(at)
+            .and_then(|definition| definition.head.as_ref());
         at = head
             .map(|head| head.get("types"))
             .ok_or_else(|| format!("{at} has no row of its own"))?;

@@ -5,7 +5,7 @@ use tsumugi_profiles::Validator;
 use tsumugi_tables::Source;
 
 /// The tables of `data/fhir`.
-pub fn tables() -> Vec<(String, String)> {
+pub(crate) fn tables() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/fhir");
     let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
         .unwrap()
@@ -20,11 +20,8 @@ pub fn tables() -> Vec<(String, String)> {
 }
 
 /// R4 and the sentences.
-pub fn validator() -> Validator {
+pub(crate) fn validator() -> Validator {
     let tables = tables();
-    let sources: Vec<Source<'_>> = tables
-        .iter()
-        .map(|(path, text)| Source { path, text })
-        .collect();
+    let sources: Vec<Source<'_>> = tables.iter().map(|(path, text)| Source { path, text }).collect();
     Validator::new(&sources).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
