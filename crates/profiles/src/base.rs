@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::references::References;
 use crate::schema::{Class, Element, Form, Json, Kind, Node, Primitive};
 use crate::validator::Validator;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -31,6 +31,8 @@ pub(crate) struct Checker<'a> {
     pub(crate) told: FxHashSet<String>,
     /// Pairs of resource and profile that were asked already.
     pub(crate) asked: FxHashSet<(usize, u32)>,
+    /// Whether a profile fits a resource, where it was tried.
+    pub(crate) fitting: FxHashMap<(usize, u32), bool>,
 }
 
 impl<'a> Checker<'a> {

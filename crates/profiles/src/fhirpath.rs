@@ -11,6 +11,7 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use compare::same;
 pub(crate) use eval::{Verdict, World};
 pub(crate) use parse::Expression;
 

@@ -5,6 +5,8 @@
 
 mod build;
 
+pub(crate) use build::choice_key;
+
 use crate::fhirpath::Expression;
 use crate::narrative::Allowed;
 use regex::Regex;

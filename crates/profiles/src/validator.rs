@@ -3,10 +3,12 @@
 use crate::base::Checker;
 use crate::issue::{Found, Issues, Report, Texts};
 use crate::json::{self, Parsed, Step};
+use crate::library::{Library, Missing};
+use crate::package::Package;
 use crate::place::Place;
 use crate::references::References;
 use crate::schema::{ClassId, Node, Schema};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use tsumugi_tables::{Mistake, Source};
 
@@ -15,6 +17,7 @@ use tsumugi_tables::{Mistake, Source};
 pub struct Validator {
     pub(crate) schema: Schema,
     pub(crate) texts: Texts,
+    pub(crate) library: Library,
     /// The class of extensions.
     pub(crate) extension: Option<ClassId>,
 }
@@ -35,13 +38,43 @@ impl Validator {
             extension: schema.named("Extension"),
             schema,
             texts,
+            library: Library::default(),
         })
     }
 
-    /// Checks a resource as JSON.
-    pub fn validate(&self, bytes: &[u8]) -> Report {
+    /// With the profiles of packages. Several versions of one profile stand side by side; of the same version the later
+    /// package counts.
+    #[must_use]
+    pub fn with_packages(mut self, packages: &[Package]) -> Self {
+        self.library = Library::new(&self.schema, packages);
+        self
+    }
+
+    /// R4, for reading packages.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The profile of an address, with or without its version, as it is known here.
+    ///
+    /// # Errors
+    /// The versions that are here, joined by commas; nothing where the address is not known.
+    pub fn profile(&self, claim: &str) -> Result<String, String> {
+        match self.library.find(claim) {
+            Ok(number) => Ok(self
+                .library
+                .profile(number)
+                .map_or_else(String::new, |found| found.label.to_string())),
+            Err(Missing::Version(known)) => Err(known),
+            Err(Missing::Address) => Err(String::new()),
+        }
+    }
+
+    /// Checks a resource as JSON: R4's own rules, the profiles that it and what is in it claim, and those that are named
+    /// (`url` or `url|version`).
+    pub fn validate(&self, bytes: &[u8], profiles: &[String]) -> Report {
         match json::parse(bytes) {
-            Ok(parsed) => self.examine(&parsed),
+            Ok(parsed) => self.examine(&parsed, profiles),
             Err(error) => {
                 let mut issues = Issues::default();
                 // The words of the reader name no text of the document.
@@ -52,7 +85,7 @@ impl Validator {
         }
     }
 
-    fn examine(&self, parsed: &Parsed) -> Report {
+    fn examine(&self, parsed: &Parsed, profiles: &[String]) -> Report {
         let root = &parsed.value;
         let name = root
             .get("resourceType")
@@ -74,6 +107,7 @@ impl Validator {
             profile: None,
             told: FxHashSet::default(),
             asked: FxHashSet::default(),
+            fitting: FxHashMap::default(),
         };
         checker.place.enter(name, None);
         for place in &parsed.doubled {
@@ -87,6 +121,16 @@ impl Validator {
                 .push(&self.texts, Found::new("doubled-key", text, vec![("name", key)]));
         }
         checker.resource(root, false);
+        if let Some(class) = self.schema.type_of_resource(root) {
+            let node = self.schema.node(Some(root), None, class);
+            (checker.resource, checker.root) = (node, node);
+            for claim in profiles {
+                match self.library.find(claim) {
+                    Ok(number) => checker.conforms(node, number),
+                    Err(missing) => checker.missing(claim, &missing, ""),
+                }
+            }
+        }
         checker.issues.report(&self.texts)
     }
 }

@@ -17,7 +17,7 @@ fn every_case_is_found_as_written() {
             .lines()
             .map(|line| line.strip_prefix("! ").unwrap_or(line).to_owned())
             .collect();
-        let report = validator.validate(resource.as_bytes());
+        let report = validator.validate(resource.as_bytes(), &[]);
         let mut found: Vec<String> = report
             .issues
             .iter()
@@ -41,7 +41,7 @@ fn sentences_are_in_both_languages_and_whole() {
     for case in include_str!("golden/r4.txt").split("\n--- ").skip(1) {
         let (_, rest) = case.split_once(" ---\n").unwrap();
         let resource = rest.lines().next().unwrap();
-        for issue in validator.validate(resource.as_bytes()).issues {
+        for issue in validator.validate(resource.as_bytes(), &[]).issues {
             assert!(
                 !issue.ja.is_empty() && issue.ja.chars().any(|c| c as u32 > 0x3000),
                 "{issue:?}"
@@ -57,7 +57,7 @@ fn sentences_are_in_both_languages_and_whole() {
 
 #[test]
 fn an_outcome_has_the_place_the_rule_and_both_languages() {
-    let report = support::validator().validate(br#"{"resourceType": "Patient", "gender": "m"}"#);
+    let report = support::validator().validate(br#"{"resourceType": "Patient", "gender": "m"}"#, &[]);
     let outcome = report.outcome(|issue| issue.severity == tsumugi_profiles::Severity::Error);
     let issues = outcome["issue"].as_array().unwrap();
     assert_eq!(issues.len(), 1, "{outcome}");
@@ -70,7 +70,7 @@ fn an_outcome_has_the_place_the_rule_and_both_languages() {
         "{outcome}"
     );
     // The outcome is a resource of R4 too.
-    let again = support::validator().validate(outcome.to_string().as_bytes());
+    let again = support::validator().validate(outcome.to_string().as_bytes(), &[]);
     assert!(again.is_valid(), "{:?}", again.issues);
 }
 
@@ -78,7 +78,7 @@ fn an_outcome_has_the_place_the_rule_and_both_languages() {
 fn a_flood_of_errors_is_counted() {
     let names: Vec<String> = (0..1_500).map(|number| format!("\"x{number}\": 1")).collect();
     let resource = format!("{{\"resourceType\": \"Patient\", {}}}", names.join(", "));
-    let report = support::validator().validate(resource.as_bytes());
+    let report = support::validator().validate(resource.as_bytes(), &[]);
     let last = report.issues.last().unwrap();
     assert_eq!(
         report
