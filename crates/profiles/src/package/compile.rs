@@ -117,12 +117,22 @@ impl Compiler<'_> {
             return Ok(None);
         };
         let around = name.rsplit_once('/').map(|(around, _)| around);
-        if siblings().any(|(_, row)| {
+        let of_name = |row: &Row| {
             row.element
                 .slice
                 .as_ref()
                 .is_some_and(|(_, other)| Some(other.as_str()) == around)
-        }) {
+        };
+        let discriminators = |row: &Row| {
+            row.element
+                .slicing
+                .as_ref()
+                .map(|slicing| slicing.discriminators.clone())
+        };
+        // A slice of a slice that is told by the same stands beside it; any other is not known here.
+        if let Some((_, outer)) = siblings().find(|(_, row)| of_name(row))
+            && discriminators(outer) != self.rows.get(owner).and_then(discriminators)
+        {
             return Err(format!("{path}:{name} is a slice of a slice"));
         }
         Ok(Some((owner as u32, name.to_owned())))

@@ -1,12 +1,10 @@
 //! R4's own rules on resources of our own: good ones have no fault, each wrong one fails for its reason and no other.
 
-mod support;
-
 use std::fmt::Write as _;
 
 #[test]
 fn every_case_is_found_as_written() {
-    let validator = support::validator();
+    let validator = crate::support::validator();
     let mut wrong = String::new();
     let mut cases = 0;
     for case in include_str!("golden/r4.txt").split("\n--- ").skip(1) {
@@ -37,7 +35,7 @@ fn every_case_is_found_as_written() {
 
 #[test]
 fn sentences_are_in_both_languages_and_whole() {
-    let validator = support::validator();
+    let validator = crate::support::validator();
     for case in include_str!("golden/r4.txt").split("\n--- ").skip(1) {
         let (_, rest) = case.split_once(" ---\n").unwrap();
         let resource = rest.lines().next().unwrap();
@@ -57,7 +55,7 @@ fn sentences_are_in_both_languages_and_whole() {
 
 #[test]
 fn an_outcome_has_the_place_the_rule_and_both_languages() {
-    let report = support::validator().validate(br#"{"resourceType": "Patient", "gender": "m"}"#, &[]);
+    let report = crate::support::validator().validate(br#"{"resourceType": "Patient", "gender": "m"}"#, &[]);
     let outcome = report.outcome(|issue| issue.severity == tsumugi_profiles::Severity::Error);
     let issues = outcome["issue"].as_array().unwrap();
     assert_eq!(issues.len(), 1, "{outcome}");
@@ -70,7 +68,7 @@ fn an_outcome_has_the_place_the_rule_and_both_languages() {
         "{outcome}"
     );
     // The outcome is a resource of R4 too.
-    let again = support::validator().validate(outcome.to_string().as_bytes(), &[]);
+    let again = crate::support::validator().validate(outcome.to_string().as_bytes(), &[]);
     assert!(again.is_valid(), "{:?}", again.issues);
 }
 
@@ -78,7 +76,7 @@ fn an_outcome_has_the_place_the_rule_and_both_languages() {
 fn a_flood_of_errors_is_counted() {
     let names: Vec<String> = (0..1_500).map(|number| format!("\"x{number}\": 1")).collect();
     let resource = format!("{{\"resourceType\": \"Patient\", {}}}", names.join(", "));
-    let report = support::validator().validate(resource.as_bytes(), &[]);
+    let report = crate::support::validator().validate(resource.as_bytes(), &[]);
     let last = report.issues.last().unwrap();
     assert_eq!(
         report
@@ -93,7 +91,7 @@ fn a_flood_of_errors_is_counted() {
 
 #[test]
 fn a_broken_table_is_told_with_its_line() {
-    let mut tables = support::tables();
+    let mut tables = crate::support::tables();
     for (path, text) in &mut tables {
         if path == "fhir/elements.tsv" {
             *text = text.replace(
