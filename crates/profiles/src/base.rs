@@ -110,7 +110,7 @@ impl<'a> Checker<'a> {
                 self.tell("choice-twice", &element.name, values);
             }
             seen |= 1 << number;
-            let Some(at) = element.keys.iter().find(|at| *at.key == *name) else {
+            let Some(at) = element.keys.iter().find(|at| *at.name == *name) else {
                 continue;
             };
             let extra = if schema.is_primitive(of) {
@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
         let mut nodes = Vec::new();
         let schema = &self.validator.schema;
         schema.each_at(slot.value, slot.extra, slot.class, |index, node| {
-            nodes.push((index, node))
+            nodes.push((index, node));
         });
         for (index, node) in nodes {
             self.place.at(index);

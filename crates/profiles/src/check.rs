@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
             let Some(of) = field else { continue };
             let mut found = Vec::new();
             schema.each_of(node, of, |key, index, node| {
-                if *of.name == *child.name || *key.key == *child.name {
+                if *of.name == *child.name || *key.name == *child.name {
                     let name = || schema.class(key.class).map_or("", |class| &*class.name);
                     let of_type = of.is_choice.then(name);
                     found.push(Found { index, of_type, node });

@@ -29,11 +29,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Parsed, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Seed(&doubled).deserialize(&mut reader)?;
     reader.end()?;
-    let mut doubled = doubled.into_inner();
+    let mut doubled: Vec<Vec<Step>> = doubled.into_inner();
     // Inner steps were noted first.
-    doubled
-        .iter_mut()
-        .for_each(|place: &mut Vec<Step>| place.reverse());
+    for place in &mut doubled {
+        place.reverse();
+    }
     Ok(Parsed { value, doubled })
 }
 

@@ -336,19 +336,16 @@ impl Linker<'_> {
                 .get(number as usize)
                 .map(|profile| profile.version.as_str())
         };
-        let to = match find(self.by_url, version_of, url) {
-            Ok(number) => match self.found.get(number as usize) {
-                Some(profile) => To::Profile(number, profile.of.as_str().into()),
-                None => To::Unknown,
-            },
-            Err(_) => {
-                let core = split(url)
-                    .0
-                    .strip_prefix(CORE)
-                    .filter(|name| self.schema.named(name).is_some());
-                core.map_or(To::Unknown, |name| To::Core(name.into()))
-            }
+        let core = || {
+            let name = split(url).0.strip_prefix(CORE);
+            let name = name.filter(|name| self.schema.named(name).is_some());
+            name.map_or(To::Unknown, |name| To::Core(name.into()))
         };
+        let number = find(self.by_url, version_of, url).ok();
+        let profile = number.and_then(|number| Some((number, self.found.get(number as usize)?)));
+        let to = profile.map_or_else(core, |(number, profile)| {
+            To::Profile(number, profile.of.as_str().into())
+        });
         Link { url: url.into(), to }
     }
 

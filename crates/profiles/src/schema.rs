@@ -136,7 +136,7 @@ pub(crate) struct Element {
 /// A key of JSON of an element.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
-    pub(crate) key: Box<str>,
+    pub(crate) name: Box<str>,
     /// `_key`: id and extensions of a primitive.
     pub(crate) extra: Box<str>,
     pub(crate) class: ClassId,
@@ -253,8 +253,8 @@ impl Schema {
             } else {
                 None
             };
-            self.each_at(fields.get(&*key.key), extra, key.class, |index, node| {
-                with(key, index, node)
+            self.each_at(fields.get(&*key.name), extra, key.class, |index, node| {
+                with(key, index, node);
             });
         }
     }

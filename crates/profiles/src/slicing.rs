@@ -266,10 +266,8 @@ fn claims(checker: &Checker<'_>, node: Node<'_>, link: &Link) -> bool {
 /// The slice of the values that the paths lead to.
 fn keyed(slices: &Slices, ends: &[Vec<Node<'_>>]) -> Option<u32> {
     if let [ends] = ends {
-        let values = ends.iter().filter_map(|end| end.value);
-        return values
-            .filter_map(|value| slices.keyed.get(&key_of(std::iter::once(value))).copied())
-            .next();
+        let mut values = ends.iter().filter_map(|end| end.value);
+        return values.find_map(|value| slices.keyed.get(&key_of(std::iter::once(value))).copied());
     }
     let values: Option<Vec<_>> = ends
         .iter()

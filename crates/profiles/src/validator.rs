@@ -70,6 +70,18 @@ impl Validator {
         }
     }
 
+    /// Profiles of a package that cannot be checked here, with the reason: address with version, sentence.
+    pub fn uncheckable(&self, package: &Package) -> Vec<(String, String)> {
+        let claims = package
+            .profiles
+            .iter()
+            .map(|profile| format!("{}|{}", profile.url, profile.version));
+        let linked = claims.filter_map(|claim| self.library.profile(self.library.find(&claim).ok()?));
+        linked
+            .filter_map(|profile| Some((profile.label.to_string(), profile.problem.as_ref()?.to_string())))
+            .collect()
+    }
+
     /// Checks a resource as JSON: R4's own rules, the profiles that it and what is in it claim, and those that are named
     /// (`url` or `url|version`).
     pub fn validate(&self, bytes: &[u8], profiles: &[String]) -> Report {

@@ -40,10 +40,7 @@ impl<'a> World<'a> {
     /// Asks a constraint at an element.
     pub(crate) fn holds(&self, expression: &'a Expression, node: Node<'a>) -> Verdict {
         let evaluator = Evaluator::new(*self, node);
-        match evaluator
-            .top(expression)
-            .and_then(|values| evaluator.flag(&values))
-        {
+        match evaluator.top(expression).and_then(|values| flag(&values)) {
             Ok(Some(false)) => Verdict::Fails,
             Ok(_) => Verdict::Holds,
             Err(stop) => Verdict::Unknown(stop.to_string()),
@@ -170,7 +167,7 @@ impl<'a> Evaluator<'a> {
                 let found = index.and_then(|index| values.get(usize::try_from(index).ok()?));
                 found.cloned().into_iter().collect()
             }
-            Expr::Call(call) if self.asks_all(call) => self.all()?,
+            Expr::Call(call) if asks_all(call) => self.all()?,
             Expr::Call(call) => self.call(call, target(&call.target)?, this)?,
             Expr::Typed(operator, of, name) => self.typed(*operator, target(of)?, name)?,
             Expr::Negative(of) => match single(&self.eval(of, focus, this)?)? {
@@ -243,7 +240,7 @@ impl<'a> Evaluator<'a> {
                 let Some((_, element, of)) = class.field(name) else {
                     continue;
                 };
-                let at = element.keys.iter().find(|at| *at.key == *name);
+                let at = element.keys.iter().find(|at| *at.name == *name);
                 let extra = at
                     .filter(|_| schema.is_primitive(of))
                     .and_then(|at| fields.get(&*at.extra));
@@ -265,11 +262,6 @@ impl<'a> Evaluator<'a> {
             level = below;
         }
         Ok(all)
-    }
-
-    fn asks_all(&self, call: &Call) -> bool {
-        call.function == Function::Descendants
-            && matches!(call.target.as_deref(), Some(Expr::Variable(Variable::Resource)))
     }
 
     fn all(&self) -> Result<Values<'a>, Stop> {
@@ -332,7 +324,7 @@ impl<'a> Evaluator<'a> {
         let left = self.eval(left, focus, this)?;
         let right = || self.eval(right, focus, this);
         let decided: Option<bool> = match operator {
-            O::And | O::Or | O::Xor | O::Implies => self.logic(operator, &left, right)?,
+            O::And | O::Or | O::Xor | O::Implies => logic(operator, &left, right)?,
             O::Equal | O::Unequal | O::Like | O::Unlike => self.equality(operator, &left, &right()?),
             O::Less | O::AtMost | O::More | O::AtLeast => self.order(operator, &left, &right()?)?,
             O::In => {
@@ -352,40 +344,6 @@ impl<'a> Evaluator<'a> {
 
     fn is_among(&self, item: &Item<'a>, list: &[Item<'a>]) -> bool {
         list.iter().any(|other| equal(self, item, other) == Some(true))
-    }
-
-    /// A list as truth: one flag is itself, one value of another kind is true, none is open.
-    pub(super) fn flag(&self, values: &[Item<'a>]) -> Result<Option<bool>, Stop> {
-        Ok(single(values)?.map(|item| match item {
-            Item::Bool(flag) => *flag,
-            Item::Node(node) => node.value.and_then(Value::as_bool).unwrap_or(true),
-            _ => true,
-        }))
-    }
-
-    fn logic(
-        &self,
-        operator: Operator,
-        left: &[Item<'a>],
-        right: impl Fn() -> Result<Values<'a>, Stop>,
-    ) -> Result<Option<bool>, Stop> {
-        let left = self.flag(left)?;
-        match (operator, left) {
-            (Operator::Or, Some(true)) => return Ok(Some(true)),
-            (Operator::And, Some(false)) => return Ok(Some(false)),
-            (Operator::Implies, Some(false)) => return Ok(Some(true)),
-            _ => {}
-        }
-        let right = self.flag(&right()?)?;
-        Ok(match operator {
-            Operator::Or if right == Some(true) => Some(true),
-            Operator::And if right == Some(false) => Some(false),
-            Operator::Implies if right == Some(true) => Some(true),
-            Operator::Xor => left.zip(right).map(|(left, right)| left != right),
-            Operator::Implies => left.zip(right).map(|(_, right)| right),
-            Operator::Or => left.zip(right).map(|(left, right)| left || right),
-            _ => left.zip(right).map(|(left, right)| left && right),
-        })
     }
 
     fn equality(&self, operator: Operator, left: &[Item<'a>], right: &[Item<'a>]) -> Option<bool> {
@@ -420,6 +378,46 @@ impl<'a> Evaluator<'a> {
             _ => order != Ordering::Less,
         }))
     }
+}
+
+/// Three-valued logic; the right side is asked where the left one does not decide.
+fn logic<'a>(
+    operator: Operator,
+    left: &[Item<'a>],
+    right: impl Fn() -> Result<Values<'a>, Stop>,
+) -> Result<Option<bool>, Stop> {
+    let left = flag(left)?;
+    match (operator, left) {
+        (Operator::Or, Some(true)) => return Ok(Some(true)),
+        (Operator::And, Some(false)) => return Ok(Some(false)),
+        (Operator::Implies, Some(false)) => return Ok(Some(true)),
+        _ => {}
+    }
+    let right = flag(&right()?)?;
+    Ok(match operator {
+        Operator::Or if right == Some(true) => Some(true),
+        Operator::And if right == Some(false) => Some(false),
+        Operator::Implies if right == Some(true) => Some(true),
+        Operator::Xor => left.zip(right).map(|(left, right)| left != right),
+        Operator::Implies => left.zip(right).map(|(_, right)| right),
+        Operator::Or => left.zip(right).map(|(left, right)| left || right),
+        _ => left.zip(right).map(|(left, right)| left && right),
+    })
+}
+
+/// Whether a call asks for everything in `%resource`.
+fn asks_all(call: &Call) -> bool {
+    call.function == Function::Descendants
+        && matches!(call.target.as_deref(), Some(Expr::Variable(Variable::Resource)))
+}
+
+/// A list as truth: one flag is itself, one value of another kind is true, none is open.
+pub(super) fn flag(values: &[Item<'_>]) -> Result<Option<bool>, Stop> {
+    Ok(single(values)?.map(|item| match item {
+        Item::Bool(flag) => *flag,
+        Item::Node(node) => node.value.and_then(Value::as_bool).unwrap_or(true),
+        _ => true,
+    }))
 }
 
 /// The one value of a list; several are an error.

@@ -1,7 +1,7 @@
 //! The functions.
 
 use super::compare::{equal, key_of};
-use super::eval::{Evaluator, Item, Stop, Values, as_integer, as_number, as_text, single};
+use super::eval::{Evaluator, Item, Stop, Values, as_integer, as_number, as_text, flag, single};
 use super::parse::Call;
 use crate::narrative;
 use crate::patterns;
@@ -101,9 +101,9 @@ impl<'a> Evaluator<'a> {
         use Function as F;
         match call.function {
             F::All | F::Exists | F::Select | F::Where => self.each(call, input),
-            F::AllTrue | F::AllFalse | F::AnyTrue | F::AnyFalse => self.flags(call.function, &input),
+            F::AllTrue | F::AllFalse | F::AnyTrue | F::AnyFalse => flags(call.function, &input),
             F::Empty => Ok(vec![Item::Bool(input.is_empty())]),
-            F::Count => Ok(vec![Item::Whole(input.len() as i64)]),
+            F::Count => Ok(vec![whole(input.len())]),
             F::First | F::Single => {
                 if call.function == F::Single && input.len() > 1 {
                     return Err(Stop::NotSingle);
@@ -113,7 +113,7 @@ impl<'a> Evaluator<'a> {
             F::Last => Ok(input.into_iter().last().into_iter().collect()),
             F::Tail => Ok(input.into_iter().skip(1).collect()),
             F::Skip | F::Take => {
-                let number = self.number(call, 0, this)?.unwrap_or(0).max(0) as usize;
+                let number = self.number(call, 0, this)?.map_or(0, count);
                 Ok(if call.function == F::Skip {
                     input.into_iter().skip(number).collect()
                 } else {
@@ -132,9 +132,9 @@ impl<'a> Evaluator<'a> {
             F::Children => self.children(&input),
             F::Descendants => self.descendants(&input),
             F::Trace => Ok(input),
-            F::Iif => self.iif(call, input),
+            F::Iif => self.iif(call, &input),
             F::Not => {
-                let flag = self.flag(&input)?;
+                let flag = flag(&input)?;
                 Ok(flag.map(|flag| Item::Bool(!flag)).into_iter().collect())
             }
             F::HasValue => Ok(vec![Item::Bool(
@@ -173,7 +173,7 @@ impl<'a> Evaluator<'a> {
                 kept.extend(found);
                 continue;
             }
-            let is_so = self.flag(&found)? == Some(true);
+            let is_so = flag(&found)? == Some(true);
             match call.function {
                 Function::All if !is_so => return Ok(vec![Item::Bool(false)]),
                 Function::Exists if is_so => return Ok(vec![Item::Bool(true)]),
@@ -188,25 +188,13 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    fn flags(&self, function: Function, input: &[Item<'a>]) -> Result<Values<'a>, Stop> {
-        let wanted = matches!(function, Function::AllTrue | Function::AnyTrue);
-        let is_all = matches!(function, Function::AllTrue | Function::AllFalse);
-        for item in input {
-            let is_wanted = self.flag(std::slice::from_ref(item))? == Some(wanted);
-            if is_wanted != is_all {
-                return Ok(vec![Item::Bool(!is_all)]);
-            }
-        }
-        Ok(vec![Item::Bool(is_all)])
-    }
-
-    fn iif(&self, call: &'a Call, input: Values<'a>) -> Result<Values<'a>, Stop> {
+    fn iif(&self, call: &'a Call, input: &[Item<'a>]) -> Result<Values<'a>, Stop> {
         let this = input.first().cloned().unwrap_or(Item::Nothing);
         let at = |number: usize| match call.arguments.get(number) {
-            Some(argument) => self.eval(argument, &input, &this),
+            Some(argument) => self.eval(argument, input, &this),
             None => Ok(Vec::new()),
         };
-        let is_so = self.flag(&at(0)?)? == Some(true);
+        let is_so = flag(&at(0)?)? == Some(true);
         at(if is_so { 1 } else { 2 })
     }
 
@@ -298,22 +286,21 @@ impl<'a> Evaluator<'a> {
             given.push(single(&values)?.cloned());
         }
         let word = |number: usize| given.get(number).and_then(Option::as_ref).and_then(as_text);
-        let whole = |number: usize| given.get(number).and_then(Option::as_ref).and_then(as_integer);
+        let number = |number: usize| given.get(number).and_then(Option::as_ref).and_then(as_integer);
         let made = |text: String| vec![Item::Text(Cow::Owned(text))];
         Ok(match call.function {
-            F::Length => vec![Item::Whole(text.chars().count() as i64)],
+            F::Length => vec![whole(text.chars().count())],
             F::Lower => made(text.to_lowercase()),
             F::Upper => made(text.to_uppercase()),
             F::Trim => made(text.trim().to_owned()),
-            F::Substring => match whole(0) {
-                Some(start) if start >= 0 && start < text.chars().count() as i64 => {
-                    let behind = text.chars().skip(start as usize);
+            F::Substring => match number(0).map(usize::try_from) {
+                Some(Ok(start)) if start < text.chars().count() => {
                     let length = if call.arguments.len() > 1 {
-                        whole(1)
+                        number(1).map_or(0, count)
                     } else {
-                        Some(i64::MAX)
+                        usize::MAX
                     };
-                    made(behind.take(length.unwrap_or(0).max(0) as usize).collect())
+                    made(text.chars().skip(start).take(length).collect())
                 }
                 _ => Vec::new(),
             },
@@ -326,9 +313,9 @@ impl<'a> Evaluator<'a> {
                     F::StartsWith => vec![Item::Bool(text.starts_with(&*other))],
                     F::EndsWith => vec![Item::Bool(text.ends_with(&*other))],
                     F::Contains => vec![Item::Bool(text.contains(&*other))],
-                    F::IndexOf => vec![Item::Whole(text.find(&*other).map_or(-1, |at| {
-                        text.get(..at).map_or(0, |before| before.chars().count()) as i64
-                    }))],
+                    F::IndexOf => vec![text.find(&*other).map_or(Item::Whole(-1), |at| {
+                        whole(text.get(..at).map_or(0, |before| before.chars().count()))
+                    })],
                     F::Replace => word(1)
                         .map(|with| made(text.replace(&*other, &with)))
                         .unwrap_or_default(),
@@ -363,6 +350,28 @@ impl<'a> Evaluator<'a> {
         let replaced = pattern.replace_all(text, with.as_ref()).into_owned();
         Ok(vec![Item::Text(Cow::Owned(replaced))])
     }
+}
+
+/// Whether all flags, or any, are so.
+fn flags<'a>(function: Function, input: &[Item<'a>]) -> Result<Values<'a>, Stop> {
+    let wanted = matches!(function, Function::AllTrue | Function::AnyTrue);
+    let is_all = matches!(function, Function::AllTrue | Function::AllFalse);
+    for item in input {
+        let is_wanted = flag(std::slice::from_ref(item))? == Some(wanted);
+        if is_wanted != is_all {
+            return Ok(vec![Item::Bool(!is_all)]);
+        }
+    }
+    Ok(vec![Item::Bool(is_all)])
+}
+
+fn whole<'a>(count: usize) -> Item<'a> {
+    Item::Whole(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+/// A number of things; what is negative is none.
+fn count(number: i64) -> usize {
+    usize::try_from(number.max(0)).unwrap_or(usize::MAX)
 }
 
 /// Texts and numbers into each other; what cannot be read is nothing.

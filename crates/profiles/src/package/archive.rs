@@ -21,8 +21,7 @@ pub(super) fn unpack(archive: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, Packag
     let mut files = BTreeMap::new();
     let (mut read, mut count) = (0_u64, 0_usize);
     let mut long_name: Option<String> = None;
-    loop {
-        let Some(head) = block(&mut tar)? else { break };
+    while let Some(head) = block(&mut tar)? {
         if head.iter().all(|byte| *byte == 0) {
             break;
         }

@@ -159,22 +159,7 @@ impl Compiler<'_> {
             return Err(format!("R4 has no element {path}"));
         }
         let types = types_of(value);
-        let class = base.and_then(|base| {
-            let only = types.first().filter(|_| types.len() == 1);
-            let key = base.keys.iter().find(|key| {
-                *key.key == *stem || only.is_some_and(|of| *key.key == *schema::choice_key(stem, &of.code))
-            });
-            let class = key
-                .map(|key| key.class)
-                .or_else(|| base.keys.first().map(|key| key.class))?;
-            // A slice may say which type of resource stands there.
-            let narrower = only.and_then(|of| self.schema.named(&of.code));
-            Some(
-                narrower
-                    .filter(|narrower| self.schema.is_a(*narrower, class))
-                    .unwrap_or(class),
-            )
-        });
+        let class = base.and_then(|base| self.class_of(base, stem, &types));
         let most = match text("max") {
             "*" => None,
             most => Some(most.parse().map_err(|_| format!("{path} has no max"))?),
@@ -218,6 +203,20 @@ impl Compiler<'_> {
             content,
             adds,
         })
+    }
+
+    /// What stands at an element, as far as its types are one.
+    fn class_of(&self, base: &schema::Element, stem: &str, types: &[Type]) -> Option<ClassId> {
+        let only = types.first().filter(|_| types.len() == 1);
+        let is_of = |key: &&schema::Key| {
+            *key.name == *stem || only.is_some_and(|of| *key.name == *schema::choice_key(stem, &of.code))
+        };
+        let key = base.keys.iter().find(is_of).or_else(|| base.keys.first());
+        let class = key.map(|key| key.class)?;
+        // A slice may say which type of resource stands there.
+        let narrower = only.and_then(|of| self.schema.named(&of.code));
+        let narrower = narrower.filter(|narrower| self.schema.is_a(*narrower, class));
+        Some(narrower.unwrap_or(class))
     }
 
     /// Constraints that R4 does not ask at this element.

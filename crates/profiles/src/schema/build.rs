@@ -271,7 +271,7 @@ impl Maker<'_> {
         let number = class.names.get(&element.name).copied();
         let number = number.unwrap_or(class.elements.len() as u16);
         for key in &element.keys {
-            class.keys.insert(key.key.clone(), (number, key.class));
+            class.keys.insert(key.name.clone(), (number, key.class));
         }
         class.names.insert(element.name.clone(), number);
         class.needed.retain(|needed| *needed != number);
@@ -299,7 +299,7 @@ impl Maker<'_> {
             };
             keys.push(Key {
                 extra: format!("_{key}").into(),
-                key: key.into(),
+                name: key.into(),
                 class: class.ok_or_else(|| format!("no type {wanted}"))?,
             });
         }

@@ -42,7 +42,7 @@ fn published_examples_pass_but_for_known_faults() {
                         .or_insert(format!("{}: {}", issue.place, issue.en));
                     *found.entry(key).or_default() += 1;
                 }
-                Severity::Warning => *warnings.entry(issue.rule.to_string()).or_default() += 1,
+                Severity::Warning => *warnings.entry(issue.rule.clone()).or_default() += 1,
                 Severity::Information => *unchecked.entry(issue.en).or_default() += 1,
             }
         }

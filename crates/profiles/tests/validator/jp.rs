@@ -130,7 +130,7 @@ const CHANGES: &[(&str, &str, Change, &str, &str)] = &[
             it["identifier"]
                 .as_array_mut()
                 .unwrap()
-                .retain(|id| !id["system"].as_str().unwrap().ends_with("RPGroupNumber"))
+                .retain(|id| !id["system"].as_str().unwrap().ends_with("RPGroupNumber"));
         },
         "MedicationRequest.identifier",
         "slice",
@@ -212,7 +212,9 @@ const CHANGES: &[(&str, &str, Change, &str, &str)] = &[
         PATIENT,
         |it| {
             let ids = it["identifier"].as_array_mut().unwrap();
-            ids.iter_mut().for_each(|id| id["value"] = json!("1:2:3"));
+            for id in ids {
+                id["value"] = json!("1:2:3");
+            }
         },
         "Patient",
         "valid-value-insurance-patientIdentifier",
@@ -220,7 +222,7 @@ const CHANGES: &[(&str, &str, Change, &str, &str)] = &[
     (
         "a full-width blank in a name",
         PATIENT,
-        |it| it["name"][0]["text"] = json!("東京\u{3000}太郎"),
+        |it| it["name"][0]["text"] = json!("a\u{3000}b"),
         "Patient",
         "kanjiName-kanaName-donot-contain-ZenkakuKuuhaku",
     ),
@@ -229,7 +231,7 @@ const CHANGES: &[(&str, &str, Change, &str, &str)] = &[
         ALLERGY,
         |it| {
             it["meta"]["profile"] =
-                json!(["http://jpfhir.jp/fhir/eCS/StructureDefinition/JP_AllergyIntolerance_eCS|7"])
+                json!(["http://jpfhir.jp/fhir/eCS/StructureDefinition/JP_AllergyIntolerance_eCS|7"]);
         },
         "AllergyIntolerance.meta.profile[0]",
         "profile",
@@ -238,7 +240,7 @@ const CHANGES: &[(&str, &str, Change, &str, &str)] = &[
         "a profile of another type",
         ALLERGY,
         |it| {
-            it["meta"]["profile"] = json!(["http://jpfhir.jp/fhir/eCS/StructureDefinition/JP_Condition_eCS"])
+            it["meta"]["profile"] = json!(["http://jpfhir.jp/fhir/eCS/StructureDefinition/JP_Condition_eCS"]);
         },
         "AllergyIntolerance",
         "profile",
