@@ -6,7 +6,7 @@ use crate::issue::{Found, Issues, Severity, shown};
 use crate::narrative::{self, Fault};
 use crate::place::Place;
 use crate::references::References;
-use crate::schema::{Class, Element, Form, Json, Kind, Node, Primitive};
+use crate::schema::{Class, Element, Field, Form, Json, Kind, Node, Primitive};
 use crate::validator::Validator;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
@@ -97,8 +97,13 @@ impl<'a> Checker<'a> {
             };
             let field = class
                 .field(name)
-                .filter(|(_, _, of)| !is_extra || schema.is_primitive(*of));
-            let Some((number, element, of)) = field else {
+                .filter(|field| !is_extra || schema.is_primitive(field.key.class));
+            let Some(Field {
+                number,
+                element,
+                key: at,
+            }) = field
+            else {
                 self.tell("unknown-element", key, vec![("name", key.clone())]);
                 continue;
             };
@@ -110,9 +115,7 @@ impl<'a> Checker<'a> {
                 self.tell("choice-twice", &element.name, values);
             }
             seen |= 1 << number;
-            let Some(at) = element.keys.iter().find(|at| *at.name == *name) else {
-                continue;
-            };
+            let of = at.class;
             let extra = if schema.is_primitive(of) {
                 fields.get(&*at.extra)
             } else {

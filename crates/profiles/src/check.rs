@@ -27,7 +27,7 @@ impl<'a> Checker<'a> {
     pub(crate) fn claims(&mut self, node: Node<'a>) {
         let claims = node
             .value
-            .and_then(|value| value.pointer("/meta/profile"))
+            .and_then(|value| value.get("meta")?.get("profile"))
             .and_then(Value::as_array);
         for (index, claim) in claims.into_iter().flatten().enumerate() {
             let Some(claim) = claim.as_str() else { continue };
@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
             };
             let field = class
                 .element(&child.name)
-                .or_else(|| class.field(&child.name).map(|field| field.1));
+                .or_else(|| class.field(&child.name).map(|field| field.element));
             let Some(of) = field else { continue };
             let mut found = Vec::new();
             schema.each_of(node, of, |key, index, node| {
@@ -245,9 +245,9 @@ impl<'a> Checker<'a> {
             return true;
         };
         let is_of = |of: &Type| {
-            let wanted = schema.named(&of.code);
             // System types of ids and addresses are no types of R4.
-            wanted.is_none_or(|wanted| schema.is_a(node.class, wanted) || schema.is_a(wanted, node.class))
+            of.class
+                .is_none_or(|wanted| schema.is_a(node.class, wanted) || schema.is_a(wanted, node.class))
         };
         let fitting: Vec<&'a Type> = element.types.iter().filter(|of| is_of(of)).collect();
         if fitting.is_empty() {
@@ -438,7 +438,7 @@ impl<'a> Checker<'a> {
 pub(crate) fn claims_of(node: Node<'_>) -> impl Iterator<Item = &str> {
     let claims = node
         .value
-        .and_then(|value| value.pointer("/meta/profile"))
+        .and_then(|value| value.get("meta")?.get("profile"))
         .and_then(Value::as_array);
     claims.into_iter().flatten().filter_map(Value::as_str)
 }

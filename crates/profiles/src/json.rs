@@ -1,6 +1,7 @@
 //! JSON with what `serde_json` does not tell: keys that stand twice in one object.
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 use std::cell::RefCell;
 use std::fmt;
@@ -115,10 +116,15 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let before = self.noted();
             let value = map.next_value_seed(self)?;
             self.lead(before, &|| Step::Key(key.clone()));
-            if fields.contains_key(&key) {
-                self.0.borrow_mut().push(vec![Step::Key(key.clone())]);
+            match fields.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(mut place) => {
+                    self.0.borrow_mut().push(vec![Step::Key(place.key().clone())]);
+                    place.insert(value);
+                }
             }
-            fields.insert(key, value);
         }
         Ok(Value::Object(fields))
     }

@@ -8,7 +8,7 @@ pub(crate) use slices::{Slices, Test, key_of, type_of};
 use crate::fhirpath::Expression;
 use crate::issue::Severity;
 use crate::package::{self, Package};
-use crate::schema::Schema;
+use crate::schema::{ClassId, Schema};
 use crate::value_sets::{Members, Terms};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -64,6 +64,8 @@ pub(crate) struct Element {
 #[derive(Debug)]
 pub(crate) struct Type {
     pub(crate) code: Box<str>,
+    /// The same, where it is a type of R4.
+    pub(crate) class: Option<ClassId>,
     pub(crate) profiles: Vec<Link>,
     pub(crate) targets: Vec<Link>,
 }
@@ -293,6 +295,7 @@ impl Linker<'_> {
         let links = |urls: &[String]| urls.iter().map(|url| self.link(url)).collect();
         let types = element.types.iter().map(|of| Type {
             code: of.code.as_str().into(),
+            class: self.schema.named(&of.code),
             profiles: links(&of.profiles),
             targets: links(&of.targets),
         });

@@ -94,8 +94,8 @@ pub(crate) struct Class {
     pub(crate) base: Option<ClassId>,
     pub(crate) kind: Kind,
     pub(crate) elements: Vec<Element>,
-    /// By key of JSON: number of the element, class of what stands there.
-    pub(crate) keys: FxHashMap<Box<str>, (u16, ClassId)>,
+    /// By key of JSON: number of the element, number of the key in it.
+    pub(crate) keys: FxHashMap<Box<str>, (u16, u16)>,
     /// By name (`value`, not `valueString`).
     pub(crate) names: FxHashMap<Box<str>, u16>,
     /// Elements that must stand.
@@ -110,11 +110,22 @@ impl Class {
         self.elements.get(usize::from(*self.names.get(name)?))
     }
 
-    /// The element of a key, and the class of what stands there.
-    pub(crate) fn field(&self, key: &str) -> Option<(u16, &Element, ClassId)> {
-        let (number, class) = *self.keys.get(key)?;
-        Some((number, self.elements.get(usize::from(number))?, class))
+    /// What a key of JSON stands for.
+    pub(crate) fn field(&self, key: &str) -> Option<Field<'_>> {
+        let (number, of) = *self.keys.get(key)?;
+        let element = self.elements.get(usize::from(number))?;
+        let key = element.keys.get(usize::from(of))?;
+        Some(Field { number, element, key })
     }
+}
+
+/// What a key of JSON stands for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Field<'s> {
+    /// Of the element in its class.
+    pub(crate) number: u16,
+    pub(crate) element: &'s Element,
+    pub(crate) key: &'s Key,
 }
 
 /// An element of a class.
@@ -247,6 +258,22 @@ impl Schema {
         let Some(Value::Object(fields)) = self.inside(parent) else {
             return;
         };
+        if element.is_choice {
+            // Some choices have fifty keys; an object has few.
+            for field in fields.keys() {
+                let extra_of = field.strip_prefix('_').filter(|name| !fields.contains_key(*name));
+                let name = extra_of.unwrap_or(field);
+                if name.starts_with(&*element.name)
+                    && let Some(key) = element.keys.iter().find(|key| *key.name == *name)
+                {
+                    let extra = fields.get(&*key.extra).filter(|_| self.is_primitive(key.class));
+                    self.each_at(fields.get(&*key.name), extra, key.class, |index, node| {
+                        with(key, index, node);
+                    });
+                }
+            }
+            return;
+        }
         for key in &element.keys {
             let extra = if self.is_primitive(key.class) {
                 fields.get(&*key.extra)

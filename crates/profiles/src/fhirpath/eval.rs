@@ -9,7 +9,7 @@ use super::compare::{compare, equal};
 use super::functions::Function;
 use super::parse::{Call, Expr, Expression, Operator, TypeOperator, Variable};
 use crate::references::References;
-use crate::schema::{Node, Schema};
+use crate::schema::{ClassId, Node, Schema};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
@@ -159,7 +159,10 @@ impl<'a> Evaluator<'a> {
                     self.member(focus, name)?
                 }
             }
-            Expr::Member(Some(of), name) => self.member(&self.eval(of, focus, this)?, name)?,
+            Expr::Member(Some(of), name) => match &**of {
+                Expr::Call(call) if asks_all(call) => self.member(self.all()?, name)?,
+                of => self.member(&self.eval(of, focus, this)?, name)?,
+            },
             Expr::Index(of, index) => {
                 let values = self.eval(of, focus, this)?;
                 let index = self.eval(index, focus, this)?;
@@ -167,9 +170,12 @@ impl<'a> Evaluator<'a> {
                 let found = index.and_then(|index| values.get(usize::try_from(index).ok()?));
                 found.cloned().into_iter().collect()
             }
-            Expr::Call(call) if asks_all(call) => self.all()?,
+            Expr::Call(call) if asks_all(call) => self.all()?.to_vec(),
             Expr::Call(call) => self.call(call, target(&call.target)?, this)?,
-            Expr::Typed(operator, of, name) => self.typed(*operator, target(of)?, name)?,
+            Expr::Typed(operator, of, name) => match of.as_deref() {
+                Some(Expr::Call(call)) if asks_all(call) => self.typed(*operator, self.all()?, name)?,
+                _ => self.typed(*operator, &target(of)?, name)?,
+            },
             Expr::Negative(of) => match single(&self.eval(of, focus, this)?)? {
                 Some(Item::Whole(number)) => vec![Item::Whole(-number)],
                 Some(item) => as_number(item)
@@ -237,13 +243,13 @@ impl<'a> Evaluator<'a> {
                     Some(_) => continue,
                     None => (key.as_str(), false),
                 };
-                let Some((_, element, of)) = class.field(name) else {
-                    continue;
+                let Some(field) = class.field(name) else { continue };
+                let of = field.key.class;
+                let extra = if schema.is_primitive(of) {
+                    fields.get(&*field.key.extra)
+                } else {
+                    None
                 };
-                let at = element.keys.iter().find(|at| *at.name == *name);
-                let extra = at
-                    .filter(|_| schema.is_primitive(of))
-                    .and_then(|at| fields.get(&*at.extra));
                 let value = if is_extra { None } else { Some(value) };
                 schema.each_at(value, extra, of, |_, node| found.push(Item::Node(node)));
             }
@@ -264,13 +270,12 @@ impl<'a> Evaluator<'a> {
         Ok(all)
     }
 
-    fn all(&self) -> Result<Values<'a>, Stop> {
+    fn all(&self) -> Result<&Values<'a>, Stop> {
         if let Some(all) = self.all.get() {
-            self.step(all.len() as u32)?;
-            return Ok(all.clone());
+            return Ok(all);
         }
         let all = self.descendants(&[Item::Node(self.world.resource)])?;
-        Ok(self.all.get_or_init(|| all).clone())
+        Ok(self.all.get_or_init(|| all))
     }
 
     /// What references lead to; what leads nowhere here is left out.
@@ -284,33 +289,15 @@ impl<'a> Evaluator<'a> {
         targets.map(Item::Node).collect()
     }
 
-    fn typed(&self, operator: TypeOperator, of: Values<'a>, name: &str) -> Result<Values<'a>, Stop> {
+    fn typed(&self, operator: TypeOperator, of: &[Item<'a>], name: &str) -> Result<Values<'a>, Stop> {
+        self.step(of.len() as u32)?;
+        let wanted = Wanted::new(self.world.schema, name);
         if operator == TypeOperator::Is {
-            let is = single(&of)?.map(|item| self.is_of(item, name));
+            let is = single(of)?.map(|item| wanted.is(self.world.schema, item));
             return Ok(is.map(Item::Bool).into_iter().collect());
         }
-        Ok(of.into_iter().filter(|item| self.is_of(item, name)).collect())
-    }
-
-    fn is_of(&self, item: &Item<'a>, name: &str) -> bool {
-        let schema = self.world.schema;
-        let plain = name.strip_prefix("System.").unwrap_or(name);
-        match item {
-            Item::Node(node) => {
-                let mut lower = plain.to_owned();
-                if let Some(first) = lower.get_mut(..1) {
-                    first.make_ascii_lowercase();
-                }
-                let wanted = schema.named(plain).or_else(|| schema.named(&lower));
-                wanted.is_some_and(|wanted| schema.is_a(node.class, wanted))
-            }
-            Item::Text(_) => plain.eq_ignore_ascii_case("string"),
-            Item::Time(_) => plain.to_ascii_lowercase().contains("date"),
-            Item::Bool(_) => plain.eq_ignore_ascii_case("boolean"),
-            Item::Whole(_) => plain.eq_ignore_ascii_case("integer"),
-            Item::Number(_) => plain.eq_ignore_ascii_case("decimal"),
-            Item::Nothing => false,
-        }
+        let is_one = |item: &&Item<'a>| wanted.is(self.world.schema, item);
+        Ok(of.iter().filter(is_one).cloned().collect())
     }
 
     fn binary(
@@ -403,6 +390,40 @@ fn logic<'a>(
         Operator::Or => left.zip(right).map(|(left, right)| left || right),
         _ => left.zip(right).map(|(left, right)| left && right),
     })
+}
+
+/// The type that `is` and `as` name.
+struct Wanted<'n> {
+    class: Option<ClassId>,
+    /// Without `System`.
+    name: &'n str,
+}
+
+impl<'n> Wanted<'n> {
+    fn new(schema: &Schema, name: &'n str) -> Self {
+        let name = name.strip_prefix("System.").unwrap_or(name);
+        let lower = || {
+            let mut lower = name.to_owned();
+            lower.get_mut(..1)?.make_ascii_lowercase();
+            schema.named(&lower)
+        };
+        Self {
+            class: schema.named(name).or_else(lower),
+            name,
+        }
+    }
+
+    fn is(&self, schema: &Schema, item: &Item<'_>) -> bool {
+        match item {
+            Item::Node(node) => self.class.is_some_and(|wanted| schema.is_a(node.class, wanted)),
+            Item::Text(_) => self.name.eq_ignore_ascii_case("string"),
+            Item::Time(_) => self.name.to_ascii_lowercase().contains("date"),
+            Item::Bool(_) => self.name.eq_ignore_ascii_case("boolean"),
+            Item::Whole(_) => self.name.eq_ignore_ascii_case("integer"),
+            Item::Number(_) => self.name.eq_ignore_ascii_case("decimal"),
+            Item::Nothing => false,
+        }
+    }
 }
 
 /// Whether a call asks for everything in `%resource`.

@@ -152,7 +152,7 @@ impl Compiler<'_> {
         let base = around.and_then(|class| {
             class
                 .element(stem)
-                .or_else(|| class.field(stem).map(|field| field.1))
+                .or_else(|| class.field(stem).map(|field| field.element))
         });
         let path = text("path");
         if around.is_some() && base.is_none() {

@@ -270,8 +270,8 @@ impl Maker<'_> {
         };
         let number = class.names.get(&element.name).copied();
         let number = number.unwrap_or(class.elements.len() as u16);
-        for key in &element.keys {
-            class.keys.insert(key.name.clone(), (number, key.class));
+        for (of, key) in element.keys.iter().enumerate() {
+            class.keys.insert(key.name.clone(), (number, of as u16));
         }
         class.names.insert(element.name.clone(), number);
         class.needed.retain(|needed| *needed != number);
