@@ -6,7 +6,7 @@ use crate::issue::{Found, Issues, Severity, shown};
 use crate::narrative::{self, Fault};
 use crate::place::Place;
 use crate::references::References;
-use crate::schema::{Class, Element, Field, Form, Json, Kind, Node, Primitive};
+use crate::schema::{Class, Element, Field, Form, Json, Kind, Node, Primitive, TypeRef, has_extras};
 use crate::validator::Validator;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Map, Value};
@@ -86,6 +86,7 @@ impl<'a> Checker<'a> {
             return;
         };
         let is_resource = matches!(class.kind, Kind::Resource);
+        let has_extras = has_extras(fields);
         let mut seen = 0_u128;
         for (key, value) in fields {
             if is_resource && key == "resourceType" {
@@ -116,7 +117,7 @@ impl<'a> Checker<'a> {
             }
             seen |= 1 << number;
             let of = at.class;
-            let extra = if schema.is_primitive(of) {
+            let extra = if has_extras && schema.is_primitive(of) {
                 fields.get(&*at.extra)
             } else {
                 None
@@ -239,8 +240,11 @@ impl<'a> Checker<'a> {
         if let Some(set) = &element.required {
             self.required_code(node, set);
         }
+        if Some(node.class) == self.validator.extension {
+            self.known_extension(node);
+        }
         if *class.name == *"Reference" {
-            self.reference(node, element);
+            self.reference(node, &element.types);
         }
         self.constraints(node, Some(element));
     }
@@ -324,7 +328,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The value set that R4 itself binds.
-    fn required_code(&mut self, node: Node<'a>, address: &str) {
+    pub(crate) fn required_code(&mut self, node: Node<'a>, address: &str) {
         let schema = &self.validator.schema;
         let codes = codes_of(node.value);
         if codes.is_empty() {
@@ -351,13 +355,9 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a reference leads to a type that the element allows.
-    fn reference(&mut self, node: Node<'a>, element: &Element) {
-        let targets = element
-            .types
-            .iter()
-            .find(|of| *of.code == *"Reference")
-            .map(|of| &of.targets);
-        let Some(targets) = targets.filter(|targets| !targets.is_empty()) else {
+    pub(crate) fn reference(&mut self, node: Node<'a>, types: &[TypeRef]) {
+        let of = types.iter().find(|of| *of.code == *"Reference");
+        let Some(targets) = of.map(|of| &of.targets).filter(|targets| !targets.is_empty()) else {
             return;
         };
         if targets.iter().any(|target| **target == *"Resource") {

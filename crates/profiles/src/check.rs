@@ -174,9 +174,30 @@ impl<'a> Checker<'a> {
 
     /// What an element of a profile asks of one node.
     fn at(&mut self, node: Node<'a>, profile: &'a Profile, element: &'a Element) {
-        if !self.is_of_types(node, element) {
-            return;
+        let around = (self.resource, self.root);
+        let class = self.validator.schema.class(node.class);
+        if class.is_some_and(|class| matches!(class.kind, Kind::Resource)) {
+            self.resource = node;
+            if *element.name != *"contained" {
+                self.root = node;
+            }
         }
+        if self.is_of_types(node, element) {
+            self.value(node, element);
+            self.own_constraints(node, element);
+            self.inside(node, profile, element);
+            let content = element
+                .content
+                .and_then(|number| profile.elements.get(number as usize));
+            if let Some(content) = content {
+                self.inside(node, profile, content);
+            }
+        }
+        (self.resource, self.root) = around;
+    }
+
+    /// What an element asks of the value itself.
+    fn value(&mut self, node: Node<'a>, element: &'a Element) {
         if let Some(fixed) = &element.fixed
             && !node.value.is_some_and(|value| same(value, fixed))
         {
@@ -206,23 +227,6 @@ impl<'a> Checker<'a> {
             ];
             self.tell("length", "", values);
         }
-        self.own_constraints(node, element);
-        let around = self.resource;
-        let schema = &self.validator.schema;
-        if schema
-            .class(node.class)
-            .is_some_and(|class| matches!(class.kind, Kind::Resource))
-        {
-            self.resource = node;
-        }
-        self.inside(node, profile, element);
-        let content = element
-            .content
-            .and_then(|number| profile.elements.get(number as usize));
-        if let Some(content) = content {
-            self.inside(node, profile, content);
-        }
-        self.resource = around;
     }
 
     fn own_constraints(&mut self, node: Node<'a>, element: &'a Element) {
@@ -282,6 +286,8 @@ impl<'a> Checker<'a> {
                 To::Profile(number, _) => self.conforms(node, *number),
                 To::Core(_) => {}
                 To::Unknown if link.url.ends_with("/SimpleQuantity") => {}
+                // Its value is checked wherever it stands.
+                To::Unknown if self.validator.schema.extensions.contains_key(split(&link.url).0) => {}
                 To::Unknown => self.missing(&link.url, &Missing::Address, ""),
             },
             [first, ..] => {
@@ -291,7 +297,7 @@ impl<'a> Checker<'a> {
                 });
                 let numbers: Vec<u32> = numbers.collect();
                 let is_open = numbers.len() < links.len();
-                if numbers.iter().any(|number| self.fits(node, *number)) {
+                if numbers.iter().any(|number| self.fits(node, *number, true)) {
                     return;
                 }
                 match numbers.first() {
@@ -302,8 +308,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a profile has no error at a node; nothing is told.
-    fn fits(&mut self, node: Node<'a>, number: u32) -> bool {
+    /// Whether a profile has no error at a node (`is_contained`: or at a part of the present resource); nothing is told.
+    fn fits(&mut self, node: Node<'a>, number: u32, is_contained: bool) -> bool {
         let Some(value) = node.value else { return false };
         let key = (std::ptr::from_ref(value) as usize, number);
         if let Some(fits) = self.fitting.get(&key) {
@@ -314,11 +320,15 @@ impl<'a> Checker<'a> {
         let Some(profile) = self.library().profile(number) else {
             return false;
         };
+        let around = self.root;
+        if !is_contained {
+            self.root = node;
+        }
         let issues = std::mem::take(&mut self.issues);
         let (asked, told) = (std::mem::take(&mut self.asked), std::mem::take(&mut self.told));
         self.ask(node, profile);
         let found: Issues = std::mem::replace(&mut self.issues, issues);
-        (self.asked, self.told) = (asked, told);
+        (self.asked, self.told, self.root) = (asked, told, around);
         let fits = found.first_error(&self.validator.texts).is_none();
         self.fitting.insert(key, fits);
         fits
@@ -355,9 +365,10 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
+        let is_contained = reference.is_some_and(|reference| reference.starts_with('#'));
         if !numbers
             .iter()
-            .any(|number| self.claims_one(target, *number) || self.fits(target, *number))
+            .any(|number| self.claims_one(target, *number) || self.fits(target, *number, is_contained))
         {
             let labels = numbers
                 .iter()

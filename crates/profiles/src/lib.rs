@@ -6,6 +6,7 @@
 
 mod base;
 mod check;
+mod extensions;
 mod fhirpath;
 mod issue;
 mod json;

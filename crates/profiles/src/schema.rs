@@ -11,7 +11,7 @@ use crate::fhirpath::Expression;
 use crate::narrative::Allowed;
 use regex::Regex;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Number of a class.
 pub(crate) type ClassId = u32;
@@ -25,6 +25,8 @@ pub struct Schema {
     pub(crate) value_sets: FxHashMap<Box<str>, RequiredSet>,
     /// How the codes of sets are written that nobody can list.
     pub(crate) grammars: FxHashMap<Box<str>, Regex>,
+    /// Extensions that HL7 defines for R4, by address.
+    pub(crate) extensions: FxHashMap<Box<str>, KnownExtension>,
     /// What a narrative may hold.
     pub(crate) narrative: Allowed,
 }
@@ -164,6 +166,14 @@ pub(crate) struct TypeRef {
     pub(crate) profiles: Vec<Box<str>>,
 }
 
+/// What an extension that HL7 defines may have as its value.
+#[derive(Debug)]
+pub(crate) struct KnownExtension {
+    pub(crate) types: Vec<TypeRef>,
+    /// Address of the value set that is bound as required.
+    pub(crate) required: Option<Box<str>>,
+}
+
 /// A constraint of R4.
 #[derive(Debug)]
 pub(crate) struct Constraint {
@@ -266,24 +276,27 @@ impl Schema {
                 if name.starts_with(&*element.name)
                     && let Some(key) = element.keys.iter().find(|key| *key.name == *name)
                 {
-                    let extra = fields.get(&*key.extra).filter(|_| self.is_primitive(key.class));
-                    self.each_at(fields.get(&*key.name), extra, key.class, |index, node| {
-                        with(key, index, node);
-                    });
+                    self.each_of_key(fields, key, &mut with);
                 }
             }
-            return;
+        } else {
+            for key in &element.keys {
+                self.each_of_key(fields, key, &mut with);
+            }
         }
-        for key in &element.keys {
-            let extra = if self.is_primitive(key.class) {
-                fields.get(&*key.extra)
-            } else {
-                None
-            };
-            self.each_at(fields.get(&*key.name), extra, key.class, |index, node| {
-                with(key, index, node);
-            });
-        }
+    }
+
+    fn each_of_key<'a>(
+        &'a self,
+        fields: &'a Map<String, Value>,
+        key: &'a Key,
+        with: &mut impl FnMut(&'a Key, Option<usize>, Node<'a>),
+    ) {
+        let may_have = self.is_primitive(key.class) && has_extras(fields);
+        let extra = if may_have { get(fields, &key.extra) } else { None };
+        self.each_at(get(fields, &key.name), extra, key.class, |index, node| {
+            with(key, index, node);
+        });
     }
 
     /// The JSON object that holds the parts of a node: its value, or what stands beside a primitive.
@@ -324,4 +337,22 @@ impl Schema {
             }
         }
     }
+}
+
+/// Whether something stands beside a primitive.
+pub(crate) fn has_extras(fields: &Map<String, Value>) -> bool {
+    fields.keys().any(|key| key.starts_with('_'))
+}
+
+/// A field of an object. Most objects are so small that looking at each key is quicker than hashing.
+pub(crate) fn get<'a>(fields: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    /// Most fields that are looked at one by one.
+    const FEW: usize = 10;
+    if fields.len() <= FEW {
+        return fields
+            .iter()
+            .find(|(field, _)| *field == key)
+            .map(|(_, value)| value);
+    }
+    fields.get(key)
 }

@@ -1,7 +1,8 @@
 //! From the tables to arrays. Every row that says what cannot be is a mistake with its line.
 
 use super::{
-    Class, ClassId, Constraint, Element, Form, Json, Key, Kind, Primitive, RequiredSet, Schema, TypeRef,
+    Class, ClassId, Constraint, Element, Form, Json, Key, Kind, KnownExtension, Primitive, RequiredSet,
+    Schema, TypeRef,
 };
 use crate::fhirpath::Expression;
 use crate::narrative::Allowed;
@@ -10,6 +11,8 @@ use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
 use tsumugi_tables::{Mistake, Row, Source, Table};
 
+/// Longhand of `sd:`.
+const DEFINITIONS: &str = "http://hl7.org/fhir/StructureDefinition/";
 /// Longhand of `vs:`.
 const VALUE_SETS: &str = "http://hl7.org/fhir/ValueSet/";
 
@@ -33,6 +36,7 @@ impl Schema {
         let (elements, primitives) = (table("fhir/elements.tsv"), table("fhir/primitives.tsv"));
         let (codes, constraints) = (table("fhir/required_codes.tsv"), table("fhir/constraints.tsv"));
         let grammars = table("fhir/code_grammars.tsv");
+        let extensions = table("fhir/extensions.tsv");
         let narrative = Allowed::read(sources, mistakes);
         let mut maker = Maker {
             schema: Self {
@@ -48,6 +52,7 @@ impl Schema {
         maker.grammars(&grammars);
         maker.definitions(&elements);
         maker.primitive_parts(&primitives);
+        maker.extensions(&extensions);
         maker.schema
     }
 }
@@ -141,6 +146,25 @@ impl Maker<'_> {
                 }
                 Err(error) => self.wrong(table.path, row.line, error.to_string()),
             }
+        }
+    }
+
+    fn extensions(&mut self, table: &Table<'_>) {
+        for row in table.rows() {
+            let types: Vec<TypeRef> = row.list("types").map(type_ref).collect();
+            if let Some(unknown) = types.iter().find(|of| self.schema.named(&of.code).is_none()) {
+                self.wrong(table.path, row.line, format!("no type {}", unknown.code));
+            }
+            let url = match row.get("url").strip_prefix("sd:") {
+                Some(name) => format!("{DEFINITIONS}{name}"),
+                None => row.get("url").to_owned(),
+            };
+            let required = Some(row.get("required")).filter(|set| !set.is_empty());
+            let extension = KnownExtension {
+                types,
+                required: required.map(|set| address(set).into()),
+            };
+            self.schema.extensions.insert(url.into(), extension);
         }
     }
 

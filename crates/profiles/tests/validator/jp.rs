@@ -303,7 +303,7 @@ fn the_error_example_needs_a_list_of_general_names() {
     assert!(mended.is_valid(), "{:?}", lines(&mended));
 }
 
-/// 1,000 resources against JP-CLINS in at most 300 ms on one core; told, and asked of an optimised build only.
+/// 1,000 resources against JP-CLINS in at most 300 ms on one core: told, and asked of an optimised build only.
 #[test]
 #[ignore = "needs packages and examples that the project does not hold: TSUMUGI_JP_FHIR"]
 fn a_bundle_of_a_thousand_resources_is_quick() {
@@ -318,13 +318,23 @@ fn a_bundle_of_a_thousand_resources_is_quick() {
         entries.push(entry);
     }
     let bytes = bundle.to_string().into_bytes();
-    let mut best = f64::MAX;
+    let (mut best, mut on_cpu) = (f64::MAX, f64::MAX);
     for _ in 0..5 {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), cpu_ms());
         let report = validator.validate(&bytes, &[]);
         best = best.min(started.elapsed().as_secs_f64() * 1_000.0);
+        on_cpu = on_cpu.min(cpu_ms() - before);
         assert!(report.is_valid(), "{:?}", lines(&report));
     }
-    println!("1,000 resources, {} bytes: {best:.0} ms", bytes.len());
-    assert!(cfg!(debug_assertions) || best <= 300.0, "{best} ms");
+    println!(
+        "1,000 resources, {} bytes: {best:.0} ms, of them {on_cpu:.0} on the processor",
+        bytes.len()
+    );
+    assert!(cfg!(debug_assertions) || on_cpu <= 300.0, "{on_cpu} ms");
+}
+
+/// Milliseconds that this thread was on a processor, so that what else the machine does is not measured (Linux).
+fn cpu_ms() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e6
 }
