@@ -170,7 +170,7 @@ impl<'a> Evaluator<'a> {
                 let found = index.and_then(|index| values.get(usize::try_from(index).ok()?));
                 found.cloned().into_iter().collect()
             }
-            Expr::Call(call) if asks_all(call) => self.all()?.to_vec(),
+            Expr::Call(call) if asks_all(call) => self.all()?.clone(),
             Expr::Call(call) => self.call(call, target(&call.target)?, this)?,
             Expr::Typed(operator, of, name) => match of.as_deref() {
                 Some(Expr::Call(call)) if asks_all(call) => self.typed(*operator, self.all()?, name)?,

@@ -6,6 +6,8 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod examples;
 #[cfg(test)]
 mod jp;

@@ -37,7 +37,8 @@ fn add(out: &mut impl std::io::Write, name: &str, content: &[u8]) {
     head[156] = b'0';
     out.write_all(&head).unwrap();
     out.write_all(content).unwrap();
-    out.write_all(&vec![0; (512 - content.len() % 512) % 512]).unwrap();
+    out.write_all(&vec![0; (512 - content.len() % 512) % 512])
+        .unwrap();
 }
 
 fn patient() -> Value {
@@ -45,7 +46,10 @@ fn patient() -> Value {
 }
 
 fn validate(data: &Path, resource: &Value, more: &[&str]) -> Ran {
-    let args: Vec<&str> = ["validate", "-"].into_iter().chain(more.iter().copied()).collect();
+    let args: Vec<&str> = ["validate", "-"]
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect();
     run_on(data, &args, &resource.to_string())
 }
 
@@ -56,13 +60,19 @@ fn the_code_says_whether_it_is_valid() {
     assert_eq!(valid.out, "");
     assert!(valid.err.contains("valid"), "{valid:?}");
     let warned = validate(data.path(), &patient(), &["--warnings"]).done();
-    assert!(warned.out.contains("warning     Patient  dom-6  R4"), "{warned:?}");
+    assert!(
+        warned.out.contains("warning     Patient  dom-6  R4"),
+        "{warned:?}"
+    );
 
     let mut wrong = patient();
     wrong["gender"] = json!("m");
     let ran = validate(data.path(), &wrong, &[]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.out.starts_with("error       Patient.gender  binding  R4\n"), "{ran:?}");
+    assert!(
+        ran.out.starts_with("error       Patient.gender  binding  R4\n"),
+        "{ran:?}"
+    );
     assert!(ran.out.contains("code m is not in the value set"), "{ran:?}");
 
     let mut open = patient();
@@ -86,13 +96,21 @@ fn an_outcome_a_file_in_their_order() {
     fs::write(folder.join("b.json"), patient().to_string()).unwrap();
     fs::write(folder.join("a.json"), b"{\"resourceType\":").unwrap();
     fs::write(folder.join("c.txt"), b"x").unwrap();
-    let ran = run_on(data.path(), &["validate", &folder.display().to_string(), "--json"], "");
+    let ran = run_on(
+        data.path(),
+        &["validate", &folder.display().to_string(), "--json"],
+        "",
+    );
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let outcomes = ran.lines();
     assert_eq!(outcomes.len(), 2, "{ran:?}");
     assert_eq!(outcomes[0]["issue"][0]["severity"], "error");
     assert_eq!(outcomes[1]["issue"][0]["severity"], "information");
-    assert!(outcomes.iter().all(|outcome| outcome["resourceType"] == "OperationOutcome"));
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| outcome["resourceType"] == "OperationOutcome")
+    );
 }
 
 #[test]
@@ -101,7 +119,10 @@ fn profiles_are_known_from_their_import_to_their_removal() {
     let data = folder.path().join("store");
     let claim = ["--profile", "http://example.org/patient"];
     let archives = [package(folder.path(), "1"), package(folder.path(), "2")];
-    let args: Vec<&str> = ["profiles", "import"].into_iter().chain(archives.iter().map(String::as_str)).collect();
+    let args: Vec<&str> = ["profiles", "import"]
+        .into_iter()
+        .chain(archives.iter().map(String::as_str))
+        .collect();
     let imported = run_on(&data, &args, "").done().lines();
     assert_eq!(imported.len(), 2);
     assert_eq!(imported[0]["package"], "own#1");
@@ -113,7 +134,8 @@ fn profiles_are_known_from_their_import_to_their_removal() {
     let ran = validate(&data, &wrong, &claim);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(
-        ran.out.starts_with("error       Patient.identifier  slice  http://example.org/patient|1\n"),
+        ran.out
+            .starts_with("error       Patient.identifier  slice  http://example.org/patient|1\n"),
         "{ran:?}"
     );
     let other = validate(&data, &wrong, &["--profile", "http://example.org/patient|7"]);
@@ -121,7 +143,10 @@ fn profiles_are_known_from_their_import_to_their_removal() {
     assert!(other.err.contains("here are: 1"), "{other:?}");
 
     let listed = run_on(&data, &["profiles", "list"], "").done().lines();
-    assert_eq!(listed.iter().map(|line| &line["package"]).collect::<Vec<_>>(), ["own#1", "own#2"]);
+    assert_eq!(
+        listed.iter().map(|line| &line["package"]).collect::<Vec<_>>(),
+        ["own#1", "own#2"]
+    );
     run_on(&data, &["profiles", "remove", "own#3"], "").refused(&["own#3", "own#1, own#2"]);
     run_on(&data, &["profiles", "remove", "own#1"], "").done();
     validate(&data, &patient(), &["--package", "own#2"]).done();
@@ -137,8 +162,12 @@ fn a_package_that_cannot_be_used_leaves_all_as_it_was() {
     let good = package(folder.path(), "1");
     let bad = folder.path().join("bad.tgz");
     fs::write(&bad, b"no archive").unwrap();
-    run_on(&data, &["profiles", "import", &good, &bad.display().to_string()], "")
-        .refused(&["bad.tgz", "nothing was imported", "no gzip archive"]);
+    run_on(
+        &data,
+        &["profiles", "import", &good, &bad.display().to_string()],
+        "",
+    )
+    .refused(&["bad.tgz", "nothing was imported", "no gzip archive"]);
     assert_eq!(run_on(&data, &["profiles", "list"], "").done().out, "");
     run_on(&data, &["profiles", "import", &good], "").done();
     let kept = data.join("profiles").join("packages.compiled");
