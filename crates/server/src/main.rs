@@ -20,6 +20,7 @@ mod library;
 mod log;
 mod masters;
 mod oidc;
+mod profiles;
 mod proposals;
 mod provide;
 mod retention;
@@ -78,6 +79,13 @@ enum Command {
     Terms {
         #[command(subcommand)]
         what: commands::terms::Terms,
+    },
+    /// Checks FHIR resources against R4's own rules and profiles: place, rule, severity, in Japanese and English.
+    Validate(commands::validate::Args),
+    /// The FHIR packages of the site: import, list, take off.
+    Profiles {
+        #[command(subcommand)]
+        what: commands::profiles::Profiles,
     },
     /// Takes data out.
     Export {
@@ -179,6 +187,8 @@ fn main() -> ExitCode {
         Some(Command::Knowledge { what }) => commands::knowledge::run(&what),
         Some(Command::Support { what }) => commands::support::run(&what),
         Some(Command::Terms { what }) => commands::terms::run(&what),
+        Some(Command::Validate(args)) => commands::validate::run(&args),
+        Some(Command::Profiles { what }) => commands::profiles::run(&what),
         Some(Command::Export {
             what: Export::Patient(args),
         }) => commands::store::export_patient(&args),

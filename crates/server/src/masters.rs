@@ -83,23 +83,31 @@ pub(crate) fn engine_of(given: Option<&Path>) -> anyhow::Result<Coder> {
 
 /// Writes a snapshot beside the old one and puts it in its place.
 pub(crate) fn write(data: &Path, kind: MasterKind, bytes: &[u8]) -> anyhow::Result<PathBuf> {
-    chart::outlive_size_limit();
     let path = file(data, kind);
-    let draft = path.with_extension("snapshot.new");
+    replace(&path, bytes)?;
+    Ok(path)
+}
+
+/// Writes a file beside the old one and puts it in its place: whole or not at all.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    chart::outlive_size_limit();
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     let written = fs::File::create(&draft).and_then(|mut out| {
         out.write_all(bytes)?;
         out.sync_all()?;
-        fs::rename(&draft, &path)
+        fs::rename(&draft, path)
     });
     if let Err(error) = written {
-        // The old snapshot stands; what is left of the new one is of no use.
+        // The old file stands; what is left of the new one is of no use.
         let _ = fs::remove_file(&draft);
         return Err(error).with_context(|| format!("{}: not written; the old one holds", path.display()));
     }
-    Ok(path)
+    Ok(())
 }
 
 /// Takes a snapshot off; whether there was one.

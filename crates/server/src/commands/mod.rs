@@ -15,6 +15,7 @@ pub(crate) mod launch_link;
 mod line;
 pub(crate) mod patients;
 pub(crate) mod policy;
+pub(crate) mod profiles;
 pub(crate) mod pseudonyms;
 pub(crate) mod retention;
 pub(crate) mod serve;
@@ -23,6 +24,7 @@ pub(crate) mod structure;
 pub(crate) mod support;
 pub(crate) mod table;
 pub(crate) mod terms;
+pub(crate) mod validate;
 pub(crate) mod write_back;
 
 pub(crate) use account::OPERATOR;

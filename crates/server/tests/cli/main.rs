@@ -41,4 +41,6 @@ mod studies;
 #[cfg(test)]
 mod terms;
 #[cfg(test)]
+mod validation;
+#[cfg(test)]
 mod watching;
