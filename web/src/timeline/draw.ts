@@ -210,8 +210,9 @@ function drawPointCurve(pen: Pen, look: Look, view: View, place: Place, points: 
     if (x - half < free || x - half < 0 || x + half > view.width) return;
     const above = height - 7 - look.small > place.top || !isTall ? height - 6 : height + look.small + 3;
     const base = Math.min(Math.max(above, place.top + look.small), place.top + place.height - 2);
-    // Where there is no room above or below its mark a value stands beside it.
+    // Where there is no room above or below its mark the last value stands beside it; the others are left to the read-out.
     const isBeside = Math.abs(base - look.small / 3 - height) < 6;
+    if (isBeside && number !== lastShown) return;
     const [left, foot] = isBeside ? [x + half + 4, Math.max(height + look.small / 3, place.top + look.small)] : [x, base];
     if (left + half > view.width) return;
     free = left + half;
@@ -311,7 +312,7 @@ function drawSpan(pen: Pen, look: Look, view: View, place: Place, span: Span, no
     moment(pen, look, (from + to) / 2, middle, span, colour);
     return;
   }
-  const half = Math.min(9, place.height / 2 - 4);
+  const half = Math.min(9, Math.max(5, place.height / 2 - 4));
   const outlined = span.kind === "claim" || span.kind === "suspected";
   const strength: Record<string, number> = { care: 0.62, past: 0.3, supply: 0.62, noted: 0.34, stay: 0.4, visit: 0.5 };
   pen.beginPath();

@@ -15,7 +15,7 @@ const [width, height] = [1046, 650];
 const finer = 3;
 const gutter = 190;
 /** Lowest lanes that can still be read. */
-const [lowCurve, lowBar] = [26, 14];
+const [lowCurve, lowBar] = [26, 15];
 
 interface Shown {
   told: Told;
@@ -38,7 +38,9 @@ export function preparePaper(host: HTMLElement, shown: () => Shown | null): void
 function fitting(rows: Row[], told: Told, view: View, space: number): { lanes: LaneRow[]; left: number } {
   const isSeen = (row: LaneRow): boolean => items(view, row.lane, told).some(({ from, to }) => to >= 0 && from <= view.width);
   const lanes = rows.filter((row): row is LaneRow => row.kind === "lane" && isSeen(row));
-  const ranked = [...lanes].sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.lane.events - a.lane.events);
+  // What lasts says what the values were measured in.
+  const weight = (row: LaneRow): number => (row.pinned ? 2 : 0) + (row.lane.spans ? 1 : 0);
+  const ranked = [...lanes].sort((a, b) => weight(b) - weight(a) || b.lane.events - a.lane.events);
   const kept = new Set<LaneRow>();
   let used = 0;
   for (const row of ranked) {

@@ -3,7 +3,7 @@
 import { h } from "../dom";
 import { fill, t } from "../text";
 import { day, type Lane } from "./data";
-import { dateText, momentText, numberText, ticks } from "./times";
+import { dateText, exactText, momentText, numberText, ticks } from "./times";
 
 /** Before or after. */
 interface Side {
@@ -165,7 +165,7 @@ export class Since {
       const value = candidate.value[place] ?? 0;
       const off = ((candidate.flags[place] ?? 0) >> 8) & 7;
       const shape = off === 3 || off === 1 ? svg("path", { class: "off", d: off === 3 ? `M${x(at)} ${y(value) - 5}l5 9h-10z` : `M${x(at)} ${y(value) + 5}l5 -9h-10z` }) : svg("circle", { cx: x(at), cy: y(value), r: 3.4 });
-      const link = svg("a", { href: `/patients/${this.patient}/events/${candidate.id[place]}`, "aria-label": `${momentText(at)} ${numberText(value)} ${candidate.unit}` }, svg("title", {}, `${momentText(at)} ${numberText(value)} ${candidate.unit}`), svg("circle", { class: "target", cx: x(at), cy: y(value), r: 9 }), shape);
+      const link = svg("a", { href: `/patients/${this.patient}/events/${candidate.id[place]}`, "aria-label": `${momentText(at)} ${exactText(value)} ${candidate.unit}` }, svg("title", {}, `${momentText(at)} ${exactText(value)} ${candidate.unit}`), svg("circle", { class: "target", cx: x(at), cy: y(value), r: 9 }), shape);
       parts.push(link);
     });
     const picture = svg("svg", { class: "since-svg", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": candidate.words }, ...parts);

@@ -57,7 +57,14 @@ function tick(time: number, hours: boolean): Tick {
   return { at: time, label: ofDay, strong: hours || date.getUTCDate() === 1 };
 }
 
-/** A number as the page shows it: at most four digits that mean something. */
+/** A number as a picture shows it: three or four digits that mean something. */
 export function numberText(value: number): string {
-  return String(Number(value.toPrecision(value >= 1000 ? 6 : 4)));
+  const size = Math.abs(value);
+  const text = size >= 1000 ? value.toFixed(0) : size >= 100 ? value.toFixed(1) : size >= 0.1 ? value.toFixed(2) : value.toPrecision(2);
+  return String(Number(text));
+}
+
+/** A value as it was recorded. */
+export function exactText(value: number): string {
+  return String(Number(value.toPrecision(12)));
 }

@@ -2,7 +2,7 @@
 import { fill, t } from "../text";
 import { flag, level, type Lane, type Told } from "./data";
 import { heapTime, type Item } from "./draw";
-import { dateText, momentText, numberText } from "./times";
+import { dateText, exactText, momentText, numberText } from "./times";
 
 /** The level of a value as a word; nothing where it is normal or unknown. */
 export function levelWord(flags: number): string {
@@ -50,7 +50,7 @@ export function said(lane: Lane, told: Told, item: Item): { when: string; what: 
   const value = points.value?.[item.number];
   const until = points.until?.[item.number] ?? 0;
   const when = momentText(points.at[item.number] ?? 0) + (until ? ` – ${momentText(until)}` : "");
-  const what = [lane.topic === "document" ? (points.text?.[item.number] ?? "") : lane.name, value == null ? "" : `${numberText(value)} ${lane.unit}`.trim(), levelWord(flags)].filter(Boolean).join(" ");
+  const what = [lane.topic === "document" ? (points.text?.[item.number] ?? "") : lane.name, value == null ? "" : `${exactText(value)} ${lane.unit}`.trim(), levelWord(flags)].filter(Boolean).join(" ");
   const others = points.also?.[item.number] ?? 0;
   const told2 = others > 0 ? fill("timeline.told", { count: others + 1 }) : "";
   return { when, what, more: [...remarks(flags), value == null ? "" : reference(lane), told2].filter(Boolean).join(" · ") };

@@ -385,14 +385,14 @@ fn side(marks: &[&TopicMark]) -> Side {
     }
 }
 
-/// A number with at most four digits that mean something.
+/// A number as the page's own script shows it: three or four digits that mean something.
 fn number(value: f64) -> String {
-    let digits = if value.abs() >= 1000.0 {
-        0
-    } else if value.abs() >= 100.0 {
-        1
-    } else {
-        2
+    let digits = match value.abs() {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 0.1 || size < 1e-6 => 2,
+        size if size >= 0.01 => 3,
+        _ => 4,
     };
     let text = format!("{value:.digits$}");
     if text.contains('.') {

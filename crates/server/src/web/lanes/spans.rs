@@ -211,36 +211,34 @@ fn short(dosage: &Dosage) -> String {
     }
 }
 
-/// A stretch of days in which a drug was taken, as far as it is recorded, with what was said last before it.
+/// A stretch of days in which a drug was taken, as far as it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Course {
     /// When it begins.
     pub(super) from: i64,
     /// The last that is known of it.
     pub(super) to: i64,
-    /// The event that tells it first.
-    pub(super) id: i64,
 }
 
-/// The courses of a drug: bars that follow each other, whatever the dose, within the days for which a note holds.
+/// The courses of a drug: bars that follow each other, whatever the dose, within the days for which a note holds. What is
+/// only noted lasts for those days, unless somebody stops it.
 pub(super) fn courses(spans: &[Span]) -> Vec<Course> {
+    let holds = i64::from(NOTED_HOLDS) * DAY;
     let mut courses: Vec<Course> = Vec::new();
     let mut is_stopped = false;
     for span in spans {
         if span.kind == "stop" {
+            if let Some(last) = courses.last_mut() {
+                last.to = last.to.min(span.from).max(last.from);
+            }
             is_stopped = true;
             continue;
         }
-        let to = span.to.unwrap_or(span.from);
+        let told = span.to.unwrap_or(span.from);
+        let to = if span.kind == "noted" { told + holds } else { told };
         match courses.last_mut() {
-            Some(last) if !is_stopped && span.from - last.to <= i64::from(NOTED_HOLDS) * DAY => {
-                last.to = last.to.max(to);
-            }
-            _ => courses.push(Course {
-                from: span.from,
-                to,
-                id: span.id,
-            }),
+            Some(last) if !is_stopped && span.from - last.to <= holds => last.to = last.to.max(to),
+            _ => courses.push(Course { from: span.from, to }),
         }
         is_stopped = false;
     }
@@ -251,4 +249,44 @@ pub(super) fn courses(spans: &[Span]) -> Vec<Course> {
 pub(super) fn civil(seconds: i64) -> DateTime {
     let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
     at.to_zoned(jiff::tz::TimeZone::UTC).datetime()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(kind: &'static str, from: i64, to: i64) -> Span {
+        Span::new(kind, from * DAY, Some(to * DAY))
+    }
+
+    #[test]
+    fn courses_go_over_changes_of_dose_and_end_where_somebody_stops() {
+        let days = |spans: &[Span]| -> Vec<(i64, i64)> {
+            let courses = courses(spans);
+            courses
+                .iter()
+                .map(|course| (course.from / DAY, course.to / DAY))
+                .collect()
+        };
+        let supplied = [
+            span("supply", 0, 30),
+            span("supply", 31, 60),
+            span("supply", 200, 230),
+        ];
+        assert_eq!(days(&supplied), [(0, 60), (200, 230)]);
+        // A note holds for ninety days, the next note goes on from it.
+        assert_eq!(days(&[span("noted", 0, 0), span("noted", 120, 150)]), [(0, 240)]);
+        let stopped = [span("noted", 0, 0), span("stop", 10, 10), span("noted", 20, 20)];
+        assert_eq!(days(&stopped), [(0, 10), (20, 110)]);
+        assert_eq!(days(&[]), []);
+    }
+
+    #[test]
+    fn of_too_many_bars_the_newest_are_told_with_how_many_are_not() {
+        let many: Vec<Span> = (0..500).map(|day| span("claim", day, day)).collect();
+        let (told, more) = within(many, (0, 1_000 * DAY));
+        assert_eq!((told.len(), more, told[0].from), (400, 100, 100 * DAY));
+        let open = vec![Span::new("care", 0, None), span("care", 1, 2)];
+        assert_eq!(within(open, (5 * DAY, 6 * DAY)).0.len(), 1);
+    }
 }
