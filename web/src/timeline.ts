@@ -40,6 +40,8 @@ class Instrument {
   private rows: Row[] = [];
   private total = 0;
   private cursor: { key: string; item: Item | null } | null = null;
+  /** When the thing under the cursor begins: its number is another in the next answer. */
+  private cursorAt = 0;
   private hover: { key: string; item: Item } | null = null;
   private begun: { at: number; text: string } | null = null;
   private isSettled = false;
@@ -106,10 +108,32 @@ class Instrument {
     this.fetchBegan = began;
     this.host.dataset["state"] = "ready";
     if (!this.isSettled) [this.view.from, this.view.to] = remembered() ?? fitting(told.lanes, told.now);
+    this.hover = null;
     this.arrange();
+    this.refind();
     if (!this.isSettled) this.source.want(this.view.from, this.view.to, this.view.width);
     this.isSettled = true;
     if (!this.cursor) this.say(null);
+  }
+
+  /** Finds the thing under the cursor again in a new answer: what begins nearest to it. */
+  private refind(): void {
+    const told = this.source.told;
+    const row = this.laneRows().find((row) => row.key === this.cursor?.key);
+    if (!told || !row || !this.cursor?.item) return;
+    const x = ((this.cursorAt - this.view.from) / (this.view.to - this.view.from)) * this.view.width;
+    const list = items(this.view, row.lane, told);
+    const nearest = list.reduce<(typeof list)[number] | null>((best, one) => (best && Math.abs(best.from - x) <= Math.abs(one.from - x) ? best : one), null);
+    this.cursor.item = nearest?.item ?? null;
+    this.schedule();
+  }
+
+  private stand(row: LaneRow, item: Item | null, told: Told): void {
+    this.cursor = { key: row.key, item };
+    const one = item && items(this.view, row.lane, told).find((other) => other.item.kind === item.kind && other.item.number === item.number);
+    if (one) this.cursorAt = this.view.from + (one.from / this.view.width) * (this.view.to - this.view.from);
+    this.say({ row, item });
+    this.schedule();
   }
 
   private failed(): void {
@@ -122,7 +146,7 @@ class Instrument {
     const told = this.source.told;
     if (!told) return;
     this.choice.narrow = this.host.clientWidth < narrow;
-    this.host.classList.toggle("narrow", this.choice.narrow);
+    this.host.classList.toggle("lanes-narrow", this.choice.narrow);
     ({ rows: this.rows, height: this.total } = layOut(told, this.choice));
     this.inner.style.height = `${this.total + axisHeight}px`;
     const naming = {
@@ -327,12 +351,10 @@ class Instrument {
     const at = here ? inside.findIndex(({ item }) => item.kind === here.kind && item.number === here.number) : -1;
     const next = at < 0 ? inside.length - 1 : Math.min(Math.max(at + things, 0), inside.length - 1);
     const item = inside[next]?.item ?? null;
-    this.cursor = { key: row.key, item };
     const seen = this.scroll.clientHeight - axisHeight;
     if (row.top < this.scroll.scrollTop) this.scroll.scrollTop = row.top - 24;
     else if (row.top + row.height > this.scroll.scrollTop + seen) this.scroll.scrollTop = row.top + row.height - seen + 8;
-    this.say({ row, item });
-    this.schedule();
+    this.stand(row, item, told);
   }
 
   private key(event: KeyboardEvent): void {
@@ -418,9 +440,7 @@ class Instrument {
     const row = this.laneAt(y);
     if (!told || !row) return;
     const item = hit(this.view, row.lane, told, x);
-    this.cursor = { key: row.key, item };
-    this.say({ row, item });
-    this.schedule();
+    this.stand(row, item, told);
     if (item) this.act(row, item);
   }
 

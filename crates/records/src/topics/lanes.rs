@@ -386,7 +386,7 @@ fn settle(bucket: Option<&mut Bucket>, values: &mut Vec<f64>) {
         values.get(middle),
         middle.checked_sub(1).and_then(|before| values.get(before)),
     ) {
-        (Some(upper), Some(lower)) if values.len() % 2 == 0 => Some(f64::midpoint(*lower, *upper)),
+        (Some(upper), Some(lower)) if values.len().is_multiple_of(2) => Some(f64::midpoint(*lower, *upper)),
         (upper, _) => upper.copied(),
     };
     if let (Some(bucket), Some(low), Some(median), Some(high)) =

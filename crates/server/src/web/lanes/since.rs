@@ -376,7 +376,7 @@ fn side(marks: &[&TopicMark]) -> Side {
         count: values.len(),
         low: values.first().copied(),
         middle: match (lower, upper) {
-            (Some(lower), Some(upper)) if values.len() % 2 == 0 => Some(f64::midpoint(lower, upper)),
+            (Some(lower), Some(upper)) if values.len().is_multiple_of(2) => Some(f64::midpoint(lower, upper)),
             _ => upper,
         },
         high: values.last().copied(),

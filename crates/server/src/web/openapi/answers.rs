@@ -300,16 +300,6 @@ pub(super) fn schemas() -> Value {
             "openapi": text, "info": {"type": "object"}, "paths": {"type": "object"},
         })),
         "Topics": list(&json!({"type": "object"})),
-        "Lanes": object(&["from", "to", "now", "buckets", "events", "total", "whole", "lanes"], json!({
-            "from": {"type": "integer"}, "to": {"type": "integer"}, "now": {"type": "integer"}, "buckets": {"type": "integer"},
-            "events": {"type": "integer"}, "total": {"type": "integer"}, "whole": {"type": "boolean"},
-            "lanes": list(&json!({"type": "object"})),
-        })),
-        "Since": object(&["name", "from", "to", "end", "says", "candidates", "unmeasured", "others"], json!({
-            "name": text, "from": {"type": "integer"}, "to": {"type": "integer"}, "end": {"type": "integer"}, "says": text,
-            "candidates": list(&json!({"type": "object"})), "unmeasured": list(&json!({"type": "object"})),
-            "others": {"type": "integer"},
-        })),
         "Names": list(&name),
         "Launch": object(&["url", "expires"], json!({"url": text, "expires": {"type": "integer"}})),
         "Services": object(&["services"], json!({"services": list(&service)})),
@@ -332,10 +322,35 @@ pub(super) fn schemas() -> Value {
             "resourceType": {"type": "string", "enum": ["OperationOutcome"]}, "issue": list(&issue),
         })),
     });
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), forms::schemas()) {
-        all.extend(more);
+    for more in [forms::schemas(), of_timeline()] {
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
     }
     all
+}
+
+/// What the timeline asks for.
+fn of_timeline() -> Value {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+    let objects = json!({"type": "array", "items": {"type": "object"}});
+    let object = |properties: Value| {
+        let required: Vec<String> = properties
+            .as_object()
+            .map(|properties| properties.keys().cloned().collect())
+            .unwrap_or_default();
+        json!({"type": "object", "required": required, "properties": properties})
+    };
+    json!({
+        "Lanes": object(json!({
+            "from": number, "to": number, "now": number, "buckets": number, "events": number, "total": number,
+            "whole": {"type": "boolean"}, "lanes": objects,
+        })),
+        "Since": object(json!({
+            "name": text, "from": number, "to": number, "end": number, "says": text, "candidates": objects,
+            "unmeasured": objects, "others": number,
+        })),
+    })
 }
 
 #[cfg(test)]

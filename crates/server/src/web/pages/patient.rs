@@ -1,5 +1,6 @@
 //! One patient: the head, the timeline, the notes.
 
+use crate::access::Notes;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
@@ -74,22 +75,10 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let mut documents = app.store.newest_versions(id)?;
     let all = documents.len();
     documents.retain(|document| readable.documents.contains(&document.document));
-    let mut is_whole = documents.len() == all;
+    let has_all = documents.len() == all;
     let documents: Vec<&DocumentVersion> = documents.iter().collect();
-    let drawn = if shown.range.is_empty() && app.store.mark_count(id)? > MOST_DRAWN {
-        Drawn::TooMany
-    } else {
-        let mut entries = app.store.timeline(id, None, None)?;
-        let all = entries.len();
-        entries.retain(|entry| readable.lets_entry(entry));
-        is_whole = entries.len() == all;
-        let lens = Lens {
-            ui,
-            coder: &app.coder,
-            rules: &app.rules,
-        };
-        Drawn::Rows(rows(lens, &entries))
-    };
+    let drawn = drawn(desk, id, shown, &readable)?;
+    let is_whole = has_all && drawn.is_whole;
     let range = RANGES
         .into_iter()
         .find(|range| *range == shown.range)
@@ -132,11 +121,33 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
 }
 
 /// The picture for who has no scripts.
-enum Drawn {
-    /// Its rows.
-    Rows(Vec<Row>),
-    /// There is too much to draw all of it without being asked.
-    TooMany,
+struct Drawn {
+    /// Its rows; none where there is too much to draw all of it without being asked.
+    rows: Option<Vec<Row>>,
+    /// Whether nothing had to be left out of it.
+    is_whole: bool,
+}
+
+fn drawn(desk: &Desk, id: PatientId, shown: &Shown, readable: &Notes) -> Result<Drawn, WebError> {
+    let app = &desk.app;
+    if shown.range.is_empty() && app.store.mark_count(id)? > MOST_DRAWN {
+        return Ok(Drawn {
+            rows: None,
+            is_whole: true,
+        });
+    }
+    let mut entries = app.store.timeline(id, None, None)?;
+    let all = entries.len();
+    entries.retain(|entry| readable.lets_entry(entry));
+    let lens = Lens {
+        ui: desk.ui(),
+        coder: &app.coder,
+        rules: &app.rules,
+    };
+    Ok(Drawn {
+        rows: Some(rows(lens, &entries)),
+        is_whole: entries.len() == all,
+    })
 }
 
 /// The head of the page: what else there is of the person.
@@ -170,20 +181,18 @@ fn named(ui: &Ui<'_>, record: &PatientRecord, today: Date) -> String {
 
 /// The picture without scripts, and the ranges of time to choose from.
 fn still(ui: &Ui<'_>, id: PatientId, drawn: &Drawn, documents: &[&DocumentVersion], range: &str) -> Markup {
-    let found = match drawn {
-        Drawn::Rows(rows) => window(rows, documents, range).map(|window| draw(ui, rows, window)),
-        Drawn::TooMany => None,
-    };
+    let rows = drawn.rows.as_deref();
+    let found = rows.and_then(|rows| window(rows, documents, range).map(|window| draw(ui, rows, window)));
     html! {
         nav.ranges aria-label=(ui.t("timeline.range")) {
             @for choice in RANGES {
                 a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
             }
         }
-        @match (found, drawn) {
-            (Some(picture), _) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (picture) },
-            (None, Drawn::TooMany) => p.empty { (ui.t("timeline.too-many")) },
-            (None, Drawn::Rows(_)) => p.empty { (ui.t("timeline.empty")) },
+        @match found {
+            Some(picture) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (picture) },
+            None if rows.is_none() => p.empty { (ui.t("timeline.too-many")) },
+            None => p.empty { (ui.t("timeline.empty")) },
         }
     }
 }
