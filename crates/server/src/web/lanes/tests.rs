@@ -8,7 +8,7 @@ use crate::web::topics::tests::receive;
 use axum::response::Response;
 use serde_json::{Value, json};
 use tsumugi_access::Action;
-use tsumugi_records::{AccessKind, EventId, LaneQuery, Moment, PatientId, Stamp, Topic};
+use tsumugi_records::{AccessKind, EventId, EventOrigin, LaneQuery, Moment, PatientId, Stamp};
 
 fn asked(from: &str, to: &str, buckets: u32) -> LaneQuery {
     let asked = Asked {
@@ -170,18 +170,17 @@ fn a_mark_leads_to_the_words_of_the_note_or_to_what_came() {
     let sato = desk(&app, "sato", "physician");
     let query = asked("2026-01-01T00:00", "2026-12-01T00:00", 100);
     let all = app.store.lanes(id, &query, &|_| true).unwrap();
-    let marks = |topic: Topic| all.iter().find(|lane| lane.topic == topic).unwrap();
-    let page = body(source::page(&sato, id, marks(Topic::Test).marks[0].event).unwrap());
+    let measured = all.iter().find(|lane| lane.concept.as_str() == "test.creatinine");
+    let page = body(source::page(&sato, id, measured.unwrap().marks[0].event).unwrap());
     assert!(
-        page.contains("2160-0") && page.contains("<mark id=\"lit\" class=\"lit\">0.8</mark>"),
+        page.contains("2160-0") && page.contains("id=\"lit\"") && page.contains(">0.8</mark>"),
         "{page}"
     );
-    let note = all.iter().flat_map(|lane| &lane.marks).map(|mark| mark.event);
-    let mut note = note;
-    let of_note = note
+    let mut events = all.iter().flat_map(|lane| &lane.marks).map(|mark| mark.event);
+    let of_note = events
         .find(|event| {
             let stored = app.store.event(*event).unwrap();
-            matches!(stored.origin, tsumugi_records::EventOrigin::Document { .. })
+            matches!(stored.origin, EventOrigin::Document { .. })
         })
         .unwrap();
     let response = source::page(&sato, id, of_note).unwrap();
