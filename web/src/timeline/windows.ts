@@ -50,8 +50,10 @@ export function padded(from: number, to: number): [number, number] {
 
 /** The window that a record wants first: what was recorded by its own time, at most the last ten years. */
 export function fitting(lanes: Lane[], now: number): [number, number] {
-  const dated = lanes.filter((lane) => ["document", "encounter", "test", "device", "drug"].includes(lane.topic));
-  const told = dated.length > 0 ? dated : lanes;
+  // A drug that has been taken for long, or an old diagnosis, says little of when the person was here.
+  const dated = lanes.filter((lane) => ["document", "encounter", "test", "device"].includes(lane.topic));
+  const drugs = lanes.filter((lane) => lane.topic === "drug");
+  const told = [dated, drugs, lanes].find((list) => list.length > 0) ?? lanes;
   const last = lastOf(told, now);
   return padded(Math.max(firstOf(told, last - year), last - years * year), last);
 }

@@ -109,7 +109,7 @@ fn statement(desk: &Desk, stored: &StoredEvent, observation: ObservationId) -> R
                 @if let Some(dosage) = &event.dosage { " " (dosage.text) } }
             dl.particulars {
                 div { dt { (ui.t("source.when")) } dd { time { (moment(&ui, time)) } } }
-                div { dt { (ui.t("source.system")) } dd { (source) } }
+                div { dt { (ui.t("source.system")) } dd { (ui.of("source", source)) } }
                 @if let Some(kept) = &kept { (particulars(desk, kept)) }
             }
             @match &kept {
