@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|xss|load]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|timeline|xss|load]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +17,7 @@ import { smartStories } from "./smart.mjs";
 import { oidcStories } from "./oidc.mjs";
 import { loadStories } from "./load.mjs";
 import { consentStories } from "./consent.mjs";
+import { timelineStories } from "./timeline.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
@@ -41,7 +42,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories, load: loadStories };
+const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, timeline: timelineStories, xss: xssStories, load: loadStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -63,6 +64,7 @@ try {
   await smartStories(story, { browser, binary: options.binary });
   await oidcStories(story, { browser, binary: options.binary });
   await consentStories(story, { browser, binary: options.binary, images: options.images });
+  await timelineStories(story, { browser, binary: options.binary, events: 4_000 });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();
@@ -276,11 +278,14 @@ try {
     if (options.images) await page.screenshot({ path: join(options.images, "sign.png") });
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/patients\/\d+\?signed=/);
-    const labels = (await page.locator("svg.timeline text.label").allTextContents()).join(" ");
+    await page.waitForSelector('#lanes[data-state="ready"]');
+    await page.waitForSelector(".lanes-labels .lane");
+    const labels = (await page.locator(".lanes-labels .lane .name").allTextContents()).join(" ");
     assert.ok(labels.includes("発熱"), labels);
-    assert.ok(!labels.includes("咳"), "what is denied is not drawn");
-    const mark = page.locator("svg.timeline g.finding a").first();
-    await mark.click();
+    assert.ok(!labels.includes("咳"), "what is denied stands behind the line that counts it");
+    await page.locator(".lanes-table > summary").click();
+    await page.locator(".lanes-table button", { hasText: "発熱" }).first().click();
+    await page.locator(".lanes-one a").first().click();
     await page.waitForURL(/\/documents\/\d+\?fact=/);
     assert.ok(await page.locator("#lit").isVisible(), "the words of the fact stand out");
     if (options.images) await pictures(page, "document");
@@ -400,6 +405,8 @@ try {
     await page.goto(`${server.address}/`);
     await pictures(page, "patients");
     await page.locator("section.dummies tbody a").first().click();
+    await page.waitForSelector('#lanes[data-state="ready"]');
+    await page.waitForTimeout(400);
     await pictures(page, "timeline");
     for (const name of ["note", "document", "search", "patients", "timeline"]) {
       for (const kind of ["light", "dark", "mobile"]) {

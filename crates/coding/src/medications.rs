@@ -229,7 +229,7 @@ fn usual(vocabulary: &Vocabulary, drug: &ConceptId) -> RouteGroup {
 }
 
 /// Whether two dosages say the same, as far as both say something.
-pub(crate) fn same_dose(one: &Dosage, other: &Dosage) -> bool {
+pub fn same_dose(one: &Dosage, other: &Dosage) -> bool {
     let agree = |one: &Option<tsumugi_clinical::Quantity>, other: &Option<tsumugi_clinical::Quantity>| {
         one.as_ref().zip(other.as_ref()).is_none_or(|(one, other)| {
             one.unit == other.unit && one.as_f64().map(f64::to_bits) == other.as_f64().map(f64::to_bits)

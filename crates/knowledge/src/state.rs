@@ -105,6 +105,14 @@ impl Levels {
         Self(levels)
     }
 
+    /// The tests of which a level is a finding, each once, by id.
+    pub fn tests_of(&self, finding: &State) -> Vec<&str> {
+        let levels = self.0.iter().filter(|(_, known)| *known == finding);
+        let mut tests: Vec<&str> = levels.map(|(level, _)| level.concept()).collect();
+        tests.dedup();
+        tests
+    }
+
     /// The state by which it is known.
     pub fn canonical(&self, state: State) -> State {
         self.0.get(&state).cloned().unwrap_or(state)

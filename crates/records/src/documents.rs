@@ -2,6 +2,7 @@
 
 use crate::errors::StoreError;
 use crate::ids::{DocumentId, EncounterId, PatientId};
+use crate::links::FAMILY;
 use crate::stamp::{Moment, Word};
 use crate::store::Store;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -82,6 +83,20 @@ impl Store {
     /// `NotFound`.
     pub fn document(&self, id: DocumentId) -> Result<DocumentVersion, StoreError> {
         self.read("document", |conn| newest(conn, id))
+    }
+
+    /// The newest versions of the notes of a patient, those of linked records too, in the order of their numbers.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn newest_versions(&self, patient: PatientId) -> Result<Vec<DocumentVersion>, StoreError> {
+        self.read("newest versions", |conn| {
+            list(
+                conn,
+                &format!("WHERE v.patient {FAMILY} AND v.version = d.version ORDER BY v.civil, v.document"),
+                patient.get(),
+            )
+        })
     }
 
     /// All versions of a document, oldest first.

@@ -6,6 +6,7 @@ use crate::index;
 use crate::links::{self, FAMILY};
 use crate::stamp::{Civil, Population};
 use crate::store::Store;
+use crate::topics::Topic;
 use jiff::civil::DateTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,27 @@ impl Store {
                 conn,
                 &format!("WHERE e.patient {FAMILY} AND i.event IS NOT NULL ORDER BY e.id"),
                 patient.get(),
+            )
+        })
+    }
+
+    /// The events of a patient's own that count now and of which the head of a screen tells: diagnoses, drugs, allergies,
+    /// habits, wishes; in the order they were stored. What is said in general is not among them. They are found by the
+    /// marks of the timeline, so that a record of a hundred thousand values is not read for them.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn standing_events(&self, patient: PatientId) -> Result<Vec<StoredEvent>, StoreError> {
+        self.read("standing events", |conn| {
+            let [disease, drug, background] =
+                [Topic::Disease, Topic::Drug, Topic::Background].map(|topic| topic as i64);
+            list(
+                conn,
+                &format!(
+                    "WHERE e.id IN (SELECT event FROM topic_mark WHERE patient = ?1
+                         AND topic IN ({disease}, {drug}, {background})) ORDER BY e.id"
+                ),
+                links::root(conn, patient)?.get(),
             )
         })
     }

@@ -125,5 +125,7 @@ pub use stamp::{Moment, Population, Stamp};
 pub use statements::{CountingResource, ReceivedRecord};
 pub use store::{Audited, Store};
 pub use timeline::{TimelineEntry, TimelineItem};
-pub use topics::{Odds, Topic, TopicConflict, TopicMark, TopicQuery, TopicRow};
+pub use topics::{
+    Bucket, Lane, LaneQuery, NoteTime, Odds, Series, Topic, TopicConflict, TopicMark, TopicQuery, TopicRow,
+};
 pub use writer::WriterCounts;

@@ -121,6 +121,24 @@ impl Store {
         })
     }
 
+    /// A version of a statement as it is kept, with its resources; none where it was not kept with its bytes.
+    ///
+    /// # Errors
+    /// Only those of the file.
+    pub fn received_statement(
+        &self,
+        observation: ObservationId,
+    ) -> Result<Option<ReceivedRecord>, StoreError> {
+        self.read("received statement", |conn| {
+            let mut find = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE x.observation = ?1"))?;
+            let Some(mut record) = find.query_row([observation], read).optional()? else {
+                return Ok(None);
+            };
+            fill(conn, &mut record)?;
+            Ok(Some(record))
+        })
+    }
+
     /// Where a version of a statement stood in what was sent; none where that is not kept.
     ///
     /// # Errors
@@ -156,19 +174,25 @@ pub(crate) fn of_patient(conn: &Connection, patient: PatientId) -> Result<Vec<Re
     ))?;
     let mut records: Vec<ReceivedRecord> = list.query_map([patient], read)?.collect::<Result<_, _>>()?;
     for record in &mut records {
-        let mut resources = conn.prepare_cached(
-            "SELECT r.kind, coalesce(r.json, x.bytes) FROM received_resource r
-             JOIN received x ON x.observation = r.observation WHERE r.observation = ?1 ORDER BY r.number",
-        )?;
-        let rows = resources.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        record.resources = rows.collect::<Result<_, _>>()?;
-        let mut documents = conn.prepare_cached(
-            "SELECT document, version FROM received_document WHERE observation = ?1 ORDER BY number",
-        )?;
-        let rows = documents.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        record.documents = rows.collect::<Result<_, _>>()?;
+        fill(conn, record)?;
     }
     Ok(records)
+}
+
+/// Adds resources and documents to a record.
+fn fill(conn: &Connection, record: &mut ReceivedRecord) -> Result<(), StoreError> {
+    let mut resources = conn.prepare_cached(
+        "SELECT r.kind, coalesce(r.json, x.bytes) FROM received_resource r
+         JOIN received x ON x.observation = r.observation WHERE r.observation = ?1 ORDER BY r.number",
+    )?;
+    let rows = resources.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    record.resources = rows.collect::<Result<_, _>>()?;
+    let mut documents = conn.prepare_cached(
+        "SELECT document, version FROM received_document WHERE observation = ?1 ORDER BY number",
+    )?;
+    let rows = documents.query_map([record.observation], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    record.documents = rows.collect::<Result<_, _>>()?;
+    Ok(())
 }
 
 /// The same, each with its bytes, checked.

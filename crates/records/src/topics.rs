@@ -4,8 +4,10 @@
 //! thousand events of one patient are read without their JSON.
 
 mod join;
+mod lanes;
 mod marks;
 
+pub use lanes::{Bucket, Lane, LaneQuery, NoteTime, Series};
 pub(crate) use marks::add;
 
 use crate::errors::StoreError;

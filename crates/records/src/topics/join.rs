@@ -199,7 +199,8 @@ impl Stretch {
     }
 }
 
-fn told(mark: Mark) -> TopicMark {
+/// A mark as it is given out.
+pub(super) fn told(mark: Mark) -> TopicMark {
     let has = |bit: i64| mark.flags & bit != 0;
     TopicMark {
         at: civil(mark.at),

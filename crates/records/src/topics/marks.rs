@@ -174,40 +174,77 @@ pub(super) fn read(
     query: &TopicQuery,
     lets: &dyn Fn(Option<DocumentId>) -> bool,
 ) -> Result<Vec<(i64, Vec<Mark>)>, StoreError> {
-    let mut list = conn.prepare_cached(
-        "SELECT row, at, event, until, value, flags, document FROM topic_mark
-         WHERE patient = ?1 AND topic = ?2 ORDER BY row, at, event",
-    )?;
     let (from, to) = (
         query.from.map_or(i64::MIN, seconds),
         query.to.map_or(i64::MAX, seconds),
     );
     let mut found: Vec<(i64, Vec<Mark>)> = Vec::new();
-    let mut rows = list.query(params![patient, topic as i64])?;
-    while let Some(row) = rows.next()? {
-        let (at, until): (i64, Option<i64>) = (row.get(1)?, row.get(3)?);
-        let flags: i64 = row.get(5)?;
-        if at > to || until.unwrap_or(at).max(at) < from || flags & SETTLED != 0 {
-            continue;
+    walk(conn, (patient, topic), lets, |number, lasts, take| {
+        if !lasts.touches(from, to) {
+            return Ok(());
         }
-        let document: Option<DocumentId> = row.get(6)?;
-        if !lets(document) {
-            continue;
-        }
-        let number: i64 = row.get(0)?;
-        let mark = Mark {
-            at,
-            until,
-            value: row.get(4)?,
-            flags,
-            event: row.get(2)?,
-            document,
-            also: Vec::new(),
-        };
+        let mark = take()?;
         match found.last_mut() {
             Some((known, marks)) if *known == number => marks.push(mark),
             _ => found.push((number, vec![mark])),
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
+}
+
+/// From when to when a mark is, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lasts {
+    pub(super) at: i64,
+    pub(super) until: Option<i64>,
+    pub(super) flags: i64,
+    pub(super) event: EventId,
+}
+
+impl Lasts {
+    /// Whether it is, at least in part, between two moments, both included.
+    pub(super) fn touches(self, from: i64, to: i64) -> bool {
+        self.at <= to && self.until.unwrap_or(self.at).max(self.at) >= from
+    }
+}
+
+/// Goes through the marks of a topic that may be shown, row by row, each by time. The whole of a mark is read only where it
+/// is taken.
+pub(super) fn walk(
+    conn: &Connection,
+    (patient, topic): (PatientId, Topic),
+    lets: &dyn Fn(Option<DocumentId>) -> bool,
+    mut visit: impl FnMut(i64, Lasts, &dyn Fn() -> Result<Mark, StoreError>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut list = conn.prepare_cached(
+        "SELECT row, at, event, until, value, flags, document FROM topic_mark
+         WHERE patient = ?1 AND topic = ?2 ORDER BY row, at, event",
+    )?;
+    let mut rows = list.query(params![patient, topic as i64])?;
+    while let Some(row) = rows.next()? {
+        let lasts = Lasts {
+            at: row.get(1)?,
+            until: row.get(3)?,
+            flags: row.get(5)?,
+            event: row.get(2)?,
+        };
+        let document: Option<DocumentId> = row.get(6)?;
+        if lasts.flags & SETTLED != 0 || !lets(document) {
+            continue;
+        }
+        let take = || -> Result<Mark, StoreError> {
+            Ok(Mark {
+                at: lasts.at,
+                until: lasts.until,
+                value: row.get(4)?,
+                flags: lasts.flags,
+                event: lasts.event,
+                document,
+                also: Vec::new(),
+            })
+        };
+        visit(row.get(0)?, lasts, &take)?;
+    }
+    Ok(())
 }

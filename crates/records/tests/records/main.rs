@@ -21,6 +21,8 @@ mod files;
 #[cfg(test)]
 mod fulltext;
 #[cfg(test)]
+mod lanes;
+#[cfg(test)]
 mod links;
 #[cfg(test)]
 mod patients;

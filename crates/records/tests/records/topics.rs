@@ -343,4 +343,32 @@ fn a_hundred_thousand_events_of_one_patient() {
         "100,000 events by topic: median {:.1} ms, longest {:.1} ms",
         times[10], times[20]
     );
+    lanes_measured(&store, who, begin);
+}
+
+/// How long the lanes of the same record take, of all of it and of an hour.
+fn lanes_measured(store: &Store, who: PatientId, begin: jiff::civil::DateTime) {
+    for (name, to) in [
+        ("ten years", "2026-11-20T00:00:00"),
+        ("an hour", "2016-11-20T01:00:00"),
+    ] {
+        let query = tsumugi_records::LaneQuery {
+            from: begin,
+            to: to.parse().unwrap(),
+            buckets: 700,
+        };
+        let mut times: Vec<f64> = (0..21)
+            .map(|_| {
+                let begun = Instant::now();
+                let lanes = store.lanes(who, &query, &|_| true).unwrap();
+                assert_eq!(lanes.iter().map(|lane| lane.total).sum::<u64>(), 100_000);
+                begun.elapsed().as_secs_f64() * 1000.0
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        println!(
+            "lanes of {name}: median {:.1} ms, longest {:.1} ms",
+            times[10], times[20]
+        );
+    }
 }

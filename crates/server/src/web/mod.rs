@@ -14,6 +14,7 @@ mod failures;
 mod guard;
 mod health;
 mod import;
+mod lanes;
 pub(crate) mod my;
 mod notes;
 mod openapi;
@@ -99,6 +100,7 @@ pub(crate) fn app(
         oidc,
         texts: Texts::new(&sources),
         rules: RuleSources::new(&sources),
+        monitoring: lanes::since::Monitoring::new(&sources),
         readings: Readings::default(),
         reading_rules: ReadingRules::new(&sources),
         nonces: (RandomState::new(), AtomicU64::new(0)),
@@ -205,6 +207,13 @@ fn patient_doors(doors: Doors) -> Doors {
             pages::medications::show,
         )
         .get("/patients/{id}/topics", Records(&[Read]), topics::show)
+        .get("/patients/{id}/lanes", Records(&[Read]), lanes::show)
+        .get("/patients/{id}/since", Records(&[Read]), lanes::since::show)
+        .get(
+            "/patients/{id}/events/{event}",
+            Records(&[Read]),
+            lanes::source::show,
+        )
         .get(
             "/patients/{id}/access",
             Records(&[Write, Restrict]),

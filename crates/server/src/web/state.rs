@@ -6,6 +6,7 @@ use crate::assist::Assist;
 use crate::oidc::Oidc;
 use crate::proposals::ReadingRules;
 use crate::web::error::WebError;
+use crate::web::lanes::since::Monitoring;
 use crate::web::reading::Readings;
 use crate::web::rules::RuleSources;
 use crate::web::session;
@@ -38,6 +39,8 @@ pub(crate) struct App {
     pub(crate) texts: Texts,
     /// What the rules of the tables rest on.
     pub(crate) rules: RuleSources,
+    /// Which values are watched with which drug.
+    pub(crate) monitoring: Monitoring,
     /// Notes that were read again for their places.
     pub(crate) readings: Readings,
     /// How texts are read into proposals.

@@ -167,4 +167,4 @@ fn said(desk: &Desk, stored: &StoredEvent) -> Result<Markup, WebError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -36,6 +36,8 @@ const OWN: &[Own] = &[
     ("GET", "/search.csv", 200, "text/csv", ""),
     ("GET", "/api/concepts", 200, JSON, "Names"),
     ("GET", "/patients/{id}/topics", 200, JSON, "Topics"),
+    ("GET", "/patients/{id}/lanes", 200, JSON, "Lanes"),
+    ("GET", "/patients/{id}/since", 200, JSON, "Since"),
     ("POST", "/api/draft", 204, NONE, ""),
     ("POST", "/api/launch", 200, JSON, "Launch"),
     ("POST", "/api/unlock", 204, NONE, ""),
@@ -320,10 +322,35 @@ pub(super) fn schemas() -> Value {
             "resourceType": {"type": "string", "enum": ["OperationOutcome"]}, "issue": list(&issue),
         })),
     });
-    if let (Some(all), Value::Object(more)) = (all.as_object_mut(), forms::schemas()) {
-        all.extend(more);
+    for more in [forms::schemas(), of_timeline()] {
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
     }
     all
+}
+
+/// What the timeline asks for.
+fn of_timeline() -> Value {
+    let (text, number) = (json!({"type": "string"}), json!({"type": "integer"}));
+    let objects = json!({"type": "array", "items": {"type": "object"}});
+    let object = |properties: Value| {
+        let required: Vec<String> = properties
+            .as_object()
+            .map(|properties| properties.keys().cloned().collect())
+            .unwrap_or_default();
+        json!({"type": "object", "required": required, "properties": properties})
+    };
+    json!({
+        "Lanes": object(json!({
+            "from": number, "to": number, "now": number, "buckets": number, "events": number, "total": number,
+            "whole": {"type": "boolean"}, "lanes": objects,
+        })),
+        "Since": object(json!({
+            "name": text, "from": number, "to": number, "end": number, "says": text, "candidates": objects,
+            "unmeasured": objects, "others": number,
+        })),
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! One patient: the head, the timeline, the notes.
 
+use crate::access::Notes;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
-use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::page::{Shell, age_and_sex, moment, patient_bar, shell};
 use crate::web::pages::consent::{amendments, person};
 use crate::web::pages::{apps, emergency};
 use crate::web::state::{App, Desk, Visit, answer};
@@ -16,16 +17,18 @@ use crate::web::view::Lens;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use jiff::ToSpan;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 use tsumugi_access::{Action, Resource};
-use tsumugi_records::{DocumentVersion, PatientId, TimelineEntry, TimelineItem};
+use tsumugi_records::{DocumentVersion, PatientId, PatientRecord, Population, StoredEvent};
 
 /// Ranges that can be chosen, the usual one first.
 const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
 
+/// Most marks that are drawn into the page itself where nobody asks for a range; who has no scripts then chooses one.
+const MOST_DRAWN: u64 = 3_000;
 /// Days before the first note from which its beginnings are drawn.
 const ONSET: i64 = 14;
 
@@ -62,19 +65,20 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let standing = desk.may(Action::Read, &record)?;
     // The entry is durable before anything of the record leaves.
     desk.reads(id, None)?;
-    let (events, readable) = desk.events(&standing)?;
+    let events = app.store.standing_events(id)?;
+    let readable = desk.notes(&standing, &events)?;
+    let events: Vec<StoredEvent> = events
+        .into_iter()
+        .filter(|event| readable.lets(&event.origin))
+        .collect();
     let summary = summary(&ui, &app.coder, &events, today);
-    let mut entries = app.store.timeline(id, None, None)?;
-    let all = entries.len();
-    entries.retain(|entry| readable.lets_entry(entry));
-    let is_whole = entries.len() == all;
-    let lens = Lens {
-        ui,
-        coder: &app.coder,
-        rules: &app.rules,
-    };
-    let rows = rows(lens, &entries);
-    let documents: Vec<&DocumentVersion> = documents(&entries);
+    let mut documents = app.store.newest_versions(id)?;
+    let all = documents.len();
+    documents.retain(|document| readable.documents.contains(&document.document));
+    let has_all = documents.len() == all;
+    let documents: Vec<&DocumentVersion> = documents.iter().collect();
+    let drawn = drawn(desk, id, shown, &readable)?;
+    let is_whole = has_all && drawn.is_whole;
     let range = RANGES
         .into_iter()
         .find(|range| *range == shown.range)
@@ -92,14 +96,12 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         (emergency::open_now(desk, id)?)
         @if shown.entered.is_some() { p.notice role="status" { (ui.t("confirm.entered")) } }
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
-        (head(&ui, id, range, (may_change, &write)))
+        (head(&ui, id, (may_change, &write)))
         (apps::start_buttons(desk, id))
         (asked)
         @if !is_whole { p.notice { (ui.t("patient.not-whole")) } }
-        @match window(&rows, &documents, range) {
-            Some(window) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (draw(&ui, &rows, window)) },
-            None => p.empty { (ui.t("timeline.empty")) },
-        }
+        div #lanes.lanes data-patient=(id) data-name=(named(&ui, &record, today)) {}
+        noscript { (still(&ui, id, &drawn, &documents, range)) }
         (conflicts)
         (consent)
         section.notes aria-labelledby="notes" {
@@ -112,22 +114,47 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         &Shell {
             title: &record.details.name,
             class: "patient",
-            script: None,
+            script: Some("timeline.js"),
         },
         &body,
     ))
 }
 
-/// The head of the page: the ranges of time, and what else there is of the person.
-fn head(ui: &Ui<'_>, id: PatientId, range: &str, (may_change, write): (bool, &str)) -> Markup {
+/// The picture for who has no scripts.
+struct Drawn {
+    /// Its rows; none where there is too much to draw all of it without being asked.
+    rows: Option<Vec<Row>>,
+    /// Whether nothing had to be left out of it.
+    is_whole: bool,
+}
+
+fn drawn(desk: &Desk, id: PatientId, shown: &Shown, readable: &Notes) -> Result<Drawn, WebError> {
+    let app = &desk.app;
+    if shown.range.is_empty() && app.store.mark_count(id)? > MOST_DRAWN {
+        return Ok(Drawn {
+            rows: None,
+            is_whole: true,
+        });
+    }
+    let mut entries = app.store.timeline(id, None, None)?;
+    let all = entries.len();
+    entries.retain(|entry| readable.lets_entry(entry));
+    let lens = Lens {
+        ui: desk.ui(),
+        coder: &app.coder,
+        rules: &app.rules,
+    };
+    Ok(Drawn {
+        rows: Some(rows(lens, &entries)),
+        is_whole: entries.len() == all,
+    })
+}
+
+/// The head of the page: what else there is of the person.
+fn head(ui: &Ui<'_>, id: PatientId, (may_change, write): (bool, &str)) -> Markup {
     html! {
         div.page-head {
             h1 { (ui.t("timeline.title")) }
-            nav.ranges aria-label=(ui.t("timeline.range")) {
-                @for choice in RANGES {
-                    a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
-                }
-            }
             a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
             a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
             a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
@@ -137,19 +164,37 @@ fn head(ui: &Ui<'_>, id: PatientId, range: &str, (may_change, write): (bool, &st
     }
 }
 
-fn documents(entries: &[TimelineEntry]) -> Vec<&DocumentVersion> {
-    let document = |entry: &'_ TimelineEntry| match &entry.item {
-        TimelineItem::Document(_) => true,
-        TimelineItem::Encounter(_) | TimelineItem::Event(_) => false,
+/// Who it is, as a printed sheet says it.
+fn named(ui: &Ui<'_>, record: &PatientRecord, today: Date) -> String {
+    let details = &record.details;
+    let mark = match record.population {
+        Population::Dummy => format!(" {}", ui.t("dummy.mark")),
+        Population::Real => String::new(),
     };
-    let found = entries
-        .iter()
-        .filter(|entry| document(entry))
-        .filter_map(|entry| match &entry.item {
-            TimelineItem::Document(document) => Some(document),
-            _ => None,
-        });
-    found.collect()
+    format!(
+        "{} {} {}{mark}",
+        details.name,
+        details.number,
+        age_and_sex(ui, record, today)
+    )
+}
+
+/// The picture without scripts, and the ranges of time to choose from.
+fn still(ui: &Ui<'_>, id: PatientId, drawn: &Drawn, documents: &[&DocumentVersion], range: &str) -> Markup {
+    let rows = drawn.rows.as_deref();
+    let found = rows.and_then(|rows| window(rows, documents, range).map(|window| draw(ui, rows, window)));
+    html! {
+        nav.ranges aria-label=(ui.t("timeline.range")) {
+            @for choice in RANGES {
+                a href=(format!("/patients/{id}?range={choice}")) aria-current=[(choice == range).then_some("true")] { (ui.of("range", choice)) }
+            }
+        }
+        @match found {
+            Some(picture) => div.timeline-scroll tabindex="0" role="region" aria-label=(ui.t("timeline.says")) { (picture) },
+            None if rows.is_none() => p.empty { (ui.t("timeline.too-many")) },
+            None => p.empty { (ui.t("timeline.empty")) },
+        }
+    }
 }
 
 fn note(desk: &Desk, document: &DocumentVersion, is_unconfirmed: bool) -> Markup {

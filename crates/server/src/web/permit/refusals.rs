@@ -22,7 +22,7 @@ const LISTS: [&str; 7] = [
 
 /// A request at each door that tells of one record: the door, the address, the type of the body, the body. `{p}` is the
 /// patient, `{n}` the patient's number, `{d}` the note.
-const TRIED: [(&str, &str, &str, &str); 29] = [
+const TRIED: [(&str, &str, &str, &str); 32] = [
     ("GET /patients/{id}", "/patients/{p}", "", ""),
     ("GET /patients/{id}/access", "/patients/{p}/access", "", ""),
     (
@@ -44,6 +44,19 @@ const TRIED: [(&str, &str, &str, &str); 29] = [
         "",
     ),
     ("GET /patients/{id}/topics", "/patients/{p}/topics", "", ""),
+    ("GET /patients/{id}/lanes", "/patients/{p}/lanes", "", ""),
+    (
+        "GET /patients/{id}/since",
+        "/patients/{p}/since?drug=drug.aspirin",
+        "",
+        "",
+    ),
+    (
+        "GET /patients/{id}/events/{event}",
+        "/patients/{p}/events/1",
+        "",
+        "",
+    ),
     ("GET /patients/{id}/who", "/patients/{p}/who", "", ""),
     ("GET /patients/{id}/consent", "/patients/{p}/consent", "", ""),
     (

@@ -15,7 +15,7 @@ use tsumugi_records::{
 };
 
 /// Keeps a resource of another system, with its events, as of the patient with the number 4711.
-fn receive(app: &App, key: &str, resource: &Value) {
+pub(crate) fn receive(app: &App, key: &str, resource: &Value) {
     let context = ImportContext {
         patient: &Patient::default(),
         date: "2026-11-28".parse().ok(),
