@@ -1,5 +1,5 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|xss|load]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|ux|xss|load|screens]
 import assert from "node:assert/strict";
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +17,8 @@ import { smartStories } from "./smart.mjs";
 import { oidcStories } from "./oidc.mjs";
 import { loadStories } from "./load.mjs";
 import { consentStories } from "./consent.mjs";
+import { uxStories } from "./ux.mjs";
+import { screenStories } from "./screens.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
@@ -41,7 +43,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, xss: xssStories, load: loadStories };
+const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, ux: uxStories, xss: xssStories, load: loadStories, screens: screenStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -63,6 +65,7 @@ try {
   await smartStories(story, { browser, binary: options.binary });
   await oidcStories(story, { browser, binary: options.binary });
   await consentStories(story, { browser, binary: options.binary, images: options.images });
+  await uxStories(story, { browser, binary: options.binary });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();

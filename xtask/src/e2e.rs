@@ -19,7 +19,7 @@ struct Options {
     /// The browser (default: the first Chromium or Chrome that runs).
     #[arg(long)]
     chromium: Option<PathBuf>,
-    /// Only these stories: access, proxy, smart, oidc, consent, or xss and load, which take minutes and run only when named.
+    /// Only these stories: access, proxy, smart, oidc, consent, ux, or xss, load and screens (pictures), which run only when named.
     #[arg(long)]
     only: Option<String>,
     /// Writes the pictures of the guides.
