@@ -17,7 +17,7 @@ const careful = ["root", "kanri", "aoki"];
 /** The patient of the stories: the first dummy. */
 export const patient = "D001";
 /** An invented person who is not marked as a dummy: what is entered for a physician, and emergencies. */
-export const person = { number: "MIHON-1", name: "見本 花子", kana: "みほん はなこ", birth: "1950-01-02" };
+export const person = { number: "MIHON-1", name: "見本 太郎", kana: "みほん たろう", birth: "1950-01-02" };
 export const study = "biliary";
 export const handset = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, locale: "ja-JP", reducedMotion: "reduce" };
 /** A desk; without motion, so that a colour is what it is at once. */
@@ -215,5 +215,6 @@ export async function writing(page, address, encounter = "2026-1129") {
   await page.waitForSelector("#support-body .support-part", patience);
   await page.waitForSelector("#missing-list .item", patience);
   await saved(page);
+  await page.keyboard.press("Escape");
   await page.waitForTimeout(300);
 }

@@ -1,5 +1,8 @@
 // What is done with keys alone: the dummy case from signing in to signing, a wrong code, and help that is switched off.
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
 import { caseNote, openNote, patient, writing } from "./site.mjs";
 import { fact, factsOf, password, saved, textOf, toEnd } from "./steps.mjs";
 
@@ -42,13 +45,13 @@ async function tabTo(page, selector, unseen) {
 }
 
 export async function keyStories(story, site) {
-  await dummyCase(story, site);
   await correcting(story, site);
   await off(story, site);
+  await bare(story, site);
 }
 
 /** U4, U9, U16: from signing in to the signed note without a pointer. */
-async function dummyCase(story, { browser, address }) {
+export async function dummyCase(story, { browser, address }) {
   await story("keys: the dummy case with the keyboard alone, typed at four kana a second", async () => {
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: "ja-JP" });
     const page = await context.newPage();
@@ -221,7 +224,7 @@ async function correcting(story, { pages: { sato: page }, address }) {
 }
 
 /** U8: off is off: no question to the knowledge, the templates or the prediction, nothing on the screen, and a trace of it. */
-async function off(story, { pages: { sato: page }, address, record }) {
+async function off(story, { pages: { sato: page }, address, server }) {
   await story("off: with all support off nothing is asked for and nothing is shown, and the trail tells who switched it", async () => {
     const [sent, heard] = [[], []];
     page.on("websocket", (socket) => {
@@ -250,8 +253,26 @@ async function off(story, { pages: { sato: page }, address, record }) {
     for (const part of ["#missing", "#offers", ".foretold"]) assert.equal(await page.locator(part).isVisible(), false, part);
     await page.keyboard.press("Alt+Digit0");
     await page.waitForSelector("#support-body .support-part", { timeout: 8000 });
-    await page.goto(`${address}${record}/who`);
-    const trail = await page.locator("main").textContent();
-    console.log(`      the page of who looked names the switch: ${trail.includes("support-switch")}`);
+    const stored = readdirSync(server.data).filter((name) => name.startsWith("tsumugi.sqlite3")).map((name) => readFileSync(join(server.data, name)));
+    for (const words of ["support-switch all: off", "support-switch all: on"]) assert.ok(stored.some((bytes) => bytes.includes(words)), `the audit trail holds "${words}"`);
+  });
+}
+
+/** U14: a snippet in which nothing is chosen leaves no word in the note. */
+async function bare(story, { pages: { sato: page } }) {
+  await story("bare: no snippet leaves a word that nobody chose", async () => {
+    const entry = new URL("../src/snippet.ts", import.meta.url).pathname;
+    const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: "iife", globalName: "snippetIsland" });
+    await page.evaluate(outputFiles[0].text.replace("var snippetIsland", "globalThis.snippetIsland"));
+    const rows = readFileSync(new URL("../../data/prediction/snippets.tsv", import.meta.url), "utf8").split("\n").slice(1).filter((row) => row !== "" && !row.startsWith("#"));
+    const bodies = rows.map((row) => row.split("\t")[3]);
+    const left = await page.evaluate((list) => {
+      const parts = (body) => body.split(/(\{[^}]*\})/).filter((part) => part !== "").map((part) => (part.startsWith("{") ? { slot: part.slice(1, -1).split("|") } : { text: part }));
+      const chosen = list.filter((body) => globalThis.snippetIsland.filled(parts(body), parts(body).filter((part) => "slot" in part).map((part) => part.slot.find((choice) => !choice.includes("_")) ?? "")) !== "");
+      return { words: list.map((body) => globalThis.snippetIsland.filled(parts(body), [])).filter((text) => text !== ""), chosen: chosen.length };
+    }, bodies);
+    console.log(`      ${bodies.length} snippets: ${left.words.length} leave a word where nothing is chosen, ${left.chosen} write something where the first choices are taken`);
+    assert.deepEqual(left.words, []);
+    assert.ok(bodies.length >= 50 && left.chosen >= bodies.length / 2);
   });
 }

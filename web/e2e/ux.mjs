@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { pixels } from "./png.mjs";
 import { desk, handset, inhabited, onPhone, openNote, study } from "./site.mjs";
 import { percentile } from "./steps.mjs";
-import { keyStories } from "./ux-keys.mjs";
+import { dummyCase, keyStories } from "./ux-keys.mjs";
 import { lossStories } from "./ux-loss.mjs";
 import { screens } from "./walk.mjs";
 
@@ -20,7 +20,8 @@ export async function uxStories(story, { browser, binary }) {
   try {
     const nobody = await (await browser.newContext(desk)).newPage();
     site.pages = { ...site.pages, nobody, phone: await onPhone(site) };
-    await access(story, site);
+    // The dummy case mostly waits for the next kana: beside it there is time to look at the screens.
+    await Promise.all([access(story, site), dummyCase(story, site)]);
     await targets(story, site);
     await colours(story, site);
     await budget(story, site);
