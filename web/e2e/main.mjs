@@ -1,8 +1,6 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
 // node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|ux|xss|load|screens]
 import assert from "node:assert/strict";
-import { mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { compose, createPatient, fact, factsOf, introduce, percentile, saved, textOf, toEnd } from "./steps.mjs";
@@ -276,7 +274,6 @@ try {
     await toEnd(page);
     await page.keyboard.press("Control+s");
     await page.waitForSelector("dialog.ask-sign[open]");
-    if (options.images) await page.screenshot({ path: join(options.images, "sign.png") });
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/patients\/\d+\?signed=/);
     const labels = (await page.locator("svg.timeline text.label").allTextContents()).join(" ");
@@ -286,7 +283,6 @@ try {
     await mark.click();
     await page.waitForURL(/\/documents\/\d+\?fact=/);
     assert.ok(await page.locator("#lit").isVisible(), "the words of the fact stand out");
-    if (options.images) await pictures(page, "document");
   });
 
   await story("a signed note is added to, and both versions stay", async () => {
@@ -322,7 +318,6 @@ try {
     const dummies = await page.locator(".results").textContent();
     assert.ok(dummies.includes("熱発"), "a dummy's 熱発 is found");
     assert.ok(!dummies.includes("検証 太郎"));
-    if (options.images) await pictures(page, "search");
   });
 
   await story("the type of a diabetes is answered with one key, and stays answered", async () => {
@@ -388,30 +383,6 @@ try {
     assert.ok(times.length > 10);
   });
 
-  await story("pictures", async () => {
-    if (!options.images) return;
-    await page.goto(`${server.address}/open?patient=D001&encounter=2026-1122`);
-    await page.waitForSelector(".cm-content");
-    await toEnd(page);
-    await page.keyboard.insertText(`S) ${note.replace("65歳男性。", "")}\n昨夜から悪心、茶褐色尿症。アムロジピン内服中。\nO) BP 128/76、HR 104。腹部 平坦・軟、右季肋部に圧痛あり。\nA) 急性胆管炎の疑い。糖尿病はHbA1c 7.2%。\nP) 採血、腹部エコー。`);
-    await fact(page, "発熱");
-    await saved(page);
-    await page.locator("#facts-list summary").first().click();
-    await page.mouse.move(0, 0);
-    await page.waitForTimeout(300);
-    await pictures(page, "note");
-    await page.goto(`${server.address}/`);
-    await pictures(page, "patients");
-    await page.locator("section.dummies tbody a").first().click();
-    await pictures(page, "timeline");
-    for (const name of ["note", "document", "search", "patients", "timeline"]) {
-      for (const kind of ["light", "dark", "mobile"]) {
-        const path = join(options.images, `${name}-${kind}.png`);
-        assert.ok(statSync(path).size <= 300 * 1024, `${path} is over 300 KiB`);
-      }
-    }
-  });
-
   await supportStories(story, page, server.address);
   await inputStories(story, page, server.address, options.images);
   await textStories(story, page, server.address);
@@ -433,22 +404,4 @@ async function inputAlone() {
   const page = await (await newContext()).newPage();
   await introduce(page, server.address, "hanako", user);
   await inputStories(story, page, server.address, options.images);
-}
-
-/** A screen in light, in dark, and as a phone shows it. */
-async function pictures(page, name, settle = async () => {}) {
-  mkdirSync(options.images, { recursive: true });
-  await settle();
-  for (const scheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.waitForTimeout(200);
-    await page.screenshot({ path: join(options.images, `${name}-${scheme}.png`) });
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 360, height: 740 });
-  await page.waitForTimeout(200);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(wide <= 360, `${name} is ${wide} px wide on a phone`);
-  await page.screenshot({ path: join(options.images, `${name}-mobile.png`) });
-  await page.setViewportSize({ width: 1440, height: 900 });
 }

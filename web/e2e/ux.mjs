@@ -119,9 +119,13 @@ function lab([red, green, blue]) {
 }
 const distance = (a, b) => Math.hypot(...lab(a).map((one, index) => one - lab(b)[index]));
 
-/** What is drawn below the words of a mark: its colour, and its shape as the share of columns that are inked in each row. */
-function line({ width, height, rgb }) {
-  const at = (x, y) => [...rgb.subarray((y * width + x) * 3, (y * width + x) * 3 + 3)];
+/** What is drawn below the words of a mark, in a part of a picture: its colour, and its shape as the share of columns that
+ *  are inked in each row. */
+function line(picture, { left, top, width, height }) {
+  const at = (x, y) => {
+    const from = ((top + y) * picture.width + left + x) * 3;
+    return [...picture.rgb.subarray(from, from + 3)];
+  };
   const ground = at(0, height - 1);
   const inked = (x, y) => distance(at(x, y), ground) > 12;
   const shares = [];
@@ -156,16 +160,19 @@ async function colours(story, site) {
       sheet.append(...list.map((kind) => Object.assign(document.createElement("div"), { innerHTML: `<span class="m ${extra[kind] ?? kind}" data-kind="${kind}">一一一一一一</span>` })));
       document.body.append(sheet);
     }, kinds);
+    const boxes = {};
+    for (const kind of kinds) boxes[kind] = await page.locator(`#swatches [data-kind="${kind}"]`).boundingBox();
     for (const scheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme: scheme });
       for (const vision of visions) {
         await client.send("Emulation.setEmulatedVisionDeficiency", { type: vision });
+        const picture = pixels(await page.screenshot());
         const lines = {};
         for (const kind of kinds) {
-          const box = await page.locator(`#swatches [data-kind="${kind}"]`).boundingBox();
+          const { x, y, width, height } = boxes[kind];
           // Below the words: the rows of the underline only, or the edge of the box.
-          const clip = { x: box.x, y: box.y + box.height - 9, width: box.width, height: 14 };
-          lines[kind] = line(pixels(await page.screenshot({ clip })));
+          const part = { left: x, top: y + height - 9, width, height: 14 };
+          lines[kind] = line(picture, Object.fromEntries(Object.entries(part).map(([name, value]) => [name, Math.round(2 * value)])));
         }
         const near = [];
         let least = [Infinity, ""];
@@ -202,9 +209,9 @@ async function budget(story, site) {
       };
       if (location.pathname === "/open") look();
     });
-    const others = ["/", site.record, "/search", "/knowledge/acute-cholecystitis", "/terms/fever", `/studies/${study}`, site.document, "/knowledge/read", "/review"];
+    const others = ["/", site.record, "/search", "/knowledge/acute-cholecystitis", `/studies/${study}`, site.document, "/knowledge/read"];
     const note = "/open?patient=D001&encounter=SIZE";
-    for (const path of [note, note, note, note, note, ...others]) {
+    for (const path of [note, note, note, ...others]) {
       const kind = path === note ? "note" : "other";
       // A window of its own, so that nothing comes from its memory.
       const page = await context.newPage();

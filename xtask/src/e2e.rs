@@ -2,7 +2,7 @@
 //!
 //! Installs nothing. Needs a built `tsumugi` (`cargo build --release -p tsumugi-server`), Node.js 20 or later,
 //! `playwright-core` (`npm ci` in `web/`), and Chromium. Prints each story with `ok` or `FAIL`, and the time from key
-//! press to highlight; writes the pictures of `docs/guides/images` with `--images`.
+//! press to highlight. `--only screens` writes the pictures of `docs/guides/images`.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
@@ -22,7 +22,7 @@ struct Options {
     /// Only these stories: access, proxy, smart, oidc, consent, ux, or xss, load and screens (pictures), which run only when named.
     #[arg(long)]
     only: Option<String>,
-    /// Writes the pictures of the guides.
+    /// Writes what the stories see as pictures into the folder of the guides.
     #[arg(long)]
     images: bool,
 }
