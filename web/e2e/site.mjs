@@ -200,11 +200,13 @@ async function furnish(browser, server) {
   await studies(pages.kanri, address);
   await createPatient(pages.sato, address, person);
   const own = new URL(pages.sato.url()).pathname;
+  await createPatient(pages.sato, address, { ...person, number: "MIHON-2", name: "見本 次郎", kana: "みほん じろう" });
+  const closed = new URL(pages.sato.url()).pathname;
   const notes = await entered(pages, address);
   await emergency(pages.mori, address, own);
   await app(pages.root, address);
   await deliver(pages.kanri, address);
-  return { browser, server, address, pages, record, document, person: own, ...notes };
+  return { browser, server, address, pages, record, document, person: own, closed, ...notes };
 }
 
 /** The note screen as it is while one writes: facts, what is missing, support. */

@@ -102,7 +102,7 @@ export const screens = [
   { name: "not-found", who: "sato", go: at("/patients/999999") },
   { name: "forbidden", who: "sato", go: at("/users") },
   { name: "emergency-open", who: "mori", go: at((site) => site.person) },
-  { name: "emergency", who: "mori", go: at((site) => `/emergency?patient=${site.person.split("/").pop()}`) },
+  { name: "emergency", who: "mori", go: at((site) => `/emergency?patient=${site.closed.split("/").pop()}`) },
   // who enters for a physician
   { name: "proxy-list", who: "hata", go: at("/confirmations") },
   { name: "proxy-returned", who: "hata", go: at((site) => site.back) },
