@@ -365,6 +365,17 @@ export async function accessStories(story, { browser, binary, images }) {
       await sato.fill("#password", password);
       await sato.click("main button.primary");
       await sato.waitForURL(people.record);
+      // A form that was begun is there again.
+      await sato.goto(`${server.address}/patients/new`);
+      await sato.fill("#name", "書きかけ");
+      await sato.waitForSelector("dialog.lock[open] #lock-password", { timeout: 12_000 });
+      await sato.fill("#lock-password", "wrong");
+      await sato.click("dialog.lock button.primary");
+      await sato.waitForSelector("dialog.lock .mistake:not([hidden])");
+      await sato.fill("#lock-password", password);
+      await sato.click("dialog.lock button.primary");
+      await sato.waitForSelector("dialog.lock", { state: "detached" });
+      assert.equal(await sato.inputValue("#name"), "書きかけ");
     });
     await story("over TLS the cookie is for this host only, and a network is refused without it", async () => {
       const bare = spawnSync(binary, ["serve", "--addr", "0.0.0.0:0", "--data", server.data], { encoding: "utf8" });

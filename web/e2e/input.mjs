@@ -25,7 +25,7 @@ export async function inputStories(story, page, address, images) {
   // The names are indexed beside the start; nobody waits for them, so the first lists may be missing.
   await open(page, address, "I0");
   await page.keyboard.insertText("発");
-  for (let round = 0; round < 60 && !(await isOpen(page)); round += 1) {
+  for (let round = 0; round < 240 && !(await isOpen(page)); round += 1) {
     await page.waitForTimeout(500);
     await page.keyboard.press("Control+Space");
   }

@@ -1,8 +1,6 @@
 // Drives the built binary in a headless browser through what a physician does, and looks whether anything gets lost.
-// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|timeline|xss|load]
+// node web/e2e/main.mjs --binary PATH --chromium PATH [--images FOLDER] [--only access|input|proxy|smart|oidc|consent|timeline|ux|xss|load|screens]
 import assert from "node:assert/strict";
-import { mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { compose, createPatient, fact, factsOf, introduce, percentile, saved, textOf, toEnd } from "./steps.mjs";
@@ -18,6 +16,8 @@ import { oidcStories } from "./oidc.mjs";
 import { loadStories } from "./load.mjs";
 import { consentStories } from "./consent.mjs";
 import { timelineStories } from "./timeline.mjs";
+import { uxStories } from "./ux.mjs";
+import { screenStories } from "./screens.mjs";
 
 const { values: options } = parseArgs({
   options: { binary: { type: "string" }, chromium: { type: "string" }, images: { type: "string" }, only: { type: "string" } },
@@ -42,7 +42,7 @@ async function story(name, work) {
   }
 }
 
-const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, timeline: timelineStories, xss: xssStories, load: loadStories };
+const sets = { access: accessStories, input: inputAlone, proxy: proxyStories, smart: smartStories, oidc: oidcStories, consent: consentStories, timeline: timelineStories, ux: uxStories, xss: xssStories, load: loadStories, screens: screenStories };
 if (options.only) {
   const set = sets[options.only];
   if (set) await set(story, { browser, binary: options.binary, images: options.images });
@@ -65,6 +65,7 @@ try {
   await oidcStories(story, { browser, binary: options.binary });
   await consentStories(story, { browser, binary: options.binary, images: options.images });
   await timelineStories(story, { browser, binary: options.binary, events: 4_000 });
+  await uxStories(story, { browser, binary: options.binary });
   console.log(`started with dummies in ${await server.start()} ms`);
   const context = await newContext();
   const page = await context.newPage();
@@ -275,7 +276,6 @@ try {
     await toEnd(page);
     await page.keyboard.press("Control+s");
     await page.waitForSelector("dialog.ask-sign[open]");
-    if (options.images) await page.screenshot({ path: join(options.images, "sign.png") });
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/patients\/\d+\?signed=/);
     await page.waitForSelector('#lanes[data-state="ready"]');
@@ -288,7 +288,6 @@ try {
     await page.locator(".lanes-one a").first().click();
     await page.waitForURL(/\/documents\/\d+\?fact=/);
     assert.ok(await page.locator("#lit").isVisible(), "the words of the fact stand out");
-    if (options.images) await pictures(page, "document");
   });
 
   await story("a signed note is added to, and both versions stay", async () => {
@@ -324,7 +323,6 @@ try {
     const dummies = await page.locator(".results").textContent();
     assert.ok(dummies.includes("熱発"), "a dummy's 熱発 is found");
     assert.ok(!dummies.includes("検証 太郎"));
-    if (options.images) await pictures(page, "search");
   });
 
   await story("the type of a diabetes is answered with one key, and stays answered", async () => {
@@ -390,32 +388,6 @@ try {
     assert.ok(times.length > 10);
   });
 
-  await story("pictures", async () => {
-    if (!options.images) return;
-    await page.goto(`${server.address}/open?patient=D001&encounter=2026-1122`);
-    await page.waitForSelector(".cm-content");
-    await toEnd(page);
-    await page.keyboard.insertText(`S) ${note.replace("65歳男性。", "")}\n昨夜から悪心、茶褐色尿症。アムロジピン内服中。\nO) BP 128/76、HR 104。腹部 平坦・軟、右季肋部に圧痛あり。\nA) 急性胆管炎の疑い。糖尿病はHbA1c 7.2%。\nP) 採血、腹部エコー。`);
-    await fact(page, "発熱");
-    await saved(page);
-    await page.locator("#facts-list summary").first().click();
-    await page.mouse.move(0, 0);
-    await page.waitForTimeout(300);
-    await pictures(page, "note");
-    await page.goto(`${server.address}/`);
-    await pictures(page, "patients");
-    await page.locator("section.dummies tbody a").first().click();
-    await page.waitForSelector('#lanes[data-state="ready"]');
-    await page.waitForTimeout(400);
-    await pictures(page, "timeline");
-    for (const name of ["note", "document", "search", "patients", "timeline"]) {
-      for (const kind of ["light", "dark", "mobile"]) {
-        const path = join(options.images, `${name}-${kind}.png`);
-        assert.ok(statSync(path).size <= 300 * 1024, `${path} is over 300 KiB`);
-      }
-    }
-  });
-
   await supportStories(story, page, server.address);
   await inputStories(story, page, server.address, options.images);
   await textStories(story, page, server.address);
@@ -437,22 +409,4 @@ async function inputAlone() {
   const page = await (await newContext()).newPage();
   await introduce(page, server.address, "hanako", user);
   await inputStories(story, page, server.address, options.images);
-}
-
-/** A screen in light, in dark, and as a phone shows it. */
-async function pictures(page, name, settle = async () => {}) {
-  mkdirSync(options.images, { recursive: true });
-  await settle();
-  for (const scheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme: scheme });
-    await page.waitForTimeout(200);
-    await page.screenshot({ path: join(options.images, `${name}-${scheme}.png`) });
-  }
-  await page.emulateMedia({ colorScheme: "light" });
-  await page.setViewportSize({ width: 360, height: 740 });
-  await page.waitForTimeout(200);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  assert.ok(wide <= 360, `${name} is ${wide} px wide on a phone`);
-  await page.screenshot({ path: join(options.images, `${name}-mobile.png`) });
-  await page.setViewportSize({ width: 1440, height: 900 });
 }

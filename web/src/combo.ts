@@ -23,6 +23,7 @@ export function combo(input: HTMLInputElement, list: HTMLElement, options: Optio
   let asked = 0;
   input.setAttribute("role", "combobox");
   input.setAttribute("aria-controls", list.id);
+  input.setAttribute("aria-expanded", "false");
   input.setAttribute("aria-autocomplete", "list");
 
   const show = (): void => {

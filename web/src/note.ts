@@ -35,6 +35,8 @@ const conflictBox = need("conflict");
 
 let base: number | null = root.dataset["base"] ? Number(root.dataset["base"]) : null;
 let savedText = area.value;
+/** When it was saved, as the server tells it. */
+let savedAt = "";
 let rev = 0;
 let asked = -1;
 let feedback: Feedback | null = null;
@@ -180,8 +182,9 @@ function greet(draft: Draft | null): void {
     if (draft.text !== editor.text) editor.replace(draft.text);
   }
   read();
+  savedAt = draft?.at ?? savedAt;
   if (isDirty()) save();
-  else state(base === null ? "idle" : "saved", draft?.at ?? "");
+  else state(base === null ? "idle" : "saved", savedAt);
 }
 
 /** Sends the text to be read, one at a time; what comes meanwhile is sent with the answer. */
@@ -293,7 +296,13 @@ function isDirty(): boolean {
 }
 
 function markDirty(): void {
-  if (!isDirty()) return;
+  if (!isDirty()) {
+    // Back to what is saved, by keys or by undoing: there is nothing to wait for.
+    window.clearTimeout(timer);
+    dirtySince = 0;
+    if (saved.dataset["state"] === "dirty") state(base === null ? "idle" : "saved", savedAt);
+    return;
+  }
   if (dirtySince === 0) dirtySince = performance.now();
   if (!inConflict) state(line.open ? "dirty" : "offline-dirty");
   window.clearTimeout(timer);
@@ -316,6 +325,7 @@ function kept(revision: number, at: string): void {
   dirtySince = 0;
   inConflict = false;
   conflictBox.hidden = true;
+  savedAt = at;
   state("saved", at);
   if (isDirty()) markDirty();
 }

@@ -2,7 +2,7 @@
 //!
 //! Installs nothing. Needs a built `tsumugi` (`cargo build --release -p tsumugi-server`), Node.js 20 or later,
 //! `playwright-core` (`npm ci` in `web/`), and Chromium. Prints each story with `ok` or `FAIL`, and the time from key
-//! press to highlight; writes the pictures of `docs/guides/images` with `--images`.
+//! press to highlight. `--only screens` writes the pictures of `docs/guides/images`.
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
@@ -19,10 +19,10 @@ struct Options {
     /// The browser (default: the first Chromium or Chrome that runs).
     #[arg(long)]
     chromium: Option<PathBuf>,
-    /// Only these stories: access, proxy, smart, oidc, consent, timeline (with a hundred thousand events), or xss and load, which take minutes and run only when named.
+    /// Only these stories: access, proxy, smart, oidc, consent, timeline (with a hundred thousand events), ux, or xss, load and screens (pictures), which run only when named.
     #[arg(long)]
     only: Option<String>,
-    /// Writes the pictures of the guides.
+    /// Writes what the stories see as pictures into the folder of the guides.
     #[arg(long)]
     images: bool,
 }

@@ -33,7 +33,10 @@ pub(crate) fn shell(desk: &Desk, page: &Shell<'_>, body: &Markup) -> Response {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                @if let Some(idles) = idles(desk, page) { meta http-equiv="refresh" content=(idles); }
+                @if let Some(idles) = idles(desk, page) {
+                    noscript { meta http-equiv="refresh" content=(idles); }
+                    script type="module" src=(assets::address("idle.js")) data-idle=(idles) {}
+                }
                 meta name="csp-nonce" content=(desk.nonce);
                 title { (page.title) " \u{2013} " (ui.t("app.name")) }
                 link rel="icon" href=(assets::address("icon.svg")) type="image/svg+xml";
@@ -138,7 +141,8 @@ fn links<'u>(desk: &Desk, ui: &Ui<'u>) -> Vec<(&'static str, &'u str)> {
 /// Seconds after which a page that nobody uses looks whether its session is locked, beyond the time of the lock.
 const LOOKS_AFTER: u64 = 2;
 
-/// A page without an editor moves on to the lock by itself, with or without scripts; the editor hides its text itself.
+/// A page without an editor moves on to the lock by itself: without scripts it is told to, with them `idle.js` keeps what
+/// was begun in a form behind the lock. The editor hides its text itself.
 fn idles(desk: &Desk, page: &Shell<'_>) -> Option<String> {
     let is_editor = page.script == Some("note.js");
     let locks = desk.actor().is_ok_and(|actor| !actor.session.first_run);

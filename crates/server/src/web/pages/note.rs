@@ -308,6 +308,7 @@ fn previous(desk: &Desk, place: &NotePlace, notes: &Notes) -> Result<Markup, Web
                         time { (moment(&ui, document.written_at.civil())) }
                         span.kind { (ui.of("note", &document.kind)) }
                         span.who { (desk.person(&document.author)) }
+                        @if notes.unconfirmed.contains(&document.document) { (crate::web::pages::confirmations::mark(desk)) }
                     }
                     div.note-text { (marked(desk, document)?) }
                     p { a href=(format!("/documents/{}", document.document)) { (ui.t("previous.open")) } }
