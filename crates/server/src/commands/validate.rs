@@ -57,12 +57,10 @@ fn validate(args: &Args) -> anyhow::Result<u8> {
     let files = files(args)?;
     for file in &files {
         let report = validator.validate(&bytes_of(file)?, &args.profile);
-        let of_file = if !report.is_valid() {
-            NOT_VALID
-        } else if report.is_whole() {
-            0
-        } else {
-            NOT_ALL_CHECKED
+        let of_file = match (report.is_valid(), report.is_whole()) {
+            (false, _) => NOT_VALID,
+            (true, false) => NOT_ALL_CHECKED,
+            (true, true) => 0,
         };
         // What is not valid outweighs what was not checked.
         code = match (code, of_file) {
