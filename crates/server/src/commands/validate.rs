@@ -41,12 +41,12 @@ pub(crate) struct Args {
 }
 
 /// Exit code 0: all valid; 1: one is not; 3: valid as far as it was checked; 2: could not run.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> ExitCode {
     match validate(args) {
-        Ok(code) => Ok(ExitCode::from(code)),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&error);
-            Ok(ExitCode::from(COULD_NOT_RUN))
+            ExitCode::from(COULD_NOT_RUN)
         }
     }
 }
