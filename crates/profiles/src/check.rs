@@ -4,7 +4,7 @@ use crate::base::{Checker, codes_of};
 use crate::fhirpath::{Verdict, same};
 use crate::issue::{Issues, shown};
 use crate::library::{Binding, Element, Library, Link, Missing, Profile, Set, To, Type, split, type_of};
-use crate::schema::{Kind, Node};
+use crate::schema::{ClassId, Kind, Node};
 use crate::value_sets::Membership;
 use serde_json::Value;
 
@@ -31,10 +31,35 @@ impl<'a> Checker<'a> {
             .and_then(Value::as_array);
         for (index, claim) in claims.into_iter().flatten().enumerate() {
             let Some(claim) = claim.as_str() else { continue };
-            match self.library().find(claim) {
-                Ok(number) => self.conforms(node, number),
-                Err(missing) => self.missing(claim, &missing, &format!("meta.profile[{index}]")),
-            }
+            self.claim(node, claim, &format!("meta.profile[{index}]"));
+        }
+    }
+
+    /// Asks the profile of an address; that of a type of R4 asks nothing but the type.
+    pub(crate) fn claim(&mut self, node: Node<'a>, claim: &str, below: &str) {
+        match self.library().find(claim) {
+            Ok(number) => self.conforms(node, number),
+            Err(missing) => match self.validator.core_type(claim) {
+                Some(wanted) => self.is_of_type(node, wanted, claim),
+                None => self.missing(claim, &missing, below),
+            },
+        }
+    }
+
+    fn is_of_type(&mut self, node: Node<'a>, wanted: ClassId, claim: &str) {
+        let schema = &self.validator.schema;
+        if !schema.is_a(node.class, wanted) {
+            let name = |id| {
+                schema
+                    .class(id)
+                    .map_or_else(String::new, |class| class.name.to_string())
+            };
+            let values = vec![
+                ("profile", claim.to_owned()),
+                ("wanted", name(wanted)),
+                ("found", name(node.class)),
+            ];
+            self.tell("profile-type", "", values);
         }
     }
 

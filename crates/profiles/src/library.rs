@@ -16,7 +16,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Addresses of R4's own types.
-const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
+pub(crate) const CORE: &str = "http://hl7.org/fhir/StructureDefinition/";
 
 /// The profiles that are known.
 #[derive(Debug, Default)]

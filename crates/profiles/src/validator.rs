@@ -3,7 +3,7 @@
 use crate::base::Checker;
 use crate::issue::{Found, Issues, Report, Texts};
 use crate::json::{self, Parsed, Step};
-use crate::library::{Library, Missing};
+use crate::library::{self, Library, Missing};
 use crate::package::Package;
 use crate::place::Place;
 use crate::references::References;
@@ -66,8 +66,15 @@ impl Validator {
                 .profile(number)
                 .map_or_else(String::new, |found| found.label.to_string())),
             Err(Missing::Version(known)) => Err(known),
+            Err(Missing::Address) if self.core_type(claim).is_some() => Ok(claim.to_owned()),
             Err(Missing::Address) => Err(String::new()),
         }
+    }
+
+    /// The type of R4 itself that an address is the definition of.
+    pub(crate) fn core_type(&self, claim: &str) -> Option<ClassId> {
+        let name = library::split(claim).0.strip_prefix(library::CORE)?;
+        self.schema.named(name)
     }
 
     /// Profiles of a package that cannot be checked here, with the reason: address with version, sentence.
@@ -137,10 +144,7 @@ impl Validator {
             let node = self.schema.node(Some(root), None, class);
             (checker.resource, checker.root) = (node, node);
             for claim in profiles {
-                match self.library.find(claim) {
-                    Ok(number) => checker.conforms(node, number),
-                    Err(missing) => checker.missing(claim, &missing, ""),
-                }
+                checker.claim(node, claim, "");
             }
         }
         checker.issues.report(&self.texts)

@@ -187,7 +187,7 @@ fn main() -> ExitCode {
         Some(Command::Knowledge { what }) => commands::knowledge::run(&what),
         Some(Command::Support { what }) => commands::support::run(&what),
         Some(Command::Terms { what }) => commands::terms::run(&what),
-        Some(Command::Validate(args)) => commands::validate::run(&args),
+        Some(Command::Validate(args)) => Ok(commands::validate::run(&args)),
         Some(Command::Profiles { what }) => commands::profiles::run(&what),
         Some(Command::Export {
             what: Export::Patient(args),

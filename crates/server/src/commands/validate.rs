@@ -41,12 +41,12 @@ pub(crate) struct Args {
 }
 
 /// Exit code 0: all valid; 1: one is not; 3: valid as far as it was checked; 2: could not run.
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> ExitCode {
     match validate(args) {
-        Ok(code) => Ok(ExitCode::from(code)),
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&error);
-            Ok(ExitCode::from(COULD_NOT_RUN))
+            ExitCode::from(COULD_NOT_RUN)
         }
     }
 }
@@ -57,12 +57,10 @@ fn validate(args: &Args) -> anyhow::Result<u8> {
     let files = files(args)?;
     for file in &files {
         let report = validator.validate(&bytes_of(file)?, &args.profile);
-        let of_file = if !report.is_valid() {
-            NOT_VALID
-        } else if report.is_whole() {
-            0
-        } else {
-            NOT_ALL_CHECKED
+        let of_file = match (report.is_valid(), report.is_whole()) {
+            (false, _) => NOT_VALID,
+            (true, false) => NOT_ALL_CHECKED,
+            (true, true) => 0,
         };
         // What is not valid outweighs what was not checked.
         code = match (code, of_file) {
