@@ -344,10 +344,12 @@ fn trace(best: &[Step], mut tokens: Vec<Token>) -> Vec<Token> {
 /// Marks of forms that count wherever they stand.
 const ANYWHERE: u32 = mark::DISCOURSE | mark::STAGING;
 
-/// Whether a stretch has anything but marks.
+/// Whether a stretch has anything but signs; the marks of ASCII (`-`, `+`) join words as well and are none.
 fn letters(chars: &[char], start: usize, end: u32) -> bool {
     let stretch = chars.get(start..end as usize).unwrap_or_default();
-    stretch.iter().any(|c| class(*c) != CharClass::Mark)
+    stretch
+        .iter()
+        .any(|c| c.is_ascii() || class(*c) != CharClass::Mark)
 }
 
 /// What a form costs; none for forms that take no part in the cover.
