@@ -133,6 +133,21 @@ pub struct Version {
     pub whose: Whose,
 }
 
+impl Version {
+    /// The body as it is given out: with its version and time; none for a deletion.
+    pub fn shown(&self) -> Option<String> {
+        let body = self.body.as_deref()?;
+        let mut node = Node::parse(body).ok()?;
+        let mut meta = node.get("meta").cloned().unwrap_or(Node::Object(Vec::new()));
+        meta.set("versionId", Node::owned(self.version.to_string()));
+        meta.set("lastUpdated", Node::owned(crate::time::instant(self.at)));
+        node.set("meta", meta);
+        let mut out = String::with_capacity(body.len() + 96);
+        node.write(&mut out);
+        Some(out)
+    }
+}
+
 /// The index of one store: definitions, and the numbers that this store gave them.
 #[derive(Debug, Clone)]
 pub struct Index {

@@ -55,6 +55,66 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// Sets a key of an object, at its place or as the last.
+    pub fn set(&mut self, key: &'static str, value: Self) {
+        let Self::Object(fields) = self else { return };
+        match fields.iter_mut().find(|(name, _)| name == key) {
+            Some((_, old)) => *old = value,
+            None => fields.push((Cow::Borrowed(key), value)),
+        }
+    }
+
+    /// A text that owns its characters.
+    pub fn owned(text: impl Into<String>) -> Self {
+        Self::Text(Cow::Owned(text.into()))
+    }
+
+    /// Lets each literal reference inside be replaced.
+    pub fn redirect(&mut self, to: &dyn Fn(&str) -> Option<String>) {
+        match self {
+            Self::Object(fields) => {
+                for (key, value) in fields {
+                    match value {
+                        Self::Text(text) if key == "reference" => {
+                            if let Some(new) = to(text) {
+                                *text = Cow::Owned(new);
+                            }
+                        }
+                        value => value.redirect(to),
+                    }
+                }
+            }
+            Self::List(members) => members.iter_mut().for_each(|member| member.redirect(to)),
+            _ => {}
+        }
+    }
+
+    /// Writes it as JSON; numbers with their digits.
+    pub fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
+            Self::Number(digits) => out.push_str(digits),
+            Self::Text(text) => quote(text, out),
+            Self::List(members) => {
+                for (place, member) in members.iter().enumerate() {
+                    out.push(if place == 0 { '[' } else { ',' });
+                    member.write(out);
+                }
+                out.push_str(if members.is_empty() { "[]" } else { "]" });
+            }
+            Self::Object(fields) => {
+                for (place, (key, value)) in fields.iter().enumerate() {
+                    out.push(if place == 0 { '{' } else { ',' });
+                    quote(key, out);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push_str(if fields.is_empty() { "{}" } else { "}" });
+            }
+        }
+    }
+
     /// The value of a key of an object.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {
@@ -92,6 +152,12 @@ impl<'t> Node<'t> {
     pub fn all(&self, key: &str) -> &[Self] {
         self.get(key).map_or(&[], Self::each)
     }
+}
+
+/// A text in quotes.
+fn quote(text: &str, out: &mut String) {
+    // Writing a text as JSON does not fail.
+    out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
 struct Reader<'t> {
@@ -351,6 +417,24 @@ mod tests {
         assert_eq!(twice, Err(JsonError::Twice("b".to_owned())));
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
         assert_eq!(Node::parse(&deep), Err(JsonError::Deep));
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read() {
+        let text =
+            r#"{"a":[5.40,{},[],null,true],"b":"山\"\n","reference":"Patient/1","c":{"reference":"x"}}"#;
+        let mut node = Node::parse(text).unwrap();
+        let mut out = String::new();
+        node.write(&mut out);
+        assert_eq!(out, text);
+        node.redirect(&|to| (to == "x").then(|| "y".to_owned()));
+        node.set("b", Node::owned("z"));
+        node.set("d", Node::Flag(false));
+        out.clear();
+        node.write(&mut out);
+        let changed =
+            r#"{"a":[5.40,{},[],null,true],"b":"z","reference":"Patient/1","c":{"reference":"y"},"d":false}"#;
+        assert_eq!(out, changed);
     }
 
     fn same(node: &Node<'_>, value: &serde_json::Value) -> bool {

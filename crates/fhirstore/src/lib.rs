@@ -26,7 +26,7 @@ pub use query::{
     Prefix, Query, QueryError, Sort, SortBy, USUAL_COUNT, Unit, Want, Why,
 };
 pub use rusqlite::Connection;
-pub use time::instant;
+pub use time::{instant, millis};
 
 /// How many values the search parameters of a type find in a body: what indexing it costs without the database.
 ///

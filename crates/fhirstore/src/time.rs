@@ -53,6 +53,12 @@ pub(crate) fn range(text: &str) -> Option<(i64, i64)> {
     time.is_none().then_some((from * DAY - zone, to * DAY - zone))
 }
 
+/// The first millisecond of a date or time as the record keeps them, a zone in brackets behind it or not.
+pub fn millis(text: &str) -> Option<i64> {
+    let plain = text.split_once('[').map_or(text, |(plain, _)| plain);
+    range(plain).map(|(from, _)| from)
+}
+
 /// A moment as an `instant` in UTC.
 pub fn instant(at: i64) -> String {
     let (date, rest) = (at.div_euclid(DAY), at.rem_euclid(DAY));

@@ -93,7 +93,7 @@ fn what_is_not_a_whole_store_of_ours_is_refused_and_left_alone() {
     );
     check(
         |path| tamper(path, "PRAGMA user_version = 99"),
-        "schema 99, known up to 10",
+        "schema 99, known up to 11",
     );
     check(
         |path| tamper(path, "DROP TABLE correction"),
@@ -288,7 +288,7 @@ fn a_full_disk_fails_the_write_and_not_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.db");
     let tuning = Tuning {
-        max_pages: Some(200),
+        max_pages: Some(270),
         ..Tuning::default()
     };
     let store = Store::open_with(&path, tuning).unwrap();
