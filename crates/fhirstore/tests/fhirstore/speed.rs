@@ -151,7 +151,9 @@ fn a_large_store() {
         let begin = processor();
         for batch in some.chunks(1000) {
             conn.execute_batch("BEGIN").unwrap();
-            batch.iter().for_each(|one| keep(&index, &conn, one));
+            for one in batch {
+                keep(&index, &conn, one);
+            }
             conn.execute_batch("COMMIT").unwrap();
         }
         println!(
@@ -171,6 +173,9 @@ fn a_large_store() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Type, names parted by `&`, and what makes the values.
+type Ask<'a> = (&'a str, &'a str, &'a dyn Fn(usize) -> String);
+
 /// Each kind of search a hundred times, with other values.
 fn searches(index: &Index, conn: &Connection, dice: &mut Dice) {
     const TIMES: usize = 100;
@@ -179,7 +184,7 @@ fn searches(index: &Index, conn: &Connection, dice: &mut Dice) {
         base: BASE,
         now: NOW,
     };
-    let asks: [(&str, &str, &dyn Fn(usize) -> String); 9] = [
+    let asks: [Ask<'_>; 9] = [
         ("Observation", "code", &|n| {
             format!("http://loinc.org|L{}", n % 500)
         }),

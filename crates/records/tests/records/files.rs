@@ -276,6 +276,14 @@ fn the_doctor_finds_what_is_wrong() {
         "UPDATE event_index SET dummy = 1",
         "index row is of the wrong population",
     );
+    check(
+        "INSERT INTO fhir_resource VALUES (1, 1, 'x', 1, 1, NULL, NULL, 0, 2, NULL)",
+        "FHIR resource is current and has no body: 1",
+    );
+    check(
+        "INSERT INTO fhir_token VALUES (1, 1, 77)",
+        "FHIR resource is found by a search and is not there: 77",
+    );
     check("UPDATE document SET version = 3", "document has a gap");
     check(
         "PRAGMA foreign_keys = OFF; DROP TRIGGER patient_stays; DELETE FROM patient",
