@@ -133,6 +133,21 @@ const TOPIC_CHECK: (&str, &str) = (
          WHERE ((m.flags & 128) <> 0) <> (i.settled_by IS NOT NULL)",
 );
 
+/// Questions to a store that knows FHIR resources (schema 11).
+const RESOURCE_CHECKS: &[(&str, &str)] = &[
+    (
+        "FHIR resource is current and has no body",
+        "SELECT x.r FROM fhir_resource x WHERE x.counts = 1 AND NOT EXISTS (
+             SELECT 1 FROM fhir_version v WHERE v.r = x.r AND v.version = x.version AND v.body IS NOT NULL)",
+    ),
+    (
+        "FHIR resource is found by a search and is not there",
+        "SELECT i.r FROM (SELECT r FROM fhir_token UNION SELECT r FROM fhir_date UNION SELECT r FROM fhir_quantity
+             UNION SELECT r FROM fhir_string UNION SELECT r FROM fhir_reference) i
+         WHERE NOT EXISTS (SELECT 1 FROM fhir_resource x WHERE x.r = i.r AND x.counts = 1)",
+    ),
+];
+
 impl Store {
     /// Examines the store. It reads everything, so it takes its time on a large one; others go on meanwhile.
     ///
@@ -209,7 +224,9 @@ pub(crate) fn examine(conn: &Connection) -> Vec<String> {
     };
     let knows_topics = conn.prepare("SELECT 1 FROM topic_mark LIMIT 0").is_ok();
     let topics = knows_topics.then_some(&TOPIC_CHECK);
-    for (what, sql) in CHECKS.iter().chain(later).chain(topics) {
+    let knows_resources = conn.prepare("SELECT 1 FROM fhir_resource LIMIT 0").is_ok();
+    let resources = if knows_resources { RESOURCE_CHECKS } else { &[][..] };
+    for (what, sql) in CHECKS.iter().chain(later).chain(topics).chain(resources) {
         let sql = sql.replace("{removed}", removed);
         let rows = noting(
             &mut problems,

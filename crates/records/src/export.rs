@@ -119,6 +119,7 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
         fulltext::remove(conn, *document)?;
     }
     consent::remove_dummies(conn)?;
+    crate::derived::remove_dummies(conn)?;
     // What refers comes before what it refers to.
     for table in [
         "amendment_answer",

@@ -10,7 +10,7 @@
 //! `access_change` and `access_fact` are who may do what. `confirmation` is what became of notes that were entered on behalf
 //! of a physician. A document goes only by [`Store::remove_document`], when its time of keeping is over; `tombstone` stays. Derived state can be made
 //! again: `event` (with the edition of the lexicon that read it; those of an observation stay), `event_index`,
-//! `document_text`, `document_fts`, `topic_mark`.
+//! `document_text`, `document_fts`, `topic_mark`, and the `fhir_` tables, which whoever follows changes keeps ([`Derived`]).
 //! `consent_study`, `consent_text`, `consent_event` and `consent_receipt` are what people were asked and what they allow,
 //! `export_delivery` and `export_person` what left ([`consent`]). `draft_revision` is what an editor saves while one types. The tables are described in `schema/1.sql` and the steps after it.
 //!
@@ -37,6 +37,7 @@ mod budget;
 mod confirm;
 pub mod consent;
 mod deliveries;
+mod derived;
 mod doctor;
 mod documents;
 mod drafts;
@@ -93,6 +94,7 @@ pub use backup::CopyReport;
 pub use budget::{PrivacyQuestion, PrivacyRow, PrivacySpent};
 pub use confirm::{ConfirmationReceipt, ConfirmationRecord, ConfirmationStep, LONGEST_REASON, Unconfirmed};
 pub use deliveries::{Delivered, DeliveryOutcome, DeliveryRecord, DueDelivery};
+pub use derived::{Changed, Derived};
 pub use doctor::{Counts, DoctorReport};
 pub use documents::{Content, DocumentVersion, VersionReason};
 pub use drafts::{DraftKey, DraftRevision, KEPT_REVISIONS};

@@ -21,7 +21,8 @@ const CURRENT: &str = "WHERE e.patient = ?1 AND (
                          WHERE n.patient = o.patient AND n.source = o.source AND n.key = o.key))) ORDER BY e.id";
 
 impl Store {
-    /// Makes the text index and the event index again, in one transaction. Documents and events stay as they are.
+    /// Makes the text index and the event index again, in one transaction; the index of FHIR resources is made again when
+    /// somebody follows the store next ([`Store::follow`]). Documents and events stay as they are.
     ///
     /// # Errors
     /// Only those of the file; then the indexes are as they were.
@@ -29,7 +30,11 @@ impl Store {
         self.write("rebuild indexes", |conn| {
             conn.execute_batch(
                 "DELETE FROM event_index; DELETE FROM document_text;
-                 INSERT INTO document_fts (document_fts) VALUES ('delete-all');",
+                 INSERT INTO document_fts (document_fts) VALUES ('delete-all');
+                 UPDATE fhir_edition SET edition = '';
+                 INSERT INTO fhir_due SELECT 2, id FROM patient WHERE true ON CONFLICT DO NOTHING;
+                 INSERT INTO fhir_due SELECT 0, id FROM document WHERE true ON CONFLICT DO NOTHING;
+                 INSERT INTO fhir_due SELECT 1, observation FROM statement WHERE true ON CONFLICT DO NOTHING;",
             )?;
             texts(conn)?;
             let mut list = conn.prepare("SELECT id FROM patient ORDER BY id")?;

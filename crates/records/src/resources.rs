@@ -88,6 +88,14 @@ pub(crate) fn of_patient(conn: &Connection, patient: PatientId) -> Result<Vec<Re
     Ok(list.query_map([patient], read)?.collect::<Result<_, _>>()?)
 }
 
+/// Resources of the newest version of a document; none where it was removed.
+pub(crate) fn of_newest(conn: &Connection, document: DocumentId) -> Result<Vec<ResourceRecord>, StoreError> {
+    let mut list = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} JOIN document d ON d.id = v.document AND d.version = v.version WHERE d.id = ?1 ORDER BY r.id"
+    ))?;
+    Ok(list.query_map([document], read)?.collect::<Result<_, _>>()?)
+}
+
 /// Names of the resources signed with a document version.
 pub(crate) fn names(conn: &Connection, document_version: i64) -> Result<Vec<ResourceName>, StoreError> {
     let mut list = conn

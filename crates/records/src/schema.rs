@@ -18,6 +18,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/8.sql"),
     include_str!("schema/9.sql"),
     include_str!("schema/10.sql"),
+    include_str!("schema/11.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -59,6 +60,17 @@ const TABLES: &[&str] = &[
     "event_index",
     "export_delivery",
     "export_person",
+    "fhir_code",
+    "fhir_date",
+    "fhir_due",
+    "fhir_edition",
+    "fhir_quantity",
+    "fhir_reference",
+    "fhir_resource",
+    "fhir_string",
+    "fhir_token",
+    "fhir_value",
+    "fhir_version",
     "learned",
     "observation",
     "patient",

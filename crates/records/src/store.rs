@@ -2,6 +2,7 @@
 
 use crate::audit::log::{self, Prepared};
 use crate::audit::{AuditEntry, Recorded};
+use crate::derived::{self, Derived};
 use crate::errors::StoreError;
 use crate::open::{self, Tuning};
 use crate::writer::{Attempt, Pending, Writer, WriterCounts};
@@ -15,6 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most reading connections kept for the next reader; more are opened when more read at once.
 const MAX_IDLE_READERS: usize = 8;
+
+/// Most changes that are followed in one transaction when the store is opened: whoever signs meanwhile waits for it.
+const AT_ONCE: usize = 200;
 
 /// Numbers the stores in memory, so that two of one process stay apart.
 static MEMORY_STORES: AtomicU64 = AtomicU64::new(0);
@@ -165,6 +169,33 @@ impl Store {
             },
             of: PhantomData,
         }
+    }
+
+    /// Lets something follow every change of notes, statements and patients from now on, in the transaction of the change.
+    /// What changed before is followed first; returns when that is durable.
+    ///
+    /// # Errors
+    /// `ReadOnly`; those of `derived` and of the file.
+    pub fn follow(&self, derived: Arc<dyn Derived>) -> Result<(), StoreError> {
+        let Some(writer) = &self.shared.writer else {
+            return Err(StoreError::ReadOnly {
+                place: "follow".to_owned(),
+            });
+        };
+        let first = Arc::clone(&derived);
+        self.write_unaudited("follow", move |conn| first.open(conn))?;
+        loop {
+            let some = Arc::clone(&derived);
+            if self.write_unaudited("follow", move |conn| {
+                derived::settle(conn, some.as_ref(), AT_ONCE)
+            })? < AT_ONCE
+            {
+                break;
+            }
+        }
+        writer.follow(derived);
+        // What came while the last of it was written.
+        self.write_unaudited("follow", |_| Ok(()))
     }
 
     /// The file, or the name of the store in memory.

@@ -4,12 +4,13 @@
 //! one. Each has its savepoint: what fails is undone alone. Where the disk is full, the transaction of all is lost;
 //! then each is tried again by itself, so that a large note does not fail a small one.
 
+use crate::derived::{self, Derived};
 use crate::errors::StoreError;
 use rusqlite::Connection;
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 /// Most commands in one commit.
@@ -30,6 +31,7 @@ pub struct WriterCounts {
 #[derive(Debug)]
 pub(crate) struct Writer {
     queue: Option<SyncSender<Box<dyn Task>>>,
+    derived: Arc<OnceLock<Arc<dyn Derived>>>,
     thread: Option<JoinHandle<()>>,
     counts: Arc<Counters>,
 }
@@ -82,18 +84,27 @@ impl Writer {
         let (queue, waiting) = sync_channel(MAX_WAITING);
         let counts = Arc::new(Counters::default());
         let shared = Arc::clone(&counts);
+        let derived: Arc<OnceLock<Arc<dyn Derived>>> = Arc::default();
+        let follows = Arc::clone(&derived);
         let thread = thread::Builder::new()
             .name("records-writer".to_owned())
-            .spawn(move || serve(&conn, &waiting, &shared))
+            .spawn(move || serve(&conn, &waiting, &shared, &follows))
             .map_err(|error| StoreError::Io {
                 place: "writer".to_owned(),
                 detail: error.to_string(),
             })?;
         Ok(Self {
             queue: Some(queue),
+            derived,
             thread: Some(thread),
             counts,
         })
+    }
+
+    /// Lets something follow every change, in its transaction; what was set first stays.
+    pub(crate) fn follow(&self, derived: Arc<dyn Derived>) {
+        // Whoever came first follows already.
+        let _ = self.derived.set(derived);
     }
 
     /// Sends work, which the next commit holds. `work` may run more than once; after an error for which `second` holds it
@@ -181,7 +192,15 @@ where
     }
 }
 
-fn serve(conn: &Connection, waiting: &Receiver<Box<dyn Task>>, counts: &Counters) {
+/// The connection, and what follows every change.
+type Following<'f> = (&'f Connection, Option<&'f Arc<dyn Derived>>);
+
+fn serve(
+    conn: &Connection,
+    waiting: &Receiver<Box<dyn Task>>,
+    counts: &Counters,
+    derived: &OnceLock<Arc<dyn Derived>>,
+) {
     let mut halted: Option<StoreError> = None;
     while let Ok(first) = waiting.recv() {
         let mut batch = vec![first];
@@ -196,7 +215,7 @@ fn serve(conn: &Connection, waiting: &Receiver<Box<dyn Task>>, counts: &Counters
             }
         } else {
             // After a failed sync the system may hold as kept what is not on the disk, so nothing more is accepted.
-            halted = commit(conn, &mut batch, counts)
+            halted = commit((conn, derived.get()), &mut batch, counts)
                 .err()
                 .filter(StoreError::breaks_promises);
         }
@@ -207,7 +226,7 @@ fn serve(conn: &Connection, waiting: &Receiver<Box<dyn Task>>, counts: &Counters
 }
 
 /// Commits all tasks together, or one by one where there is no room for all.
-fn commit(conn: &Connection, batch: &mut [Box<dyn Task>], counts: &Counters) -> Result<(), StoreError> {
+fn commit(conn: Following<'_>, batch: &mut [Box<dyn Task>], counts: &Counters) -> Result<(), StoreError> {
     let Err(error) = transaction(conn, batch, counts) else {
         return Ok(());
     };
@@ -232,8 +251,13 @@ fn commit(conn: &Connection, batch: &mut [Box<dyn Task>], counts: &Counters) -> 
     broken
 }
 
-fn transaction(conn: &Connection, batch: &mut [Box<dyn Task>], counts: &Counters) -> Result<(), StoreError> {
-    let outcome = in_savepoints(conn, batch);
+fn transaction(
+    following: Following<'_>,
+    batch: &mut [Box<dyn Task>],
+    counts: &Counters,
+) -> Result<(), StoreError> {
+    let (conn, _) = following;
+    let outcome = in_savepoints(following, batch);
     if !conn.is_autocommit() {
         conn.execute_batch("ROLLBACK")?;
     }
@@ -245,7 +269,7 @@ fn transaction(conn: &Connection, batch: &mut [Box<dyn Task>], counts: &Counters
 
 /// Runs each task in its savepoint. A task that is alone needs none: where SQLite holds a savepoint it walks its journal of
 /// pages at the end of each statement, which was two thirds of the time of a large batch.
-fn in_savepoints(conn: &Connection, batch: &mut [Box<dyn Task>]) -> Result<(), StoreError> {
+fn in_savepoints((conn, derived): Following<'_>, batch: &mut [Box<dyn Task>]) -> Result<(), StoreError> {
     let alone = batch.len() == 1;
     let (begin, undo, end) = if alone {
         ("", "ROLLBACK; BEGIN IMMEDIATE", "")
@@ -256,7 +280,14 @@ fn in_savepoints(conn: &Connection, batch: &mut [Box<dyn Task>]) -> Result<(), S
     for task in batch {
         conn.execute_batch(begin)?;
         for attempt in [Attempt::First, Attempt::Second] {
-            let Some(error) = task.run(conn, attempt) else {
+            let failed = task.run(conn, attempt).or_else(|| {
+                // What follows from a change is part of it: both are kept, or neither.
+                let error =
+                    derived.and_then(|derived| derived::settle(conn, derived.as_ref(), usize::MAX).err())?;
+                task.fail(&error);
+                Some(error)
+            });
+            let Some(error) = failed else {
                 break;
             };
             if conn.is_autocommit() {

@@ -13,6 +13,7 @@ mod commands;
 mod consent;
 mod encoding;
 mod fhir;
+mod fhir_api;
 mod heads;
 mod hooks;
 mod import;

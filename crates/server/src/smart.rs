@@ -14,7 +14,6 @@
 //! | `inspect` | what a token is worth; taking one back |
 //! | `client` | which app asks, and why it is refused |
 //! | `bearer` | who stands behind a token |
-//! | `resources`, `search` | what a token opens: FHIR R4, reading only |
 //! | `registration` | how an app is entered |
 //! | `cors` | pages of registered apps may ask |
 
@@ -27,20 +26,16 @@ pub(crate) mod cors;
 mod discovery;
 mod inspect;
 pub(crate) mod registration;
-mod resources;
-mod search;
 #[cfg(test)]
 pub(crate) mod tests;
 mod token;
 
 pub(crate) use bearer::admit;
 
+use crate::fhir_api::FHIR;
 use crate::web::{App, Ask, Doors};
 use std::sync::LazyLock;
 use tsumugi_access::{Action, Scopes};
-
-/// Path of the FHIR addresses.
-const FHIR: &str = "/fhir/R4";
 
 /// What may be granted at all: this server is read only.
 static SUPPORTED: LazyLock<Scopes> = LazyLock::new(|| {
@@ -50,7 +45,7 @@ static SUPPORTED: LazyLock<Scopes> = LazyLock::new(|| {
 
 /// Adds the doors of apps.
 pub(crate) fn doors(doors: Doors) -> Doors {
-    use Ask::{Nothing, Records, Token};
+    use Ask::{Nothing, Records};
     doors
         .get("/.well-known/smart-configuration", Nothing, discovery::smart)
         .get("/.well-known/openid-configuration", Nothing, discovery::openid)
@@ -73,9 +68,6 @@ pub(crate) fn doors(doors: Doors) -> Doors {
         .post("/oauth/token", Nothing, token::give)
         .post("/oauth/introspect", Nothing, inspect::introspect)
         .post("/oauth/revoke", Nothing, inspect::revoke)
-        .get("/fhir/R4/metadata", Nothing, resources::metadata)
-        .get("/fhir/R4/{kind}", Token, resources::search)
-        .get("/fhir/R4/{kind}/{id}", Token, resources::read)
 }
 
 /// The address under which this server is called.

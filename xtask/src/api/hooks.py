@@ -94,9 +94,17 @@ def of_an_app(case, path):
         number = str(DRAW.randint(1, IDS))
         case.query = {"_id": number} if kind == "Patient" else {"patient": number}
         if DRAW.random() < 0.3:
-            case.query.update({"_count": str(DRAW.randint(0, 3)), "_offset": str(DRAW.randint(0, 3))})
-    elif path == "/fhir/R4/{kind}/{id}":
+            case.query.update({"_count": str(DRAW.randint(0, 3)), "_total": DRAW.choice(["accurate", "none"])})
+    elif path == "/fhir/R4/{kind}/_search":
+        case.path_parameters["kind"] = DRAW.choice(KINDS)
+        case.body = {"_count": str(DRAW.randint(0, 3)), "_total": DRAW.choice(["accurate", "none"])}
+    elif path.startswith("/fhir/R4/{kind}/{id}"):
         case.path_parameters["kind"], case.path_parameters["id"] = DRAW.choice(RESOURCES)
+        case.query = {}
+        if "version" in case.path_parameters:
+            case.path_parameters["version"] = str(DRAW.randint(1, 2))
+        if path.endswith("$everything"):
+            case.path_parameters["kind"], case.path_parameters["id"] = "Patient", str(DRAW.randint(1, IDS))
     elif path in FORMS and case.method.upper() == "POST":
         case.body = {name: str(DRAW.choice(values)) for name, values in FORMS[path].items()}
         if case.path_parameters and "id" in case.path_parameters:

@@ -93,7 +93,7 @@ fn what_is_not_a_whole_store_of_ours_is_refused_and_left_alone() {
     );
     check(
         |path| tamper(path, "PRAGMA user_version = 99"),
-        "schema 99, known up to 10",
+        "schema 99, known up to 11",
     );
     check(
         |path| tamper(path, "DROP TABLE correction"),
@@ -276,6 +276,14 @@ fn the_doctor_finds_what_is_wrong() {
         "UPDATE event_index SET dummy = 1",
         "index row is of the wrong population",
     );
+    check(
+        "INSERT INTO fhir_resource VALUES (1, 1, 'x', 1, 1, NULL, NULL, 0, 2, NULL)",
+        "FHIR resource is current and has no body: 1",
+    );
+    check(
+        "INSERT INTO fhir_token VALUES (1, 1, 77)",
+        "FHIR resource is found by a search and is not there: 77",
+    );
     check("UPDATE document SET version = 3", "document has a gap");
     check(
         "PRAGMA foreign_keys = OFF; DROP TRIGGER patient_stays; DELETE FROM patient",
@@ -288,7 +296,7 @@ fn a_full_disk_fails_the_write_and_not_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("s.db");
     let tuning = Tuning {
-        max_pages: Some(200),
+        max_pages: Some(270),
         ..Tuning::default()
     };
     let store = Store::open_with(&path, tuning).unwrap();

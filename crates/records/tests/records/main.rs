@@ -13,6 +13,8 @@ mod consent_random;
 #[cfg(test)]
 mod consent_uses;
 #[cfg(test)]
+mod derived;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod drafts;

@@ -266,7 +266,12 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
          DROP TABLE delivery_due; DROP TABLE delivery_target; DROP TABLE consent_receipt; DROP TABLE consent_failure;
          DROP TABLE consent_code; DROP TABLE consent_event; DROP TABLE consent_study; DROP TABLE consent_text;
          DROP TABLE export_person; DROP TABLE export_delivery; DROP TABLE learned;
-         DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
+         DROP TRIGGER fhir_due_resource; DROP TRIGGER fhir_due_version; DROP TRIGGER fhir_due_version_gone;
+         DROP TRIGGER fhir_due_confirmation; DROP TRIGGER fhir_due_statement; DROP TRIGGER fhir_due_statement_moves;
+         DROP TRIGGER fhir_due_statement_gone; DROP TRIGGER fhir_due_patient; DROP TABLE fhir_due; DROP TABLE fhir_version;
+         DROP TABLE fhir_resource; DROP TABLE fhir_token; DROP TABLE fhir_date; DROP TABLE fhir_quantity;
+         DROP TABLE fhir_string; DROP TABLE fhir_reference; DROP TABLE fhir_value; DROP TABLE fhir_code;
+         DROP TABLE fhir_edition; DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

@@ -20,7 +20,7 @@ use tsumugi_records::{
 };
 
 /// The steps as they were released.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../src/schema/1.sql"),
     include_str!("../../src/schema/2.sql"),
     include_str!("../../src/schema/3.sql"),
@@ -31,6 +31,7 @@ const STEPS: [&str; 10] = [
     include_str!("../../src/schema/8.sql"),
     include_str!("../../src/schema/9.sql"),
     include_str!("../../src/schema/10.sql"),
+    include_str!("../../src/schema/11.sql"),
 ];
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;
@@ -268,6 +269,10 @@ fn older(path: &Path, full: &Path, schema: usize) {
         .collect::<Result<_, _>>()
         .unwrap();
     for table in &tables {
+        if table.starts_with("fhir_") {
+            // Derived by whoever follows changes; what is due is noted by triggers here too.
+            continue;
+        }
         conn.execute_batch(&format!("INSERT INTO main.{table} SELECT * FROM full.{table}"))
             .unwrap_or_else(|error| panic!("{table}: {error}"));
         let rows: i64 = conn

@@ -1,6 +1,6 @@
 //! Who stands behind the token of a request (RFC 6750).
 
-use super::resources::outcome;
+use crate::fhir_api::outcome::outcome;
 use crate::web::{App, origin};
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,6 +1,6 @@
 //! What is offered (SMART App Launch 2.2, clause 6; OpenID Connect Discovery 1.0), and the key of id tokens.
 
-use super::{FHIR, SUPPORTED, base};
+use super::{SUPPORTED, base};
 use crate::web::App;
 use axum::Json;
 use axum::extract::State;
@@ -56,47 +56,4 @@ pub(super) async fn openid(State(app): State<Arc<App>>) -> Json<Value> {
 /// The key with which id tokens are verified.
 pub(super) async fn keys(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.keys.signing.set())
-}
-
-/// The statement of what the FHIR addresses can do (CapabilityStatement, R4).
-pub(super) fn capability(app: &App) -> Value {
-    let base = base(app);
-    let oauth = |name: &str, path: &str| json!({"url": name, "valueUri": format!("{base}{path}")});
-    let resources = super::resources::KINDS.iter().map(|kind| {
-        let parameters = match *kind {
-            "Patient" => json!([{"name": "_id", "type": "token"}, {"name": "identifier", "type": "token"}]),
-            _ => json!([{"name": "patient", "type": "reference"}]),
-        };
-        json!({"type": kind, "interaction": [{"code": "read"}, {"code": "search-type"}], "searchParam": parameters})
-    });
-    json!({
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": "2026-11-29",
-        "kind": "instance",
-        "software": {"name": "Tsumugi", "version": env!("CARGO_PKG_VERSION")},
-        "implementation": {"description": "Tsumugi", "url": format!("{base}{FHIR}")},
-        "fhirVersion": "4.0.1",
-        "format": ["application/fhir+json"],
-        "rest": [{
-            "mode": "server",
-            "security": {
-                "cors": true,
-                "service": [{"coding": [{
-                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
-                    "code": "SMART-on-FHIR",
-                }]}],
-                "extension": [{
-                    "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
-                    "extension": [
-                        oauth("authorize", "/oauth/authorize"),
-                        oauth("token", "/oauth/token"),
-                        oauth("introspect", "/oauth/introspect"),
-                        oauth("revoke", "/oauth/revoke"),
-                    ],
-                }],
-            },
-            "resource": resources.collect::<Vec<Value>>(),
-        }],
-    })
 }

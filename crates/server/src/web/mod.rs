@@ -45,6 +45,7 @@ pub(crate) use page::{Shell, dummy_mark, shell};
 pub(crate) use pages::launch::signed as launch_link;
 pub(crate) use pages::patients::allowed as listed_patients;
 pub(crate) use pages::sign_in::{card, whose};
+pub(crate) use permit::Rows;
 pub(crate) use serving::{Tls, serve};
 pub(crate) use session::{cookie as session_cookie, local, moved_on};
 pub(crate) use state::{App, Desk, Visit, answer};
@@ -94,6 +95,7 @@ pub(crate) fn app(
         assist: Assist::new(&sources, coder.vocabulary()),
         hosts: hosts(address, names, gate.setting.secure),
         store,
+        resources: crate::fhir_api::Resources::default(),
         coder,
         gate,
         keys,
@@ -177,6 +179,7 @@ fn doors() -> Doors {
         .post("/api/draft", Records(&[Write]), api::draft);
     let doors = my::doors(pages::consent::doors(doors));
     let doors = crate::smart::doors(administration_doors(sign_in_doors(doors)));
+    let doors = crate::fhir_api::doors(doors);
     import::doors(crate::oidc::doors(crate::hooks::doors(doors)))
         .within(|router| {
             router

@@ -29,6 +29,8 @@ use tsumugi_records::{Stamp, Store};
 pub(crate) struct App {
     /// The store.
     pub(crate) store: Store,
+    /// Its records as FHIR resources.
+    pub(crate) resources: crate::fhir_api::Resources,
     /// The engine.
     pub(crate) coder: Arc<Coder>,
     /// Decision support.

@@ -87,6 +87,22 @@ impl<'v> Maps<'v> {
         found
     }
 
+    /// What exactly this code is called: as its master names it, else as the first concept that has it. None for a code that
+    /// is not known itself, whatever its beginning means.
+    pub fn called(&self, system: &str, code: &str) -> Option<String> {
+        let code = normal(system, code);
+        let of_master = self.vocabulary.joined().iter().find_map(|joined| {
+            let entry = joined.master.find(system, &code).next()?;
+            joined.master.entries.get(entry as usize)
+        });
+        if let Some(entry) = of_master {
+            return Some(entry.name.text.to_string());
+        }
+        let codes = self.vocabulary.own_codes().get(system)?;
+        let concept = self.vocabulary.get(*codes.get(code.as_str())?.first()?)?;
+        Some(concept.name.to_string())
+    }
+
     /// The one concept of a code; of several the one that all the others lie below.
     pub fn key(&self, system: &str, code: &str) -> Option<u32> {
         let found = self.keys(system, code);

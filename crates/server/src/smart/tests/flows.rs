@@ -144,9 +144,9 @@ fn opens_that_patient_only(house: &House, user: &str, token: &str) {
         (format!("Observation?patient={}", house.internal), 403),
         (format!("Patient?_id={}", house.internal), 403),
         ("Patient?identifier=9999".to_owned(), 403),
-        ("Condition".to_owned(), 400),
-        (format!("Condition?patient={}&code=x", house.internal), 400),
-        (format!("Claim?patient={}", house.internal), 404),
+        (format!("Condition?patient={}&colour=x", house.internal), 400),
+        (format!("Claim?patient={}", house.internal), 403),
+        (format!("Unknown?patient={}", house.internal), 404),
         ("Condition/none".to_owned(), 404),
     ] {
         let answer = house.fhir(&path, token);

@@ -86,6 +86,36 @@ const OWN: &[Own] = &[
     ("GET", "/fhir/R4/metadata", 200, FHIR, "Capability"),
     ("GET", "/fhir/R4/{kind}", 200, FHIR, "Bundle"),
     ("GET", "/fhir/R4/{kind}/{id}", 200, FHIR, "Resource"),
+    ("GET", "/fhir/R4/{kind}/{id}", 304, NONE, ""),
+    ("GET", "/fhir/R4/{kind}/{id}", 410, FHIR, "OperationOutcome"),
+    ("POST", "/fhir/R4/{kind}/_search", 200, FHIR, "Bundle"),
+    ("POST", "/fhir/R4/{kind}/_search", 400, PLAIN, ""),
+    ("POST", "/fhir/R4/{kind}/_search", 408, PLAIN, ""),
+    ("POST", "/fhir/R4/{kind}/_search", 413, PLAIN, ""),
+    ("POST", "/fhir/R4/{kind}/_search", 415, FHIR, "OperationOutcome"),
+    ("GET", "/fhir/R4/{kind}/{id}/_history", 200, FHIR, "Bundle"),
+    (
+        "GET",
+        "/fhir/R4/{kind}/{id}/_history/{version}",
+        200,
+        FHIR,
+        "Resource",
+    ),
+    (
+        "GET",
+        "/fhir/R4/{kind}/{id}/_history/{version}",
+        410,
+        FHIR,
+        "OperationOutcome",
+    ),
+    ("GET", "/fhir/R4/{kind}/{id}/$everything", 200, FHIR, "Bundle"),
+    (
+        "GET",
+        "/fhir/R4/{kind}/{id}/$everything",
+        405,
+        FHIR,
+        "OperationOutcome",
+    ),
     ("GET", "/oidc/sign-in", 303, NONE, ""),
     ("GET", "/oidc/sign-in", 403, HTML, ""),
     ("GET", "/oidc/callback", 403, HTML, ""),
@@ -139,7 +169,7 @@ pub(super) fn of(door: &Door) -> Value {
         with(504, NONE, "");
     }
     if door.ask == Ask::Token {
-        for status in [400, 401, 403, 404, 500, 503] {
+        for status in [400, 401, 403, 404, 406, 500, 503] {
             with(status, FHIR, "OperationOutcome");
         }
         with(500, NONE, "");
