@@ -266,7 +266,7 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
          DROP TABLE delivery_due; DROP TABLE delivery_target; DROP TABLE consent_receipt; DROP TABLE consent_failure;
          DROP TABLE consent_code; DROP TABLE consent_event; DROP TABLE consent_study; DROP TABLE consent_text;
          DROP TABLE export_person; DROP TABLE export_delivery; DROP TABLE learned;
-         DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
+         DROP TABLE care_entry; DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

@@ -13,14 +13,14 @@ use tsumugi_records::consent::{
 };
 use tsumugi_records::{
     AccessKind, AccessWrite, AmendmentOutcome, AuditAgent, AuditEntry, AuditFilter, AuditSource,
-    AuditSubtype, Correction, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey,
-    EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter, NewObservation, Page,
-    PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase, Store, Target, TextQuery,
-    TopicQuery, VersionReason,
+    AuditSubtype, CareTopic, Correction, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey,
+    EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewCareEntry, NewDeadLetter,
+    NewObservation, Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase,
+    Store, Target, TextQuery, TopicQuery, VersionReason,
 };
 
 /// The steps as they were released.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../../src/schema/1.sql"),
     include_str!("../../src/schema/2.sql"),
     include_str!("../../src/schema/3.sql"),
@@ -31,7 +31,10 @@ const STEPS: [&str; 10] = [
     include_str!("../../src/schema/8.sql"),
     include_str!("../../src/schema/9.sql"),
     include_str!("../../src/schema/10.sql"),
+    include_str!("../../src/schema/12.sql"),
 ];
+/// The schema from which on there are entries of care.
+const CARE: usize = 11;
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;
 const WORDS: &str = "Fever since yesterday, blood pressure 128";
@@ -119,7 +122,7 @@ fn fill(store: &Store) -> PatientId {
     who
 }
 
-/// A study that the person answers on a phone, an export, and a case that was learned.
+/// A study that the person answers on a phone, an export, a case that was learned, and a wish of care.
 fn consent(store: &Store, who: PatientId, document: DocumentId) {
     use crate::consent::{day, set, study, text, yes};
     store.save_study(study(), text(), 0, day(1)).unwrap();
@@ -165,6 +168,15 @@ fn consent(store: &Store, who: PatientId, document: DocumentId) {
         )),
     };
     store.learn(who, lesson, stamp()).unwrap();
+    let wish = NewCareEntry {
+        patient: who,
+        topic: CareTopic::Wish,
+        subject: "wish.dnar".to_owned(),
+        key: None,
+        body: serde_json::json!({"holds": true}),
+        stamp: stamp(),
+    };
+    store.add_care(vec![wish]).unwrap();
 }
 
 /// What users and the site teach, decide and permit.
@@ -312,6 +324,9 @@ fn expected(mut full: PatientExport, schema: usize) -> PatientExport {
     }
     if schema < 10 {
         full.amendments.clear();
+    }
+    if schema < CARE {
+        full.care.clear();
     }
     full
 }
