@@ -5,7 +5,7 @@ use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
 use crate::web::pages::consent::{amendments, person};
-use crate::web::pages::{apps, emergency};
+use crate::web::pages::{apps, care, emergency};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
@@ -21,7 +21,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 use tsumugi_access::{Action, Resource};
-use tsumugi_records::{DocumentVersion, PatientId, TimelineEntry, TimelineItem};
+use tsumugi_records::{CareTopic, DocumentVersion, PatientId, TimelineEntry, TimelineItem};
 
 /// Ranges that can be chosen, the usual one first.
 const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
@@ -63,7 +63,9 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     // The entry is durable before anything of the record leaves.
     desk.reads(id, None)?;
     let (events, readable) = desk.events(&standing)?;
-    let summary = summary(&ui, &app.coder, &events, today);
+    let wishes = care::entries(desk, (&record, &standing), CareTopic::Wish)?;
+    let wished = care::wishes::banner(desk, &record, &standing, (&wishes, &events))?;
+    let summary = summary(&ui, &app.coder, (&events, &wishes), today);
     let mut entries = app.store.timeline(id, None, None)?;
     let all = entries.len();
     entries.retain(|entry| readable.lets_entry(entry));
@@ -89,6 +91,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let write = format!("/open?patient={}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
+        (wished)
         (emergency::open_now(desk, id)?)
         @if shown.entered.is_some() { p.notice role="status" { (ui.t("confirm.entered")) } }
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
@@ -129,6 +132,11 @@ fn head(ui: &Ui<'_>, id: PatientId, range: &str, (may_change, write): (bool, &st
                 }
             }
             a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
+            a.button href=(format!("/patients/{id}/phenotypes")) { (ui.t("phenotypes.title")) }
+            a.button href=(format!("/patients/{id}/genes")) { (ui.t("genes.title")) }
+            a.button href=(format!("/reasons?patient={id}")) { (ui.t("reasons.title")) }
+            a.button href=(format!("/patients/{id}/harms")) { (ui.t("harms.title")) }
+            a.button href=(format!("/patients/{id}/wishes")) { (ui.t("wishes.title")) }
             a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
             a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
             @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }
