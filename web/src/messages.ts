@@ -115,6 +115,7 @@ export type Heard =
   | Suggestions
   | { type: "asked"; rev: number; rows: Missing[][] }
   | { type: "answered"; item: string; text: string; section: string }
+  | { type: "reasoned"; concept: string; name: string; words: string; shown: unknown }
   | { type: "refused"; item: string; message: string }
   | { type: "signed"; address: string }
   | { type: "locked" }
@@ -131,6 +132,7 @@ export type Said =
   | { type: "predict"; rev: number; caret: number }
   | { type: "ask"; rev: number }
   | { type: "answered"; item: string; answer: ItemAnswer; again?: boolean }
+  | { type: "reason"; concept: string; name: string; words: string; shown?: unknown }
   | { type: "switch"; kind: string; on: boolean }
   | { type: "answer"; rule: string; option: string }
   | { type: "sign"; text: string; base: number | null; physician: string };

@@ -10,6 +10,7 @@ import { MissingPanel } from "./missing";
 import { OfferPanel } from "./offers";
 import { FactPanel, OpenPanel } from "./panels";
 import { placeOf } from "./place";
+import { ReasonBox } from "./reason";
 import { SnippetPanel } from "./snippet";
 import { SupportPanel } from "./support";
 import { fill, t } from "./text";
@@ -46,11 +47,14 @@ let timer: number | undefined;
 let inConflict = false;
 let leaving = false;
 let changedAt = 0;
+/** Why something was chosen, by its concept. */
+const reasons = new Map<string, string>();
 /** Answers outlive a reload of the page; they are no words of the note. */
 const answersKey = `tsumugi/${location.search}`;
 const repeat: Said[] = JSON.parse(sessionStorage.getItem(answersKey) ?? "[]") as Said[];
 const chooser = new Chooser();
 const snippets = new SnippetPanel();
+const reasonBox = new ReasonBox();
 
 document.documentElement.classList.add("scripted-page");
 const nonce = document.querySelector<HTMLMetaElement>("meta[name=csp-nonce]")?.content ?? "";
@@ -89,6 +93,8 @@ const hooks = {
   look: (places: Place[]) => editor.light(places),
   go: (place: Place) => editor.select(place),
   correct: (fact: Fact, near: HTMLElement) => correct(fact, near.getBoundingClientRect()),
+  reason: (fact: Fact, near: HTMLElement) => giveReason(fact, near.getBoundingClientRect()),
+  reasonOf: (concept: string) => reasons.get(concept) ?? "",
   settle,
   answer,
 };
@@ -150,6 +156,8 @@ function hear(message: Heard): void {
       return heardMissing(message.rev, message.rows);
     case "answered":
       return itemAnswered(message.item, message.text, message.section);
+    case "reasoned":
+      return reasoned(message);
     case "refused":
       return missing.refuse(message.item, message.message);
     case "signed":
@@ -404,7 +412,7 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 /** Keeps what is said again when the line comes back, and answers beyond a reload of the page. */
 function keep(said: Said): void {
   repeat.push(said);
-  sessionStorage.setItem(answersKey, JSON.stringify(repeat.filter((one) => one.type === "answer" || one.type === "answered")));
+  sessionStorage.setItem(answersKey, JSON.stringify(repeat.filter((one) => one.type === "answer" || one.type === "answered" || one.type === "reason")));
 }
 
 function teach(said: Said): void {
@@ -426,11 +434,41 @@ function correct(fact: Fact, at: { left: number; bottom: number }): void {
   line.say({ type: "candidates", surface: fact.surface, now: fact.concept });
 }
 
-function correctAtCaret(): void {
+function factAtCaret(): [Fact | undefined, { left: number; bottom: number } | null | undefined] {
   const fact = feedback?.facts.find((one) => one.places.some((place) => editor.isAt(place)));
   const place = fact?.places.find((one) => editor.isAt(one));
-  const at = place && editor.where(place);
+  return [fact, place && editor.where(place)];
+}
+
+function correctAtCaret(): void {
+  const [fact, at] = factAtCaret();
   if (fact && at) correct(fact, at);
+}
+
+// ---- reasons
+
+/** Opens the line for why a fact was chosen; never asked for, never in the way. */
+function giveReason(fact: Fact, at: { left: number; bottom: number }): void {
+  reasonBox.show(fact.name, reasons.get(fact.concept) ?? "", at, (words) => {
+    if (words === (reasons.get(fact.concept) ?? "")) return;
+    if (!line.say({ type: "reason", concept: fact.concept, name: fact.name, words })) state("offline-dirty");
+  });
+}
+
+function reasonAtCaret(): void {
+  const [fact, at] = factAtCaret();
+  if (fact && at) giveReason(fact, at);
+}
+
+/** The reason is kept until the note is signed, with what was on the screen; a line that comes back hears it again. */
+function reasoned(said: { concept: string; name: string; words: string; shown: unknown }): void {
+  const earlier = repeat.findIndex((one) => one.type === "reason" && one.concept === said.concept);
+  if (earlier >= 0) repeat.splice(earlier, 1);
+  if (said.words === "") reasons.delete(said.concept);
+  else reasons.set(said.concept, said.words);
+  keep({ type: "reason", concept: said.concept, name: said.name, words: said.words, shown: said.shown ?? undefined });
+  if (feedback?.rev === rev) facts.show(feedback.facts);
+  live.textContent = lastSpoken = t("note.reason-kept");
 }
 
 // ---- signing and copying
@@ -513,7 +551,7 @@ function nextRegion(back: boolean): void {
 document.addEventListener(
   "keydown",
   (event) => {
-    if (event.isComposing || event.keyCode === 229 || chooser.open || snippets.open || document.querySelector("dialog[open]")) return;
+    if (event.isComposing || event.keyCode === 229 || chooser.open || snippets.open || reasonBox.open || document.querySelector("dialog[open]")) return;
     const command = (event.ctrlKey || event.metaKey) && !event.altKey;
     const digit = Number(/^Digit([1-5])$/.exec(event.code)?.[1] ?? 0);
     const alt = event.altKey && !event.ctrlKey && !event.metaKey;
@@ -538,6 +576,7 @@ document.addEventListener(
     else if (alt && event.code === "KeyY" && open.active) settle(open.active, "", false);
     else if (alt && event.code === "KeyN" && open.active) settle(open.active, "", true);
     else if (alt && event.key === "Enter" && editor.view.hasFocus) correctAtCaret();
+    else if (alt && event.code === "KeyR" && editor.view.hasFocus) reasonAtCaret();
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -7,6 +7,9 @@ export interface PanelHooks {
   look(places: Place[]): void;
   go(place: Place): void;
   correct(fact: Fact, near: HTMLElement): void;
+  reason(fact: Fact, near: HTMLElement): void;
+  /** The reason that was given, or none. */
+  reasonOf(concept: string): string;
   settle(phrase: Phrase, concept: string, remember: boolean): void;
   answer(question: Question, option: string): void;
 }
@@ -34,7 +37,7 @@ export class FactPanel {
   ) {}
 
   show(facts: Fact[]): void {
-    const now = JSON.stringify(facts);
+    const now = JSON.stringify([facts, facts.map((fact) => this.hooks.reasonOf(fact.concept))]);
     if (now === this.shown) return;
     this.shown = now;
     this.count.textContent = String(facts.length);
@@ -55,6 +58,10 @@ export class FactPanel {
         event.preventDefault();
         event.stopPropagation();
         this.hooks.correct(fact, summary);
+      } else if (event.altKey && event.code === "KeyR") {
+        event.preventDefault();
+        event.stopPropagation();
+        this.hooks.reason(fact, summary);
       } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
         event.preventDefault();
         const all = [...this.container.querySelectorAll("summary")];
@@ -83,6 +90,7 @@ export class FactPanel {
         h("span", { class: "kind" }, fact.kind),
         ...fact.remarks.map((remark) => h("span", { class: "remark" }, remark)),
         fact.time && h("span", { class: "time" }, fact.time),
+        this.hooks.reasonOf(fact.concept) && h("span", { class: "remark" }, t("note.reason"), " \u2713"),
       ),
     ];
   }
@@ -99,6 +107,9 @@ export class FactPanel {
     ]);
     const correct = h("button", { type: "button", class: "quiet" }, t("note.correct"), " ", h("kbd", {}, "Alt+Enter"));
     correct.addEventListener("click", () => this.hooks.correct(fact, correct));
+    const reason = h("button", { type: "button", class: "quiet" }, t("note.reason"), " ", h("kbd", {}, "Alt+R"));
+    reason.addEventListener("click", () => this.hooks.reason(fact, reason));
+    const given = this.hooks.reasonOf(fact.concept);
     return h(
       "dl",
       { class: "why" },
@@ -109,7 +120,9 @@ export class FactPanel {
       fact.earlier && h("dd", {}, t("note.why-earlier")),
       h("dt", {}, t("note.why-codes")),
       h("dd", {}, ...fact.codes.map((code) => h("span", { class: "code" }, code.system, " ", h("code", {}, code.code)))),
-      fact.surface && h("dd", { class: "act" }, correct),
+      given && h("dt", {}, t("note.reason")),
+      given && h("dd", {}, h("q", {}, given)),
+      h("dd", { class: "act" }, reason, fact.surface && correct),
     );
   }
 }

@@ -80,7 +80,7 @@ pub fn induced(checks: &Checks<'_>, patient: &Patient) -> Vec<Induced> {
 }
 
 /// Whether a state is what the row names, or a kind of it.
-fn is_kind_of(checks: &Checks<'_>, state: &State, effect: &str) -> bool {
+pub(crate) fn is_kind_of(checks: &Checks<'_>, state: &State, effect: &str) -> bool {
     if state.as_str() == effect {
         return true;
     }

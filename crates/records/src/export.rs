@@ -1,6 +1,7 @@
 //! All of one patient, and the end of the dummies.
 
 use crate::amendments::{self, AmendmentRequest};
+use crate::care::{self, CareEntry};
 use crate::confirm::{self, ConfirmationRecord};
 use crate::consent::{self, ConsentReceipt};
 use crate::documents::{self, DocumentVersion};
@@ -42,6 +43,9 @@ pub struct PatientExport {
     /// What the person allows studies, as FHIR Consent, version by version.
     #[serde(default)]
     pub consents: Vec<ConsentReceipt>,
+    /// What people stated beside notes: wishes, reasons, judgements, answers, in the order of entry.
+    #[serde(default)]
+    pub care: Vec<CareEntry>,
 }
 
 /// How much was removed.
@@ -87,6 +91,7 @@ impl Store {
                 confirmations: confirm::steps(conn, &format!("WHERE patient {FAMILY}"), patient.get())?,
                 amendments: amendments::of_patient(conn, patient)?,
                 consents: consent::of_patient(conn, patient)?,
+                care: care::of_patient(conn, patient)?,
             })
         })
     }
@@ -122,6 +127,7 @@ fn remove(conn: &Connection) -> Result<DummiesRemoved, StoreError> {
     crate::derived::remove_dummies(conn)?;
     // What refers comes before what it refers to.
     for table in [
+        "care_entry",
         "amendment_answer",
         "amendment_request",
         "access_fact",

@@ -70,7 +70,7 @@ fn is_mark(character: char) -> bool {
 }
 
 /// Folds a name for finding it: as text, and katakana as hiragana, since either is typed for the other.
-pub(crate) fn fold_name(text: &str) -> String {
+pub fn fold_name(text: &str) -> String {
     let to_hiragana = |character: char| match character {
         '\u{30A1}'..='\u{30F6}' => char::from_u32(u32::from(character) - 0x60).unwrap_or(character),
         other => other,

@@ -19,6 +19,7 @@ pub(crate) const STEPS: &[&str] = &[
     include_str!("schema/9.sql"),
     include_str!("schema/10.sql"),
     include_str!("schema/11.sql"),
+    include_str!("schema/12.sql"),
 ];
 
 /// The schema from which on a store has an audit trail.
@@ -35,6 +36,7 @@ const TABLES: &[&str] = &[
     "audit_entry",
     "audit_head",
     "audit_node",
+    "care_entry",
     "confirmation",
     "consent_code",
     "consent_event",

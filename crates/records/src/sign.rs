@@ -1,5 +1,6 @@
 //! Signing: the document, its FHIR resources, its events, their index rows and the end of its draft, in one transaction.
 
+use crate::care::{self, NewCareEntry};
 use crate::confirm;
 use crate::documents::{self, Content, VersionReason, hash};
 use crate::drafts::{DraftKey, remove_signed};
@@ -92,6 +93,28 @@ impl Store {
     pub fn sign(&self, note: SignNote) -> Result<SignReceipt, StoreError> {
         check_size(&note.content)?;
         self.write("sign", move |conn| sign(conn, &note))
+    }
+
+    /// Signs a note with what its writer stated beside it, all in one transaction; each entry is told the document and the
+    /// version. Nothing is added to a note that was signed before under the same key.
+    ///
+    /// # Errors
+    /// As `sign`, and as [`Store::add_care`].
+    pub fn sign_with(&self, note: SignNote, beside: Vec<NewCareEntry>) -> Result<SignReceipt, StoreError> {
+        if beside.is_empty() {
+            return self.sign(note);
+        }
+        check_size(&note.content)?;
+        care::check(&beside)?;
+        self.write("sign with entries", move |conn| {
+            let receipt = sign(conn, &note)?;
+            if !receipt.repeated {
+                for new in &beside {
+                    care::add(conn, &new.of_document(receipt.document, receipt.version))?;
+                }
+            }
+            Ok(receipt)
+        })
     }
 
     /// Replaces the events of a document's newest version with those another edition reads in it.

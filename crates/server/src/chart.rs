@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use tsumugi_clinical::{Certainty, Note, Patient, StructuredNote};
 use tsumugi_coding::{Coder, Record, RecordNote};
 use tsumugi_records::{
-    AuditEntry, AuditSubtype, Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, PatientId,
-    PatientRecord, Population, Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
+    AuditEntry, AuditSubtype, Content, DraftKey, EncounterId, EventFilter, EventOrigin, Moment, NewCareEntry,
+    PatientId, PatientRecord, Population, Revision, SignNote, SignReceipt, Stamp, Store, StoreError, Target,
 };
 
 /// Name of the store's file in its folder.
@@ -178,6 +178,17 @@ pub(crate) fn sign(
     patient: &PatientRecord,
     signing: Signing,
 ) -> anyhow::Result<SignReceipt> {
+    sign_with(coder, store, patient, signing, Vec::new())
+}
+
+/// The same with what its writer stated beside it.
+pub(crate) fn sign_with(
+    coder: &Coder,
+    store: &Store,
+    patient: &PatientRecord,
+    signing: Signing,
+    beside: Vec<NewCareEntry>,
+) -> anyhow::Result<SignReceipt> {
     let without = match &signing.target {
         Target::Version { document, .. } => Some(*document),
         Target::New { .. } => None,
@@ -231,7 +242,7 @@ pub(crate) fn sign(
         Some(entry) => entry,
         None => crate::audit::entry(AuditSubtype::Sign, &author, patient.id)?,
     };
-    Ok(store.audited(entry).sign(note)?)
+    Ok(store.audited(entry).sign_with(note, beside)?)
 }
 
 /// Structures a text against a record.

@@ -170,6 +170,7 @@ pub(crate) fn patient_bundle(export: &PatientExport) -> anyhow::Result<Value> {
     }
     bundles.extend(received_bundle(export)?);
     bundles.extend(consents_bundle(export));
+    bundles.extend(crate::care::bundle(export));
     Ok(fhir::patient_bundle(bundles))
 }
 

@@ -8,6 +8,7 @@ mod access;
 mod advice;
 mod assist;
 mod audit;
+mod care;
 mod chart;
 mod commands;
 mod consent;

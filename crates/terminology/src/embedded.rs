@@ -35,9 +35,11 @@ pub fn engine_files() -> Vec<DataFile> {
 }
 
 /// Folders the engine does not read, so that the edition of its tables does not change with them: texts of the screens,
-/// what the timeline offers, medical knowledge, rules of access and of consent, what helps while one types, layouts of masters, what FHIR defines,
-/// tables for data that leave.
-const NOT_OF_ENGINE: [&str; 11] = [
+/// what the timeline offers, medical knowledge, what people state beside notes, rules of access and of consent, what helps while one types,
+/// layouts of masters, what FHIR defines, tables for data that leave.
+const NOT_OF_ENGINE: [&str; 13] = [
+    "care/",
+    "genomics/",
     "ui/",
     "timeline/",
     "knowledge/",

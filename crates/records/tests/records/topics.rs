@@ -271,7 +271,7 @@ fn an_older_store_gets_the_same_rows_as_a_new_one() {
          DROP TRIGGER fhir_due_statement_gone; DROP TRIGGER fhir_due_patient; DROP TABLE fhir_due; DROP TABLE fhir_version;
          DROP TABLE fhir_resource; DROP TABLE fhir_token; DROP TABLE fhir_date; DROP TABLE fhir_quantity;
          DROP TABLE fhir_string; DROP TABLE fhir_reference; DROP TABLE fhir_value; DROP TABLE fhir_code;
-         DROP TABLE fhir_edition; DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
+         DROP TABLE fhir_edition; DROP TABLE care_entry; DROP TABLE amendment_answer; DROP TABLE amendment_request; PRAGMA user_version = 6",
     )
     .unwrap();
     drop(conn);

@@ -13,10 +13,10 @@ use tsumugi_records::consent::{
 };
 use tsumugi_records::{
     AccessKind, AccessWrite, AmendmentOutcome, AuditAgent, AuditEntry, AuditFilter, AuditSource,
-    AuditSubtype, Correction, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey,
-    EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewDeadLetter, NewObservation, Page,
-    PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase, Store, Target, TextQuery,
-    TopicQuery, VersionReason,
+    AuditSubtype, CareTopic, Correction, Decision, DeliveryOutcome, DeliveryRecord, DocumentId, DraftKey,
+    EncounterDetails, EventFilter, KeyTrust, Meaning, NewAssertion, NewCareEntry, NewDeadLetter,
+    NewObservation, Page, PatientExport, PatientId, Population, ReceivedPlace, Reception, SettledPhrase,
+    Store, Target, TextQuery, TopicQuery, VersionReason,
 };
 
 /// The steps as they were released.
@@ -32,7 +32,10 @@ const STEPS: [&str; 11] = [
     include_str!("../../src/schema/9.sql"),
     include_str!("../../src/schema/10.sql"),
     include_str!("../../src/schema/11.sql"),
+    include_str!("../../src/schema/12.sql"),
 ];
+/// The schema from which on there are entries of care.
+const CARE: usize = 11;
 /// `TSUM`: the application's number in each of our files.
 const APPLICATION: i32 = 0x5453_554D;
 const WORDS: &str = "Fever since yesterday, blood pressure 128";
@@ -120,7 +123,7 @@ fn fill(store: &Store) -> PatientId {
     who
 }
 
-/// A study that the person answers on a phone, an export, and a case that was learned.
+/// A study that the person answers on a phone, an export, a case that was learned, and a wish of care.
 fn consent(store: &Store, who: PatientId, document: DocumentId) {
     use crate::consent::{day, set, study, text, yes};
     store.save_study(study(), text(), 0, day(1)).unwrap();
@@ -166,6 +169,15 @@ fn consent(store: &Store, who: PatientId, document: DocumentId) {
         )),
     };
     store.learn(who, lesson, stamp()).unwrap();
+    let wish = NewCareEntry {
+        patient: who,
+        topic: CareTopic::Wish,
+        subject: "wish.dnar".to_owned(),
+        key: None,
+        body: serde_json::json!({"holds": true}),
+        stamp: stamp(),
+    };
+    store.add_care(vec![wish]).unwrap();
 }
 
 /// What users and the site teach, decide and permit.
@@ -317,6 +329,9 @@ fn expected(mut full: PatientExport, schema: usize) -> PatientExport {
     }
     if schema < 10 {
         full.amendments.clear();
+    }
+    if schema < CARE {
+        full.care.clear();
     }
     full
 }

@@ -126,11 +126,11 @@ impl House {
         format!("tsumugi_session={}", signed.token.reveal())
     }
 
-    fn get(&self, path: &str, cookie: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str, cookie: &str) -> Answer {
         ask(self.address, "GET", path, &[("Cookie", cookie)], "")
     }
 
-    fn form(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn form(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
         let kind = ("Content-Type", "application/x-www-form-urlencoded");
         ask(
             self.address,

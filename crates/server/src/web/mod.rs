@@ -49,7 +49,7 @@ pub(crate) use permit::Rows;
 pub(crate) use serving::{Tls, serve};
 pub(crate) use session::{cookie as session_cookie, local, moved_on};
 pub(crate) use state::{App, Desk, Visit, answer};
-pub(crate) use support::{band, state_name};
+pub(crate) use support::{Shown, band, state_name};
 pub(crate) use ui_text::{Language, Ui};
 
 use crate::access::{Gate, Keys};
@@ -177,7 +177,7 @@ fn doors() -> Doors {
         .get("/knowledge/{id}", Records(&[Read]), pages::knowledge::show)
         .get("/api/concepts", Person, api::concepts)
         .post("/api/draft", Records(&[Write]), api::draft);
-    let doors = my::doors(pages::consent::doors(doors));
+    let doors = my::doors(pages::care::doors(pages::consent::doors(doors)));
     let doors = crate::smart::doors(administration_doors(sign_in_doors(doors)));
     let doors = crate::fhir_api::doors(doors);
     import::doors(crate::oidc::doors(crate::hooks::doors(doors)))

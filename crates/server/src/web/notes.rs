@@ -2,6 +2,7 @@
 
 use crate::access::Notes;
 use crate::audit;
+use crate::care::reasons::{self, Reason};
 use crate::chart::{self, Signing};
 use crate::log;
 use crate::web::error::WebError;
@@ -9,6 +10,7 @@ use crate::web::permit::Signer;
 use crate::web::state::{App, Desk};
 use crate::web::{clock, page};
 use jiff::civil::Date;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_access::Action;
 use tsumugi_clinical::StructuredNote;
@@ -241,7 +243,12 @@ impl App {
             on_behalf_of,
         };
         let is_signed = signing.on_behalf_of.is_none();
-        let receipt = chart::sign(&self.coder, &self.store, &place.patient, signing)?;
+        let said = desk.stamp()?;
+        let of = |(concept, reason): (&String, &Reason)| {
+            reasons::entry(place.patient.id, concept, reason, said.clone())
+        };
+        let beside = given.reasons.iter().map(of).collect();
+        let receipt = chart::sign_with(&self.coder, &self.store, &place.patient, signing, beside)?;
         if is_signed {
             self.teach(&place.patient, &author, receipt.document, &structured);
             if place.addendum.is_none() {
@@ -364,6 +371,8 @@ pub(crate) struct ToSign<'a> {
     pub(crate) answers: &'a [Answer],
     /// The account of the physician on whose behalf it is entered; empty where the writer signs.
     pub(crate) physician: &'a str,
+    /// Why something of it was chosen, by its concept.
+    pub(crate) reasons: &'a BTreeMap<String, Reason>,
 }
 
 /// The physician on whose behalf a note is entered; none where its writer signs.

@@ -1,11 +1,12 @@
 //! What must not be overlooked about a patient, from the events that count now: the head of every screen of theirs.
 
+use crate::care::wishes;
 use crate::web::ui_text::{Language, Ui};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use tsumugi_clinical::{Certainty, Event, EventKind, Experiencer, Phase, Polarity};
 use tsumugi_coding::Coder;
-use tsumugi_records::StoredEvent;
+use tsumugi_records::{CareEntry, StoredEvent};
 
 /// The head of a patient's screens.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,10 +39,18 @@ pub(crate) fn name(ui: &Ui<'_>, coder: &Coder, event: &Event) -> String {
     }
 }
 
-/// Draws the head from the events that count now.
-pub(crate) fn summary(ui: &Ui<'_>, coder: &Coder, events: &[StoredEvent], today: Date) -> Summary {
+/// Draws the head from the events that count now, and from what was entered about wishes.
+pub(crate) fn summary(
+    ui: &Ui<'_>,
+    coder: &Coder,
+    (events, entries): (&[StoredEvent], &[CareEntry]),
+    today: Date,
+) -> Summary {
     let latest = latest(events);
-    let mut summary = Summary::default();
+    let mut summary = Summary {
+        wishes: wishes_of(ui, coder, (events, entries)),
+        ..Summary::default()
+    };
     for stored in latest {
         let event = &stored.event;
         let name = name(ui, coder, event);
@@ -51,7 +60,9 @@ pub(crate) fn summary(ui: &Ui<'_>, coder: &Coder, events: &[StoredEvent], today:
                 summary.has_allergy = true;
                 summary.allergies.push(name);
             }
-            EventKind::Preference if is_present => summary.wishes.push(name),
+            EventKind::Preference if is_present && !wishes::is_known(event.concept.as_str()) => {
+                summary.wishes.push(name);
+            }
             EventKind::Condition if is_present && is_active(event) => summary.problems.push(name),
             EventKind::Medication if is_present && is_taken(event, today) => {
                 let strength = event.dosage.as_ref().and_then(|dosage| dosage.strength.as_ref());
@@ -70,6 +81,20 @@ pub(crate) fn summary(ui: &Ui<'_>, coder: &Coder, events: &[StoredEvent], today:
         summary.allergies.push(ui.t("patient.no-allergies").to_owned());
     }
     summary
+}
+
+/// The wishes of care that hold now; what only texts say is marked.
+fn wishes_of(ui: &Ui<'_>, coder: &Coder, (events, entries): (&[StoredEvent], &[CareEntry])) -> Vec<String> {
+    let said = wishes::statements(entries, events);
+    let named = |wish: &tsumugi_cds::WishNow| {
+        let name = wishes::name(ui.language, coder, &wish.row.concept);
+        if wish.is_confirmed {
+            name
+        } else {
+            ui.fill("wishes.bar-unconfirmed", &[("wish", &name)])
+        }
+    };
+    wishes::now(&said).iter().map(named).collect()
 }
 
 /// Of each concept of the patient's own, the event that was stated last; the newest first.

@@ -2,11 +2,15 @@
 //! each with its reasons and sources. It stands below the text, never moves it, and says what it is.
 
 mod checks;
+mod shown;
+
+pub(crate) use shown::Shown;
 
 use crate::advice::{ALL_KINDS, Advice, Kind, Living, Switches};
 use crate::web::notes::escape;
 use crate::web::ui_text::{Language, Ui};
 use maud::{Markup, html};
+use tsumugi_cds::genomics::GeneResult;
 use tsumugi_cds::prescription::Checks;
 use tsumugi_cds::{Findings, Met, Next, Patient, Ranked, Reason, induced, next, together};
 use tsumugi_clinical::{Polarity, StructuredNote};
@@ -33,6 +37,8 @@ pub(crate) struct Panel<'a> {
     pub(crate) note: &'a StructuredNote,
     /// Its text.
     pub(crate) text: &'a str,
+    /// Results about the patient's genes.
+    pub(crate) genes: &'a [GeneResult],
     /// Number of the patient, for links.
     pub(crate) number: &'a str,
 }
@@ -41,12 +47,7 @@ impl Panel<'_> {
     /// Draws the panel. What is off is not computed.
     pub(crate) fn draw(&self) -> Markup {
         let ui = self.ui;
-        let mut findings = Findings::of(self.patient);
-        // Before the note has said a finding, the record alone suggests nothing.
-        let is_of_note = |fact: &tsumugi_cds::Fact| fact.place.note.is_empty();
-        if !self.patient.facts.iter().any(is_of_note) {
-            findings.said.clear();
-        }
+        let findings = self.findings();
         html! {
             @if self.switches.is_on(Kind::Prescription) { (checks::prescriptions(self)) }
             @if self.switches.is_on(Kind::Differential) {
@@ -67,10 +68,20 @@ impl Panel<'_> {
         state_name(&self.ui, self.advice, state)
     }
 
-    fn differential(&self, findings: &Findings) -> Markup {
+    /// The findings of record and note. Before the note has said one, the record alone suggests nothing.
+    fn findings(&self) -> Findings {
+        let mut findings = Findings::of(self.patient);
+        let is_of_note = |fact: &tsumugi_cds::Fact| fact.place.note.is_empty();
+        if !self.patient.facts.iter().any(is_of_note) {
+            findings.said.clear();
+        }
+        findings
+    }
+
+    /// The diseases of the strip: by findings, or by what was ordered where nothing was found.
+    fn ranked(&self, findings: &Findings) -> Vec<Ranked> {
         let vocabulary = self.advice.coder.vocabulary();
-        let is_from_orders = findings.said.is_empty();
-        let ranked = if is_from_orders {
+        let ranked = if findings.said.is_empty() {
             let mut patient = self.patient.clone();
             patient.orders.retain(|(_, place)| place.note.is_empty());
             patient.drugs.retain(|usage| usage.place.note.is_empty());
@@ -81,13 +92,32 @@ impl Panel<'_> {
         } else {
             self.living.differential.rank(vocabulary, findings, DISEASES)
         };
+        if ranked.iter().any(|disease| disease.because.len() > 1) {
+            ranked
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// What to ask, examine or test next.
+    fn steps(&self, findings: &Findings) -> Vec<Next> {
+        if findings.said.is_empty() {
+            return Vec::new();
+        }
+        let (living, vocabulary) = (self.living, self.advice.coder.vocabulary());
+        next(&living.differential, &living.own, vocabulary, findings, STEPS)
+    }
+
+    fn differential(&self, findings: &Findings) -> Markup {
+        let is_from_orders = findings.said.is_empty();
+        let ranked = self.ranked(findings);
         let title = if is_from_orders {
             "support.considered"
         } else {
             "support.differential"
         };
         html! {
-            @if !ranked.is_empty() && ranked.iter().any(|disease| disease.because.len() > 1) {
+            @if !ranked.is_empty() {
                 section.support-part {
                     h3 { (self.ui.t(title)) (unapproved(&self.ui)) }
                     ol.differential { @for disease in &ranked { (self.disease(disease)) } }
@@ -200,17 +230,7 @@ impl Panel<'_> {
     }
 
     fn next(&self, findings: &Findings) -> Markup {
-        let steps: Vec<Next> = if findings.said.is_empty() {
-            Vec::new()
-        } else {
-            next(
-                &self.living.differential,
-                &self.living.own,
-                self.advice.coder.vocabulary(),
-                findings,
-                STEPS,
-            )
-        };
+        let steps = self.steps(findings);
         html! {
             @if !steps.is_empty() {
                 section.support-part {

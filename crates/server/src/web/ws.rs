@@ -1,6 +1,7 @@
 //! The live line between the editor and the engine: one session a connection, every message answered.
 
 mod helping;
+mod reasoning;
 #[cfg(test)]
 mod tests;
 
@@ -8,12 +9,14 @@ use crate::access::Notes;
 use crate::advice::{Kind, Switches};
 use crate::assist::Assist;
 use crate::audit;
+use crate::care::reasons::Reason;
 use crate::log;
 use crate::web::bounds::weighed;
 use crate::web::error::WebError;
 use crate::web::notes::{Conflict, LONGEST_NOTE, NoteLink, NotePlace, ToSign, conflict, today};
+use crate::web::pages::care;
 use crate::web::state::{App, Desk, Visit};
-use crate::web::support::Panel;
+use crate::web::support::{Panel, Shown};
 use crate::web::view::{Lens, feedback_view};
 use crate::web::ws::helping::Helped;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -21,6 +24,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tsumugi_access::{Action, Activity, SessionError};
@@ -70,6 +74,15 @@ enum Said {
         answer: ItemAnswer,
         #[serde(default)]
         again: bool,
+    },
+    /// Why something of the note was chosen; empty words take the reason back. `again` where it was said before the line
+    /// broke: what was on the screen then is what was kept.
+    Reason {
+        concept: String,
+        name: String,
+        words: String,
+        #[serde(default)]
+        shown: Option<Shown>,
     },
     /// Switches a kind of support, or `all`.
     Switch { kind: String, on: bool },
@@ -169,6 +182,8 @@ struct Live {
     /// Whether the editor has told its first text.
     is_greeted: bool,
     helped: Helped,
+    /// Why something was chosen, by its concept.
+    reasons: BTreeMap<String, Reason>,
 }
 
 impl Live {
@@ -195,6 +210,7 @@ impl Live {
             notes,
             is_greeted: false,
             helped: Helped::default(),
+            reasons: BTreeMap::new(),
         };
         Assist::wake(&app);
         Ok((live, hello))
@@ -297,6 +313,12 @@ impl Live {
             Said::Predict { rev, caret } => self.predict(rev, caret),
             Said::Ask { rev } => self.ask(rev),
             Said::Answered { item, answer, again } => self.answered(&item, answer, again),
+            Said::Reason {
+                concept,
+                name,
+                words,
+                shown,
+            } => self.reason(concept, name, &words, shown),
             Said::Switch { kind, on } => {
                 if kind != "all" && Kind::of(&kind).is_none() {
                     return Err(WebError::Bad("error.invalid"));
@@ -318,6 +340,7 @@ impl Live {
                     base: base.map(Revision::new),
                     answers: &self.answers,
                     physician: &physician,
+                    reasons: &self.reasons,
                 };
                 let address = self.desk.app.sign_note(&self.desk, &self.place, &given)?;
                 Ok(json!({"type": "signed", "address": address}))
@@ -351,20 +374,29 @@ impl Live {
         if !on || rev != self.rev {
             return Ok(json!({"type": "support", "rev": rev, "on": on, "html": ""}));
         }
+        let html = self.panel(&switches, |panel| panel.draw().into_string())?;
+        Ok(json!({"type": "support", "rev": rev, "on": on, "html": html}))
+    }
+
+    /// The panel of support over the text as it is, for as long as `with` looks at it.
+    fn panel<T>(&mut self, switches: &Switches, with: impl FnOnce(&Panel<'_>) -> T) -> Result<T, WebError> {
+        let app = Arc::clone(&self.desk.app);
         let note = self.session.edit(self.rev, &self.text).note;
-        let living = app.advice.living(patient.population);
         let (_, state) = self.state(&note)?;
-        let panel = Panel {
+        let patient = &self.place.patient;
+        let genes = care::genes::known(&self.desk, patient)?;
+        let living = app.advice.living(patient.population);
+        Ok(with(&Panel {
+            genes: &genes,
             ui: self.desk.ui(),
             advice: &app.advice,
             living: &living,
-            switches: &switches,
+            switches,
             patient: &state,
             note: &note,
             text: &self.text,
             number: &patient.details.number,
-        };
-        Ok(json!({"type": "support", "rev": rev, "on": on, "html": panel.draw().into_string()}))
+        }))
     }
 
     fn settle(&mut self, surface: String, concept: String, remember: bool) -> Result<Value, WebError> {

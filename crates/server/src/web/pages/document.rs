@@ -4,6 +4,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::pages::care;
 use crate::web::pages::{as_of, confirmations, facts};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_access::Action;
-use tsumugi_records::{DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion};
+use tsumugi_records::{CareTopic, DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion};
 
 /// What is shown of a note.
 #[derive(Debug, Deserialize)]
@@ -77,7 +78,8 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
     let standing = desk.may_document(Action::Read, &record, document)?;
     desk.reads(record.id, Some((id, Some(document.version))))?;
     let (events, _) = desk.events(&standing)?;
-    let summary = summary(&ui, &app.coder, &events, clock::today());
+    let wishes = care::entries(desk, (&record, &standing), CareTopic::Wish)?;
+    let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
     let note = app.reading(document)?;
     let lens = view::Lens {
         ui,
@@ -86,6 +88,7 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
     };
     let list = view::facts(lens, &document.text, &note);
     let marks = view::marks(&note, &list, &[]);
+    let reasons = care::reasons::of_document(desk, record.id, id)?;
     let is_unconfirmed = app.store.unconfirmed_of(record.id)?.contains_key(&id);
     let addendum = format!("/open?patient={}&addendum={id}", escape(&record.details.number));
     let body = html! {
@@ -114,8 +117,9 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
             aside.side {
                 section #facts aria-labelledby="facts-head" {
                     h2 #facts-head { (ui.t("facts.title")) " " span.count { (list.len()) } }
-                    (facts::list(&ui, &list, shown.fact))
+                    (facts::list_with(&ui, &list, shown.fact, &|fact| care::reasons::beside(desk, &reasons, &fact.concept)))
                 }
+                (care::reasons::others(desk, &reasons, &list.iter().map(|fact| fact.concept.as_str()).collect()))
                 (went_back(desk, id)?)
                 p.edition { (ui.t("document.edition")) " " code { (document.edition) } }
             }

@@ -6,6 +6,16 @@ use maud::{Markup, html};
 
 /// The facts, each with its reasons.
 pub(crate) fn list(ui: &Ui<'_>, facts: &[FactView], lit: Option<usize>) -> Markup {
+    list_with(ui, facts, lit, &|_| html! {})
+}
+
+/// The facts, each with its reasons, and with what `beside` says of it.
+pub(crate) fn list_with(
+    ui: &Ui<'_>,
+    facts: &[FactView],
+    lit: Option<usize>,
+    beside: &dyn Fn(&FactView) -> Markup,
+) -> Markup {
     html! {
         ul.facts {
             @for (index, fact) in facts.iter().enumerate() {
@@ -13,6 +23,7 @@ pub(crate) fn list(ui: &Ui<'_>, facts: &[FactView], lit: Option<usize>) -> Marku
                     details open[lit == Some(index)] {
                         summary { (head(ui, fact)) }
                         (why(ui, fact))
+                        (beside(fact))
                     }
                 }
             }

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod apps;
 pub(crate) mod as_of;
+pub(crate) mod care;
 pub(crate) mod confirmations;
 pub(crate) mod consent;
 pub(crate) mod document;

@@ -8,7 +8,7 @@ use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::notes::{NoteLink, NotePlace, ToSign, conflict, escape, today};
 use crate::web::page::{Shell, moment, patient_bar, shell};
-use crate::web::pages::facts;
+use crate::web::pages::{care, facts};
 use crate::web::permit::Signer;
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
@@ -21,9 +21,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_access::{Action, User};
-use tsumugi_records::{DocumentVersion, DraftRevision, Revision, TimelineItem};
+use tsumugi_records::{CareTopic, DocumentVersion, DraftRevision, Revision, TimelineItem};
 
 /// Opens a note, as a page of ours or a hospital's record links to it.
 pub(crate) async fn open(
@@ -84,6 +85,7 @@ pub(crate) async fn post(State(app): State<Arc<App>>, visit: Visit, Form(sent): 
                 base,
                 answers: &[],
                 physician: &sent.physician,
+                reasons: &BTreeMap::new(),
             };
             desk.app.sign_note(desk, &place, &given)
         } else {
@@ -151,11 +153,14 @@ fn screen(
     let base = saved.map(|draft| draft.revision.to_string()).unwrap_or_default();
     let (standing, signer) = desk.signer(place)?;
     let (events, notes) = desk.events(&standing)?;
-    let summary = summary(&ui, &app.coder, &events, clock::today());
+    let wishes = care::entries(desk, (&place.patient, &standing), CareTopic::Wish)?;
+    let wished = care::wishes::banner(desk, &place.patient, &standing, (&wishes, &events))?;
+    let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
     let view = view(desk, place, text, &notes)?;
     let addendum = place.link.addendum.map(|id| id.to_string()).unwrap_or_default();
     let body = html! {
         (patient_bar(&ui, &place.patient, &summary, clock::today()))
+        (wished)
         div #note.note-screen data-patient=(place.link.patient) data-encounter=(place.link.encounter) data-addendum=(addendum) data-base=(base) {
             (previous(desk, place, &notes)?)
             section #editor.editor aria-label=(ui.t("note.text")) {
@@ -271,6 +276,7 @@ fn foot(ui: &Ui<'_>, link: &NoteLink) -> Markup {
                         ("Alt+N", ui.t("keys.ignore")),
                         ("Alt+Shift+1\u{2013}5", ui.t("keys.answer")),
                         ("Alt+Enter", ui.t("keys.correct")),
+                        ("Alt+R", ui.t("keys.reason")),
                         ("F6", ui.t("keys.regions")),
                         ("Ctrl+S", ui.t("keys.sign")),
                         ("Ctrl+Shift+C", ui.t("keys.copy")),

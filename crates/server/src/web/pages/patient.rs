@@ -6,7 +6,7 @@ use crate::web::error::WebError;
 use crate::web::notes::escape;
 use crate::web::page::{Shell, age_and_sex, moment, patient_bar, shell};
 use crate::web::pages::consent::{amendments, person};
-use crate::web::pages::{apps, emergency};
+use crate::web::pages::{apps, care, emergency};
 use crate::web::state::{App, Desk, Visit, answer};
 use crate::web::summary::summary;
 use crate::web::timeline_rows::{Row, rows};
@@ -22,7 +22,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 use tsumugi_access::{Action, Resource};
-use tsumugi_records::{DocumentVersion, PatientId, PatientRecord, Population, StoredEvent};
+use tsumugi_records::{CareTopic, DocumentVersion, PatientId, PatientRecord, Population, StoredEvent};
 
 /// Ranges that can be chosen, the usual one first.
 const RANGES: [&str; 6] = ["notes", "1m", "3m", "1y", "5y", "all"];
@@ -71,7 +71,9 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
         .into_iter()
         .filter(|event| readable.lets(&event.origin))
         .collect();
-    let summary = summary(&ui, &app.coder, &events, today);
+    let wishes = care::entries(desk, (&record, &standing), CareTopic::Wish)?;
+    let wished = care::wishes::banner(desk, &record, &standing, (&wishes, &events))?;
+    let summary = summary(&ui, &app.coder, (&events, &wishes), today);
     let mut documents = app.store.newest_versions(id)?;
     let all = documents.len();
     documents.retain(|document| readable.documents.contains(&document.document));
@@ -93,6 +95,7 @@ fn page(desk: &Desk, id: PatientId, shown: &Shown) -> Result<Response, WebError>
     let write = format!("/open?patient={}", escape(&record.details.number));
     let body = html! {
         (patient_bar(&ui, &record, &summary, today))
+        (wished)
         (emergency::open_now(desk, id)?)
         @if shown.entered.is_some() { p.notice role="status" { (ui.t("confirm.entered")) } }
         @if shown.signed.is_some() { p.notice role="status" { (ui.t("patient.signed")) } }
@@ -156,6 +159,11 @@ fn head(ui: &Ui<'_>, id: PatientId, (may_change, write): (bool, &str)) -> Markup
         div.page-head {
             h1 { (ui.t("timeline.title")) }
             a.button href=(format!("/patients/{id}/medications")) { (ui.t("medications.title")) }
+            a.button href=(format!("/patients/{id}/phenotypes")) { (ui.t("phenotypes.title")) }
+            a.button href=(format!("/patients/{id}/genes")) { (ui.t("genes.title")) }
+            a.button href=(format!("/reasons?patient={id}")) { (ui.t("reasons.title")) }
+            a.button href=(format!("/patients/{id}/harms")) { (ui.t("harms.title")) }
+            a.button href=(format!("/patients/{id}/wishes")) { (ui.t("wishes.title")) }
             a.button href=(format!("/patients/{id}/as-of")) { (ui.t("as-of.title")) }
             a.button href=(format!("/patients/{id}/who")) { (ui.t("who.title")) }
             @if may_change { a.button href=(format!("/patients/{id}/access")) { (ui.t("standing.title")) } }

@@ -115,7 +115,7 @@ fn allowed(rows: &mut Rows<'_>, list: Vec<PatientHits>) -> Result<Vec<(PatientId
 }
 
 /// Leaves the entries of a search in the audit trail, one for each patient of whom something is told, before it leaves.
-fn told(desk: &Desk, subtype: AuditSubtype, patients: &[PatientId]) -> Result<(), WebError> {
+pub(crate) fn told(desk: &Desk, subtype: AuditSubtype, patients: &[PatientId]) -> Result<(), WebError> {
     let actor = desk.actor()?;
     let query = AuditEntity::Query(desk.visit.here.clone());
     let mut entries = Vec::new();
@@ -213,7 +213,7 @@ pub(crate) async fn csv(State(app): State<Arc<App>>, visit: Visit, Asked(query):
 }
 
 /// A cell of the file. One that a spreadsheet would take for a formula is made text.
-fn quoted(cell: &str) -> String {
+pub(crate) fn quoted(cell: &str) -> String {
     let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let cell = if is_formula {
         format!("'{cell}")

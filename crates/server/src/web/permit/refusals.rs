@@ -10,7 +10,11 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Doors that tell of many records, and show those only that may be seen; and the line, which is tried apart.
-const LISTS: [&str; 7] = [
+const LISTS: [&str; 11] = [
+    "GET /reasons",
+    "GET /harms",
+    "GET /harms.csv",
+    "GET /harms/fhir",
     "GET /",
     "GET /confirmations",
     "GET /review",
@@ -22,7 +26,7 @@ const LISTS: [&str; 7] = [
 
 /// A request at each door that tells of one record: the door, the address, the type of the body, the body. `{p}` is the
 /// patient, `{n}` the patient's number, `{d}` the note.
-const TRIED: [(&str, &str, &str, &str); 32] = [
+const TRIED: [(&str, &str, &str, &str); 41] = [
     ("GET /patients/{id}", "/patients/{p}", "", ""),
     ("GET /patients/{id}/access", "/patients/{p}/access", "", ""),
     (
@@ -88,6 +92,45 @@ const TRIED: [(&str, &str, &str, &str); 32] = [
         "/patients/{p}/amendments",
         FORM,
         "id=1&outcome=kept&words=no",
+    ),
+    ("GET /patients/{id}/genes", "/patients/{p}/genes", "", ""),
+    (
+        "POST /patients/{id}/genes",
+        "/patients/{p}/genes",
+        FORM,
+        "act=typed&gene=NUDT15&written=*1/*1",
+    ),
+    ("GET /patients/{id}/harms", "/patients/{p}/harms", "", ""),
+    (
+        "POST /patients/{id}/harms",
+        "/patients/{p}/harms",
+        FORM,
+        "drug=drug.amoxicillin&event=rash&verdict=denied",
+    ),
+    (
+        "GET /patients/{id}/harms/fhir",
+        "/patients/{p}/harms/fhir",
+        "",
+        "",
+    ),
+    (
+        "GET /patients/{id}/phenotypes",
+        "/patients/{p}/phenotypes",
+        "",
+        "",
+    ),
+    ("GET /patients/{id}/wishes", "/patients/{p}/wishes", "", ""),
+    (
+        "POST /patients/{id}/wishes",
+        "/patients/{p}/wishes",
+        FORM,
+        "act=enter&wish=wish.dnar&holds=yes&basis=own",
+    ),
+    (
+        "GET /patients/{id}/wishes/fhir",
+        "/patients/{p}/wishes/fhir",
+        "",
+        "",
     ),
     ("GET /documents/{id}", "/documents/{d}", "", ""),
     ("GET /documents/{id}/print", "/documents/{d}/print", "", ""),

@@ -163,6 +163,7 @@ fn entered(desk: &Desk, text: &str, physician: &str) -> Result<tsumugi_records::
         base: None,
         answers: &[],
         physician,
+        reasons: &std::collections::BTreeMap::new(),
     };
     let address = desk.app.sign_note(desk, &place, &given)?;
     let number = address.rsplit('=').next().and_then(|number| number.parse().ok());

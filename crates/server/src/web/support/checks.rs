@@ -3,9 +3,11 @@
 
 use super::{Panel, state_name};
 use crate::advice::prescriptions_of;
+use crate::web::pages::care;
 use maud::{Markup, html};
 use std::sync::Arc;
 use tsumugi_cds::criteria::{Evaluation, Truth, evaluate};
+use tsumugi_cds::genomics::hints;
 use tsumugi_cds::prescription::{Alert, Answer, Checks, Grade, Lowered, Report, check_all, visible};
 use tsumugi_knowledge::{State, Status};
 
@@ -31,7 +33,55 @@ pub(super) fn prescriptions(panel: &Panel<'_>) -> Markup {
         section.support-part {
             h3 { (ui.t("support.prescription")) }
             @for alert in &shown { (alert_of(panel, alert)) }
+            @for order in &orders { (genes(panel, &order.drug)) }
             ul.steps { @for report in &reports { li { (coverage(panel, report)) } } }
+        }
+    }
+}
+
+/// The alerts and hints in words, as they are shown.
+pub(super) fn told(panel: &Panel<'_>) -> Vec<String> {
+    let (patient, orders) = prescriptions_of(panel.patient, panel.note, panel.text);
+    if orders.is_empty() {
+        return Vec::new();
+    }
+    let checks = Checks {
+        vocabulary: panel.advice.coder.vocabulary(),
+        book: panel.living.drugs(),
+    };
+    let reports = check_all(&checks, &patient, &orders);
+    let words = |alert: &&Alert| {
+        let kind = panel.ui.of("check", alert.kind.word());
+        let against = alert.against.as_ref().map(|concept| named(panel, concept));
+        let against = against
+            .map(|name| format!(" \u{00d7} {name}"))
+            .unwrap_or_default();
+        format!(
+            "{kind}: {}{against} {}",
+            named(panel, &alert.drug),
+            alert.mechanism
+        )
+    };
+    let of_genes = orders.iter().flat_map(|order| {
+        let rows = hints(&order.drug, panel.genes);
+        rows.into_iter().map(move |row| {
+            let words = care::genes::words(panel.ui.language, row);
+            format!("{} \u{00d7} {}: {words}", named(panel, &order.drug), row.gene)
+        })
+    });
+    let told = visible(&reports);
+    told.iter().map(words).chain(of_genes).collect()
+}
+
+/// What the patient's genes say to a drug.
+fn genes(panel: &Panel<'_>, drug: &Arc<str>) -> Markup {
+    let ui = panel.ui;
+    html! {
+        @for row in hints(drug, panel.genes) {
+            div.alert.passive {
+                strong { (ui.t("genes.hint")) ": " (named(panel, drug)) " \u{00d7} " (row.gene) " " (care::genes::phenotype(&ui, &row.phenotype)) }
+                (care::genes::words(ui.language, row)) " " span.source title=(row.source) { (row.source) }
+            }
         }
     }
 }

@@ -224,3 +224,48 @@ fn the_differential_weighs_only_where_the_site_has_decided() {
     allow(&app.store, stamp, Kind::Differential, true, "study 12").unwrap();
     assert!(context(&line.offered(text)) > 0);
 }
+
+#[test]
+fn a_reason_is_kept_with_the_note_and_with_what_was_on_the_screen() {
+    let (app, ..) = server();
+    let mut line = Line::open(&app, "sato");
+    let text = "昨日からの発熱と右季肋部痛。Murphy徴候陽性。急性胆嚢炎を疑う。";
+    line.edit(text);
+    let say = |line: &mut Line, concept: &str, words: &str| {
+        line.say(&json!({"type": "reason", "concept": concept, "name": "n", "words": words}))
+    };
+    let answer = say(&mut line, "acute-cholecystitis", "黄疸なく胆管炎は下位");
+    assert_eq!(answer["type"], "reasoned", "{answer}");
+    let shown = &answer["shown"];
+    assert!(shown["on"].is_boolean(), "{answer}");
+    // One that is taken back, one of a concept that nobody knows, one that is too long.
+    say(&mut line, "fever", "x");
+    assert_eq!(say(&mut line, "fever", " ")["words"], "");
+    assert_eq!(say(&mut line, "no-such", "x")["type"], "error");
+    assert_eq!(say(&mut line, "fever", &"x".repeat(501))["type"], "error");
+    // A line that came back says it again with what was shown then.
+    let mut again = Line::open(&app, "sato");
+    again.edit(text);
+    let repeated = json!({
+        "type": "reason", "concept": "acute-cholecystitis", "name": "急性胆嚢炎", "words": "黄疸なく胆管炎は下位",
+        "shown": {"on": true, "edition": "e", "diseases": [["d", "胆管炎", "band.possible"]], "steps": [], "alerts": []},
+    });
+    assert_eq!(again.say(&repeated)["shown"]["edition"], "e");
+    let patient = again.live.place.patient.id;
+    let kept = |app: &Arc<App>| {
+        app.store
+            .care_of(patient, tsumugi_records::CareTopic::Reason)
+            .unwrap()
+    };
+    assert!(kept(&app).is_empty(), "nothing is kept before the note is signed");
+    again.sign(text);
+    let reasons = kept(&app);
+    assert_eq!(reasons.len(), 1);
+    let body = &reasons[0].body;
+    assert_eq!(reasons[0].subject, "acute-cholecystitis");
+    assert_eq!(body["shown"]["diseases"][0][1], "胆管炎");
+    assert!(
+        body["document"].as_i64().unwrap() > 0 && body["version"] == 1,
+        "{body}"
+    );
+}

@@ -1,0 +1,52 @@
+//! What stands in the panel, as data: kept with the reason that somebody gives while it is shown.
+
+use super::{Panel, band, checks};
+use crate::advice::Kind;
+use serde::{Deserialize, Serialize};
+use tsumugi_knowledge::State;
+
+/// What was on the screen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    /// Whether support was on; nothing was shown where it was not.
+    pub(crate) on: bool,
+    /// Edition of the knowledge that it came from.
+    pub(crate) edition: String,
+    /// The diseases of the strip, the likeliest first: concept, name, key of the band.
+    pub(crate) diseases: Vec<(String, String, String)>,
+    /// What was offered to ask, examine or test: concept and name.
+    pub(crate) steps: Vec<(String, String)>,
+    /// Alerts and hints on what the note prescribes, in words.
+    pub(crate) alerts: Vec<String>,
+}
+
+impl Panel<'_> {
+    /// What the panel shows now.
+    pub(crate) fn shown(&self) -> Shown {
+        let findings = self.findings();
+        let is_on = |kind| self.switches.all && self.switches.is_on(kind);
+        let mut shown = Shown {
+            on: self.switches.all,
+            edition: self.living.edition.clone(),
+            ..Shown::default()
+        };
+        if is_on(Kind::Differential) {
+            let ranked = self.ranked(&findings);
+            let disease = |one: &tsumugi_cds::Ranked| {
+                let state = State::new(std::sync::Arc::clone(&one.disease));
+                let (band, _) = band(one.probability);
+                (one.disease.to_string(), self.name(&state), band.to_owned())
+            };
+            shown.diseases = ranked.iter().map(disease).collect();
+        }
+        if is_on(Kind::Next) {
+            let steps = self.steps(&findings);
+            let step = |one: &tsumugi_cds::Next| (one.state.as_str().to_owned(), self.name(&one.state));
+            shown.steps = steps.iter().map(step).collect();
+        }
+        if is_on(Kind::Prescription) {
+            shown.alerts = checks::told(self);
+        }
+        shown
+    }
+}
