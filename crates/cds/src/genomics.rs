@@ -1,4 +1,4 @@
-//! Genes at prescribing: a result (VCF or typed) → diplotype → phenotype → hint. Facts are tables of `data/genomics`.
+//! Genes at prescribing: from a result (VCF or typed) to diplotype, phenotype and hint. Facts are tables of `data/genomics`.
 //!
 //! **What was not looked at is unknown, never the reference.** A diplotype is told only where every position that defines an
 //! allele of the gene was called; else all that are still possible are told, and a phenotype only where they agree.

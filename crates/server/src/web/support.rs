@@ -4,7 +4,7 @@
 mod checks;
 mod shown;
 
-pub(crate) use shown::Shown;
+pub(crate) use shown::{Shown, shown};
 
 use crate::advice::{ALL_KINDS, Advice, Kind, Living, Switches};
 use crate::web::notes::escape;

@@ -18,14 +18,18 @@ pub(crate) mod wishes;
 
 use crate::access::Standing;
 use crate::audit;
+use crate::web::clock;
 use crate::web::doors::{Ask, Doors};
 use crate::web::error::WebError;
 use crate::web::state::Desk;
+use crate::web::summary::{Summary, summary};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tsumugi_access::{Action, Resource};
-use tsumugi_records::{AuditSubtype, CareEntry, CareTopic, NewCareEntry, PatientId, PatientRecord};
+use tsumugi_records::{
+    AuditSubtype, CareEntry, CareTopic, NewCareEntry, PatientId, PatientRecord, StoredEvent,
+};
 
 /// The pages.
 pub(crate) fn doors(doors: Doors) -> Doors {
@@ -93,6 +97,21 @@ pub(crate) fn entries(
         return Ok(Vec::new());
     }
     Ok(desk.app.store.care_of(record.id, topic)?)
+}
+
+/// The head of a patient's screens, with the wishes that who is signed in may read.
+pub(crate) fn head(
+    desk: &Desk,
+    about: (&PatientRecord, &Standing),
+    events: &[StoredEvent],
+) -> Result<Summary, WebError> {
+    let wishes = entries(desk, about, CareTopic::Wish)?;
+    Ok(summary(
+        &desk.ui(),
+        &desk.app.coder,
+        (events, &wishes),
+        clock::today(),
+    ))
 }
 
 fn may_read(desk: &Desk, standing: &Standing) -> Result<bool, WebError> {

@@ -7,7 +7,6 @@ use crate::web::page::{Shell, moment, patient_bar, shell};
 use crate::web::pages::care;
 use crate::web::pages::{as_of, confirmations, facts};
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::summary;
 use crate::web::view;
 use crate::write_back;
 use axum::extract::{Path, Query, State};
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tsumugi_access::Action;
-use tsumugi_records::{CareTopic, DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion};
+use tsumugi_records::{DeliveryOutcome, DeliveryRecord, DocumentId, DocumentVersion};
 
 /// What is shown of a note.
 #[derive(Debug, Deserialize)]
@@ -78,8 +77,7 @@ fn page(desk: &Desk, id: DocumentId, shown: &Shown) -> Result<Response, WebError
     let standing = desk.may_document(Action::Read, &record, document)?;
     desk.reads(record.id, Some((id, Some(document.version))))?;
     let (events, _) = desk.events(&standing)?;
-    let wishes = care::entries(desk, (&record, &standing), CareTopic::Wish)?;
-    let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
+    let summary = care::head(desk, (&record, &standing), &events)?;
     let note = app.reading(document)?;
     let lens = view::Lens {
         ui,

@@ -5,7 +5,6 @@ use crate::web::error::WebError;
 use crate::web::page::{Shell, day, patient_bar, shell};
 use crate::web::pages::care;
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::summary;
 use crate::web::ui_text::Ui;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 use tsumugi_access::Action;
 use tsumugi_clinical::EventKind;
 use tsumugi_coding::medications::{How, Line, Period, RouteGroup, Told, reconcile};
-use tsumugi_records::{CareTopic, EventOrigin, ObservationId, PatientId, StoredEvent};
+use tsumugi_records::{EventOrigin, ObservationId, PatientId, StoredEvent};
 
 /// Types of resource that tell of drugs, and how.
 const KINDS: [(&str, How); 4] = [
@@ -44,8 +43,7 @@ pub(crate) fn page(desk: &Desk, id: PatientId) -> Result<Response, WebError> {
     let standing = desk.may(Action::Read, &record)?;
     desk.reads(id, None)?;
     let (events, _) = desk.events(&standing)?;
-    let wishes = care::entries(desk, (&record, &standing), CareTopic::Wish)?;
-    let summary = summary(&ui, &app.coder, (&events, &wishes), today);
+    let summary = care::head(desk, (&record, &standing), &events)?;
     let told = told(desk, id, &events)?;
     let lines = reconcile(app.coder.vocabulary(), &told, today);
     let (now, before): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.current || line.planned);

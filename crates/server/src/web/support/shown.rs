@@ -20,33 +20,31 @@ pub(crate) struct Shown {
     pub(crate) alerts: Vec<String>,
 }
 
-impl Panel<'_> {
-    /// What the panel shows now.
-    pub(crate) fn shown(&self) -> Shown {
-        let findings = self.findings();
-        let is_on = |kind| self.switches.all && self.switches.is_on(kind);
-        let mut shown = Shown {
-            on: self.switches.all,
-            edition: self.living.edition.clone(),
-            ..Shown::default()
+/// What the panel shows now.
+pub(crate) fn shown(panel: &Panel<'_>) -> Shown {
+    let findings = panel.findings();
+    let is_on = |kind| panel.switches.all && panel.switches.is_on(kind);
+    let mut shown = Shown {
+        on: panel.switches.all,
+        edition: panel.living.edition.clone(),
+        ..Shown::default()
+    };
+    if is_on(Kind::Differential) {
+        let ranked = panel.ranked(&findings);
+        let disease = |one: &tsumugi_cds::Ranked| {
+            let state = State::new(std::sync::Arc::clone(&one.disease));
+            let (band, _) = band(one.probability);
+            (one.disease.to_string(), panel.name(&state), band.to_owned())
         };
-        if is_on(Kind::Differential) {
-            let ranked = self.ranked(&findings);
-            let disease = |one: &tsumugi_cds::Ranked| {
-                let state = State::new(std::sync::Arc::clone(&one.disease));
-                let (band, _) = band(one.probability);
-                (one.disease.to_string(), self.name(&state), band.to_owned())
-            };
-            shown.diseases = ranked.iter().map(disease).collect();
-        }
-        if is_on(Kind::Next) {
-            let steps = self.steps(&findings);
-            let step = |one: &tsumugi_cds::Next| (one.state.as_str().to_owned(), self.name(&one.state));
-            shown.steps = steps.iter().map(step).collect();
-        }
-        if is_on(Kind::Prescription) {
-            shown.alerts = checks::told(self);
-        }
-        shown
+        shown.diseases = ranked.iter().map(disease).collect();
     }
+    if is_on(Kind::Next) {
+        let steps = panel.steps(&findings);
+        let step = |one: &tsumugi_cds::Next| (one.state.as_str().to_owned(), panel.name(&one.state));
+        shown.steps = steps.iter().map(step).collect();
+    }
+    if is_on(Kind::Prescription) {
+        shown.alerts = checks::told(panel);
+    }
+    shown
 }

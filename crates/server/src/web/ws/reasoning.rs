@@ -4,7 +4,7 @@ use super::Live;
 use crate::advice::Switches;
 use crate::care::reasons::{LONGEST_REASON, MOST_REASONS, Reason};
 use crate::web::error::WebError;
-use crate::web::support::Shown;
+use crate::web::support::{Shown, shown};
 use serde_json::{Value, json};
 
 /// Longest name and concept of a fact, in characters.
@@ -63,6 +63,6 @@ impl Live {
         if !switches.all {
             return Ok(Shown::default());
         }
-        self.panel(&switches, |panel| panel.shown())
+        self.panel(&switches, shown)
     }
 }

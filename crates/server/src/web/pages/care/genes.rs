@@ -1,6 +1,6 @@
 //! Results about genes: typed, or read from a VCF; what they mean for drugs.
 
-use super::{add, entries, may_write_kinds, opened};
+use super::{add, entries, head, may_write_kinds, opened};
 use crate::access::Standing;
 use crate::care::genes::{From, GeneEntry, entry, now};
 use crate::web::Fields;
@@ -9,7 +9,6 @@ use crate::web::error::WebError;
 use crate::web::page::{Shell, day, patient_bar, shell};
 use crate::web::pages::sign_in::mistake;
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::summary;
 use crate::web::support::state_name;
 use crate::web::ui_text::{Language, Ui};
 use axum::extract::{Form, Path, State};
@@ -61,12 +60,10 @@ pub(crate) async fn show(State(app): State<Arc<App>>, visit: Visit, Path(id): Pa
 
 fn page(desk: &Desk, id: i64, wrong: Option<&str>) -> Result<Response, WebError> {
     let ui = desk.ui();
-    let app = &desk.app;
     let (record, standing) = opened(desk, id, Action::Read)?;
     desk.reads(record.id, None)?;
     let (events, _) = desk.events(&standing)?;
-    let wishes = entries(desk, (&record, &standing), CareTopic::Wish)?;
-    let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
+    let summary = head(desk, (&record, &standing), &events)?;
     let kept = entries(desk, (&record, &standing), CareTopic::Genome)?;
     let results = now(&kept);
     let body = html! {

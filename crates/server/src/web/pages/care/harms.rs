@@ -1,7 +1,7 @@
 //! Harm that drugs may have done: what the record suggests for one patient, confirmed or denied with one key; the list of
 //! a patient and of the site, as a page, a file and FHIR AdverseEvent.
 
-use super::{add, entries, fhir_file, may_enter, may_settle, opened};
+use super::{add, entries, fhir_file, head as summarised, may_enter, may_settle, opened};
 use crate::access::{Notes, Standing};
 use crate::audit;
 use crate::care::codes::{CAUSALITY, Codes, OUTCOMES, SERIOUSNESS};
@@ -13,7 +13,6 @@ use crate::web::error::WebError;
 use crate::web::page::{Shell, day, dummy_mark, patient_bar, shell};
 use crate::web::pages::search::{quoted, told};
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::summary;
 use crate::web::support::state_name;
 use crate::web::ui_text::Ui;
 use axum::extract::{Form, Path, State};
@@ -71,12 +70,10 @@ fn suspected(
 pub(crate) async fn show(State(app): State<Arc<App>>, visit: Visit, Path(id): Path<i64>) -> Response {
     answer(app, visit, move |desk| {
         let ui = desk.ui();
-        let app = &desk.app;
         let (record, standing) = opened(desk, id, Action::Read)?;
         desk.reads(record.id, None)?;
         let (events, notes) = desk.events(&standing)?;
-        let wishes = entries(desk, (&record, &standing), CareTopic::Wish)?;
-        let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
+        let summary = summarised(desk, (&record, &standing), &events)?;
         let kept = entries(desk, (&record, &standing), CareTopic::Harm)?;
         let found = suspected(desk, &record, &notes, &kept)?;
         let may = may_settle(desk, &standing)?;
@@ -128,7 +125,7 @@ fn suspicion(desk: &Desk, record: &PatientRecord, harm: &Harm, may: bool) -> Mar
             p {
                 @match link(&harm.place) { Some(place) => a href=(place) { strong { (name) } }, None => strong { (name) } }
                 @if let Some(onset) = harm.onset { " " (ui.t("harms.onset")) " " time { (day(&ui, onset)) } }
-                @if let Some(gone) = harm.gone { " · " (ui.t("harms.gone")) " " time { (day(&ui, gone)) } }
+                @if let Some(gone) = harm.gone { " \u{b7} " (ui.t("harms.gone")) " " time { (day(&ui, gone)) } }
             }
             ul { @for suspect in &harm.suspects {
                 li.suspect {
@@ -147,14 +144,14 @@ fn reasons(desk: &Desk, suspect: &Suspect) -> Markup {
         @match link(&suspect.place) { Some(place) => a href=(place) { strong { (name) } }, None => strong { (name) } }
         " " span.state { (CAUSALITY.name(ui.language, suspect.causality.code())) }
         " " span.hint {
-            @if suspect.is_told { (ui.t("harms.told")) " · " }
+            @if suspect.is_told { (ui.t("harms.told")) " \u{b7} " }
             @if let Some(frequency) = suspect.frequency { (ui.of("frequency", frequency.word())) }
-            @if suspect.is_serious { " · " (ui.t("harms.serious")) }
+            @if suspect.is_serious { " \u{b7} " (ui.t("harms.serious")) }
             @match suspect.days {
-                Some(days) => { " · " (ui.fill("harms.after-days", &[("days", &days.to_string())])) }
-                None => { " · " (ui.t("harms.begin-unknown")) }
+                Some(days) => { " \u{b7} " (ui.fill("harms.after-days", &[("days", &days.to_string())])) }
+                None => { " \u{b7} " (ui.t("harms.begin-unknown")) }
             }
-            @if let Some(ended) = suspect.ended { " · " (ui.t("harms.ended")) " " (day(&ui, ended)) }
+            @if let Some(ended) = suspect.ended { " \u{b7} " (ui.t("harms.ended")) " " (day(&ui, ended)) }
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Which diseases the patient has, as notes state them and as published criteria say of the whole record: certain or
 //! suspected, by which items, and since when.
 
-use super::{entries, opened};
+use super::{head, opened};
 use crate::chart;
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, day, patient_bar, shell};
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::{name, summary};
+use crate::web::summary::name;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use jiff::civil::Date;
@@ -19,7 +19,7 @@ use tsumugi_cds::criteria::{Evaluation, Truth, evaluate};
 use tsumugi_cds::{Patient, Place};
 use tsumugi_clinical::{Certainty, EventKind, Experiencer, Phase, Polarity};
 use tsumugi_knowledge::CriterionKind;
-use tsumugi_records::{CareTopic, EventOrigin, StoredEvent};
+use tsumugi_records::{EventOrigin, StoredEvent};
 
 /// Things that are missing, of one set.
 const MISSING: usize = 5;
@@ -43,8 +43,7 @@ fn page(desk: &Desk, id: i64) -> Result<Response, WebError> {
     let (record, standing) = opened(desk, id, Action::Read)?;
     desk.reads(record.id, None)?;
     let (events, notes) = desk.events(&standing)?;
-    let wishes = entries(desk, (&record, &standing), CareTopic::Wish)?;
-    let summary = summary(&ui, &app.coder, (&events, &wishes), clock::today());
+    let summary = head(desk, (&record, &standing), &events)?;
     let whole = chart::record_within(&app.store, &record, None, &|origin| notes.lets(origin))?;
     let patient = app.advice.patient(&whole, None);
     let mut found = evaluate(&app.advice.criteria, app.coder.vocabulary(), &patient);

@@ -100,12 +100,12 @@ fn source(desk: &Desk, statement: &Statement<'_>) -> Markup {
         Statement::Entry(entry, wish) => html! {
             span.source {
                 (day(&ui, entry.stamp.at.civil().date())) " " (desk.person(&entry.stamp.author))
-                @if let Some(on) = wish.discussed { " · " (ui.t("wishes.discussed")) " " (day(&ui, on)) }
-                @if !wish.with.is_empty() { " · " (parties(&ui, &wish.with)) }
-                @if wish.basis != Basis::Own { " · " (ui.of("wish-basis", wish.basis.word())) }
+                @if let Some(on) = wish.discussed { " \u{b7} " (ui.t("wishes.discussed")) " " (day(&ui, on)) }
+                @if !wish.with.is_empty() { " \u{b7} " (parties(&ui, &wish.with)) }
+                @if wish.basis != Basis::Own { " \u{b7} " (ui.of("wish-basis", wish.basis.word())) }
                 @if !wish.words.is_empty() { " " q { (wish.words) } }
                 @if let Some(review) = wish.review {
-                    " · "
+                    " \u{b7} "
                     span.overdue[wish.is_overdue(today)] {
                         (ui.t(if wish.is_overdue(today) { "wishes.overdue" } else { "wishes.review" })) " " (day(&ui, review))
                     }
