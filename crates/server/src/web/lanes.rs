@@ -188,7 +188,7 @@ fn told(desk: &Desk, record: &PatientRecord, query: &LaneQuery, readable: &Notes
         encounters(desk, record.id, window)?,
     ];
     views.retain(|view| view.total > 0);
-    for lane in lanes {
+    for lane in &lanes {
         let spans = match lane.topic {
             Topic::Disease => spans::of_disease(&lane.marks, newest.get(&lane.newest), now),
             Topic::Drug => spans::of_drug(&lane.marks, &dosages),
@@ -222,7 +222,7 @@ fn newest(desk: &Desk, lanes: &[Lane]) -> Result<BTreeMap<EventId, StoredEvent>,
 fn view(
     desk: &Desk,
     record: &PatientRecord,
-    lane: Lane,
+    lane: &Lane,
     newest: &BTreeMap<EventId, StoredEvent>,
     (spans, window): (Vec<Span>, (i64, i64)),
 ) -> LaneView {
