@@ -93,7 +93,7 @@ fn what_is_not_a_whole_store_of_ours_is_refused_and_left_alone() {
     );
     check(
         |path| tamper(path, "PRAGMA user_version = 99"),
-        "schema 99, known up to 11",
+        "schema 99, known up to 12",
     );
     check(
         |path| tamper(path, "DROP TABLE correction"),
