@@ -96,11 +96,12 @@ fn check(name: &str, said: &[(i8, i8, &str, &str)], wanted: &[&str]) {
     assert_eq!(shown, wanted, "{name}");
 }
 
+const RASH: &str = "rash";
+const AMOXICILLIN: &str = "drug.amoxicillin";
+const ALLOPURINOL: &str = "drug.allopurinol";
+
 #[test]
 fn harm_is_told_by_its_times() {
-    const RASH: &str = "rash";
-    const AMOXICILLIN: &str = "drug.amoxicillin";
-    const ALLOPURINOL: &str = "drug.allopurinol";
     check("a drug alone", &[(1, 1, AMOXICILLIN, "+")], &[]);
     check(
         "five days after the begin",
@@ -136,6 +137,10 @@ fn harm_is_told_by_its_times() {
         &[(1, 1, RASH, "+"), (1, 2, AMOXICILLIN, "+"), (1, 6, RASH, "+")],
         &[],
     );
+}
+
+#[test]
+fn harm_is_not_told_of_what_does_not_fit() {
     check(
         "long after it was stopped",
         &[

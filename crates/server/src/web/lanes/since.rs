@@ -390,7 +390,7 @@ fn number(value: f64) -> String {
     let digits = match value.abs() {
         size if size >= 1000.0 => 0,
         size if size >= 100.0 => 1,
-        size if size >= 0.1 || size < 1e-6 => 2,
+        size if !(1e-6..0.1).contains(&size) => 2,
         size if size >= 0.01 => 3,
         _ => 4,
     };

@@ -4,8 +4,9 @@
 use crate::web::clock;
 use crate::web::error::WebError;
 use crate::web::page::{Shell, moment, patient_bar, shell};
+use crate::web::pages::care;
 use crate::web::state::{App, Desk, Visit, answer};
-use crate::web::summary::{name, summary};
+use crate::web::summary::name;
 use crate::web::view::{Lens, value_text};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -56,7 +57,7 @@ pub(super) fn page(desk: &Desk, id: PatientId, event: EventId) -> Result<Respons
         .filter(|event| readable.lets(&event.origin))
         .collect();
     let today = clock::today();
-    let summary = summary(&ui, &desk.app.coder, &events, today);
+    let summary = care::head(desk, (&record, &standing), &events)?;
     let title = format!(
         "{} {}",
         record.details.name,

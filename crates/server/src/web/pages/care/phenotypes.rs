@@ -188,10 +188,11 @@ fn since(patient: &Patient, one: &Evaluation) -> Option<Date> {
 fn link(desk: &Desk, patient: &Patient, place: &Place) -> Markup {
     let on = patient.notes.get(&place.note).map(|on| day(&desk.ui(), *on));
     let words = on.unwrap_or_default();
-    match place.note.parse::<i64>() {
-        Ok(document) => {
-            html! { a href=(format!("/documents/{document}?fact={}#lit", place.event)) { (words) } }
+    html! {
+        @if let Ok(document) = place.note.parse::<i64>() {
+            a href=(format!("/documents/{document}?fact={}#lit", place.event)) { (words) }
+        } @else {
+            span.hint { (words) }
         }
-        Err(_) => html! { span.hint { (words) } },
     }
 }

@@ -164,38 +164,47 @@ fn what_is_entered_has_who_with_whom_and_a_day_of_review() {
         let page = house.get(&address, &physician).body;
         let history = between(&page, "<ol class=\"wish-history\">", "</ol>");
         assert_eq!(history.matches("<li>").count(), 3, "{history}");
-        // What is no day, a talk of tomorrow, an unknown wish.
-        for (field, value) in [
-            ("discussed", "soon"),
-            ("discussed", tomorrow.as_str()),
-            ("wish", "wish.x"),
-            ("review", "2020-01-01"),
-        ] {
-            let mut wrong = entry.to_vec();
-            wrong.retain(|(name, _)| *name != field);
-            wrong.push((field, value));
-            assert_eq!(
-                house.form(&address, &physician, &wrong).status,
-                400,
-                "{field} {value}"
-            );
-        }
-        let patient = PatientId::new(house.internal);
-        assert_eq!(
-            house.app.store.care_of(patient, CareTopic::Wish).unwrap().len(),
-            3
-        );
-        let filter = AuditFilter {
-            patient: Some(patient),
-            limit: 1000,
-            ..AuditFilter::default()
-        };
-        let entries = house.app.store.audit_entries(&filter).unwrap();
-        let created = entries
-            .iter()
-            .filter(|one| one.entry.subtype == AuditSubtype::Create);
-        assert!(created.count() >= 3);
+        refuses_wrong_entries(house, &physician, &entry, &tomorrow);
+        keeps_three_entries_with_their_trail(house);
     });
+}
+
+fn refuses_wrong_entries(house: &House, physician: &str, entry: &[(&str, &str)], tomorrow: &str) {
+    let address = path(house, "/wishes");
+    // What is no day, a talk of tomorrow, an unknown wish.
+    for (field, value) in [
+        ("discussed", "soon"),
+        ("discussed", tomorrow),
+        ("wish", "wish.x"),
+        ("review", "2020-01-01"),
+    ] {
+        let mut wrong = entry.to_vec();
+        wrong.retain(|(name, _)| *name != field);
+        wrong.push((field, value));
+        assert_eq!(
+            house.form(&address, physician, &wrong).status,
+            400,
+            "{field} {value}"
+        );
+    }
+}
+
+fn keeps_three_entries_with_their_trail(house: &House) {
+    let patient = PatientId::new(house.internal);
+    assert_eq!(
+        house.app.store.care_of(patient, CareTopic::Wish).unwrap().len(),
+        3
+    );
+    let filter = AuditFilter {
+        patient: Some(patient),
+        limit: 1000,
+        ..AuditFilter::default()
+    };
+    let entries = house.app.store.audit_entries(&filter).unwrap();
+    let created = entries
+        .iter()
+        .filter(|one| one.entry.subtype == AuditSubtype::Create);
+    assert!(created.count() >= 3);
 }
 
 #[test]
