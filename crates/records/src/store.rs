@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_IDLE_READERS: usize = 8;
 
 /// Most changes that are followed in one transaction when the store is opened: whoever signs meanwhile waits for it.
-const AT_ONCE: usize = 200;
+const AT_ONCE: usize = 50;
 
 /// Numbers the stores in memory, so that two of one process stay apart.
 static MEMORY_STORES: AtomicU64 = AtomicU64::new(0);
