@@ -119,6 +119,12 @@ impl<T> Recorded for Unnamed<T> {
     }
 }
 
+/// Whether anything that changed is not followed yet.
+pub(crate) fn is_due(conn: &Connection) -> Result<bool, StoreError> {
+    let mut any = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM fhir_due)")?;
+    Ok(any.query_row([], |row| row.get(0))?)
+}
+
 /// Follows what changed, at most `most`; gives how much it was.
 pub(crate) fn settle(conn: &Connection, derived: &dyn Derived, most: usize) -> Result<usize, StoreError> {
     let mut next = conn.prepare_cached("SELECT what, id FROM fhir_due ORDER BY what DESC, id LIMIT 1")?;

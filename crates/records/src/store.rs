@@ -198,6 +198,18 @@ impl Store {
         self.write_unaudited("follow", |_| Ok(()))
     }
 
+    /// Follows some of what a large import left over; whether there was any. Until all is followed, searches of what
+    /// follows refuse to answer.
+    ///
+    /// # Errors
+    /// `ReadOnly`; those of the file and of what follows.
+    pub fn catch_up(&self) -> Result<bool, StoreError> {
+        if !self.read("follow", derived::is_due)? {
+            return Ok(false);
+        }
+        self.write_unaudited("follow", |_| Ok(true))
+    }
+
     /// The file, or the name of the store in memory.
     pub fn path(&self) -> &Path {
         &self.shared.path

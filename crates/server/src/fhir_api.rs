@@ -25,6 +25,7 @@ mod tests;
 use crate::web::{App, Ask, Doors, WebError};
 use follow::Follower;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use tsumugi_fhirstore::{Definitions, Index};
 use tsumugi_records::Derived;
 use tsumugi_terminology::{embedded_files, sources_of};
@@ -69,6 +70,24 @@ impl Resources {
         let index = follower.index().cloned();
         let index = index.ok_or_else(|| WebError::Other("the FHIR index is not open".to_owned()))?;
         Ok(own.index.get_or_init(|| index))
+    }
+}
+
+/// Pause between two bits of what a large import left over: others write meanwhile.
+const BREATH: Duration = Duration::from_millis(20);
+/// Pause after all is followed.
+const REST: Duration = Duration::from_secs(1);
+
+/// Follows what was written before the server ran, then what large imports leave over, until the server is gone.
+pub(crate) fn keep_up(app: Arc<App>) {
+    let _ = Resources::of(&app);
+    let server = Arc::downgrade(&app);
+    drop(app);
+    while let Some(app) = server.upgrade() {
+        // What cannot be followed now is tried again; searches say meanwhile that they cannot answer.
+        let is_busy = app.store.catch_up().unwrap_or(false);
+        drop(app);
+        std::thread::sleep(if is_busy { BREATH } else { REST });
     }
 }
 

@@ -174,7 +174,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
     // What was written before the server ran is indexed now; whoever asks first is told what failed.
     let index = Arc::clone(&app);
-    drop(runtime.spawn_blocking(move || crate::fhir_api::Resources::of(&index).is_ok()));
+    std::thread::Builder::new()
+        .name("fhir index".to_owned())
+        .spawn(move || crate::fhir_api::keep_up(index))?;
     let workers = Workers::start(&app, args, (&ways.watched, ways.targets), facility.as_deref())?;
     if let Some(door) = mllp {
         runtime.spawn(mllp::serve(door.of_site(facility), Arc::clone(&app), tls.clone()));
