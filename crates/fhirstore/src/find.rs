@@ -59,13 +59,7 @@ impl Index {
         person: &str,
         lets: &mut Lets<'_>,
     ) -> Result<Page, FindError> {
-        let is_due: bool = conn
-            .prepare_cached("SELECT 1 FROM fhir_due LIMIT 1")?
-            .exists([])?;
-        if is_due || self.is_stale(conn)? {
-            // Half an index is never asked.
-            return Err(IndexError::Stale.into());
-        }
+        self.ready(conn)?;
         let cursor = query
             .cursor
             .as_deref()
@@ -210,10 +204,5 @@ impl Index {
             }
         }
         Ok(found)
-    }
-
-    fn is_stale(&self, conn: &Connection) -> Result<bool, IndexError> {
-        let mut find = conn.prepare_cached("SELECT 1 FROM fhir_edition WHERE edition = ?1")?;
-        Ok(!find.exists([self.definitions.edition()])?)
     }
 }

@@ -423,6 +423,27 @@ impl Index {
         }
     }
 
+    /// Whether all that changed is indexed, with the tables of now. Whoever answers from the index asks first, in the same
+    /// reading: half an index is never asked, neither for what there is nor for whose it is.
+    ///
+    /// # Errors
+    /// [`IndexError::Stale`] where it is not; those of the database.
+    pub fn ready(&self, conn: &Connection) -> Result<(), IndexError> {
+        let is_due = conn
+            .prepare_cached("SELECT 1 FROM fhir_due LIMIT 1")?
+            .exists([])?;
+        if is_due || self.is_stale(conn)? {
+            Err(IndexError::Stale)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn is_stale(&self, conn: &Connection) -> Result<bool, IndexError> {
+        let mut find = conn.prepare_cached("SELECT 1 FROM fhir_edition WHERE edition = ?1")?;
+        Ok(!find.exists([self.definitions.edition()])?)
+    }
+
     /// The current version of a resource, or the deletion that ended it.
     ///
     /// # Errors

@@ -125,6 +125,21 @@ pub(crate) fn is_due(conn: &Connection) -> Result<bool, StoreError> {
     Ok(any.query_row([], |row| row.get(0))?)
 }
 
+/// Most changes that are followed in the transaction that makes them; a note has fewer.
+const INLINE: usize = 32;
+
+/// Follows what a command changed, in its transaction. Where that is a large import, or one before still waits, all of it
+/// is left to [`Store::catch_up`]: whoever types beside an import does not wait for it, and a change of an import that
+/// cannot be followed stops nobody else's.
+pub(crate) fn settle_own(conn: &Connection, derived: &dyn Derived) -> Result<(), StoreError> {
+    let mut count = conn.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM fhir_due LIMIT ?1)")?;
+    let due: usize = count.query_row([INLINE + 1], |row| row.get(0))?;
+    if due <= INLINE {
+        settle(conn, derived, INLINE)?;
+    }
+    Ok(())
+}
+
 /// Follows what changed, at most `most`; gives how much it was.
 pub(crate) fn settle(conn: &Connection, derived: &dyn Derived, most: usize) -> Result<usize, StoreError> {
     let mut next = conn.prepare_cached("SELECT what, id FROM fhir_due ORDER BY what DESC, id LIMIT 1")?;

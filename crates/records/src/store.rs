@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Most reading connections kept for the next reader; more are opened when more read at once.
 const MAX_IDLE_READERS: usize = 8;
 
-/// Most changes that are followed in one transaction when the store is opened: whoever signs meanwhile waits for it.
+/// Most changes that were left over and are followed in one transaction: whoever signs meanwhile waits for it.
 const AT_ONCE: usize = 50;
 
 /// Numbers the stores in memory, so that two of one process stay apart.
@@ -184,30 +184,25 @@ impl Store {
         };
         let first = Arc::clone(&derived);
         self.write_unaudited("follow", move |conn| first.open(conn))?;
-        loop {
-            let some = Arc::clone(&derived);
-            if self.write_unaudited("follow", move |conn| {
-                derived::settle(conn, some.as_ref(), AT_ONCE)
-            })? < AT_ONCE
-            {
-                break;
-            }
-        }
+        while self.catch_up(&derived)? {}
         writer.follow(derived);
         // What came while the last of it was written.
         self.write_unaudited("follow", |_| Ok(()))
     }
 
-    /// Follows some of what a large import left over; whether there was any. Until all is followed, searches of what
-    /// follows refuse to answer.
+    /// Lets some of what is left over be followed, after a large import and before [`Store::follow`] was called; whether
+    /// there was any. Until all is, what is asked of what follows has no answer.
     ///
     /// # Errors
-    /// `ReadOnly`; those of the file and of what follows.
-    pub fn catch_up(&self) -> Result<bool, StoreError> {
+    /// `ReadOnly`; those of `derived`, of which nothing is kept then, and of the file.
+    pub fn catch_up(&self, derived: &Arc<dyn Derived>) -> Result<bool, StoreError> {
         if !self.read("follow", derived::is_due)? {
             return Ok(false);
         }
-        self.write_unaudited("follow", |_| Ok(true))
+        let derived = Arc::clone(derived);
+        self.write_unaudited("follow", move |conn| {
+            Ok(derived::settle(conn, derived.as_ref(), AT_ONCE)? > 0)
+        })
     }
 
     /// The file, or the name of the store in memory.

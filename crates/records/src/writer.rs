@@ -15,9 +15,6 @@ use std::thread::{self, JoinHandle};
 
 /// Most commands in one commit.
 const MAX_BATCH: usize = 128;
-/// Changes that are followed in the transaction that makes them. A note has fewer; what a large import leaves over is
-/// followed bit by bit ([`crate::Store::catch_up`]), so that whoever types beside it does not wait.
-const INLINE: usize = 32;
 /// Most commands that wait; more senders than that are held up.
 const MAX_WAITING: usize = 1024;
 
@@ -285,8 +282,7 @@ fn in_savepoints((conn, derived): Following<'_>, batch: &mut [Box<dyn Task>]) ->
         for attempt in [Attempt::First, Attempt::Second] {
             let failed = task.run(conn, attempt).or_else(|| {
                 // What follows from a change is part of it: both are kept, or neither.
-                let error =
-                    derived.and_then(|derived| derived::settle(conn, derived.as_ref(), INLINE).err())?;
+                let error = derived.and_then(|derived| derived::settle_own(conn, derived.as_ref()).err())?;
                 task.fail(&error);
                 Some(error)
             });

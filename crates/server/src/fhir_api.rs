@@ -22,9 +22,11 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use crate::web::{App, Ask, Doors, WebError};
+use crate::log::{self, Cause};
+use crate::web::{App, Ask, Doors};
 use follow::Follower;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use outcome::Refusal;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, TryLockError, Weak};
 use std::time::Duration;
 use tsumugi_fhirstore::{Definitions, Index};
 use tsumugi_records::Derived;
@@ -49,27 +51,35 @@ const NOT_KEPT: [&str; 5] = ["AuditEvent", "Binary", "Bundle", "OperationOutcome
 /// The index of this store, once somebody follows its changes.
 #[derive(Debug, Default)]
 pub(crate) struct Resources {
-    index: OnceLock<Index>,
+    follower: Arc<Follower>,
+    is_open: OnceLock<()>,
     /// Held by who lets the store be followed.
     opening: Mutex<()>,
 }
 
 impl Resources {
-    /// The index; the first to ask lets the store be followed, which indexes what is not yet.
-    pub(crate) fn of(app: &App) -> Result<&Index, WebError> {
+    /// The index. Where nobody follows the store yet, that begins now, which indexes what is not yet; who asks meanwhile is
+    /// told to come again.
+    pub(crate) fn of(app: &App) -> Result<&Index, Refusal> {
         let own = &app.resources;
-        if let Some(index) = own.index.get() {
-            return Ok(index);
+        if own.is_open.get().is_none() {
+            let _opening = match own.opening.try_lock() {
+                Ok(opening) => opening,
+                Err(TryLockError::Poisoned(opening)) => opening.into_inner(),
+                Err(TryLockError::WouldBlock) => return Err(Refusal::NotReady),
+            };
+            if own.is_open.get().is_none() {
+                app.store
+                    .follow(own.derived())
+                    .map_err(|error| Refusal::Web(error.into()))?;
+                let _ = own.is_open.set(());
+            }
         }
-        let _opening = own.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(index) = own.index.get() {
-            return Ok(index);
-        }
-        let follower = Arc::new(Follower::default());
-        app.store.follow(Arc::clone(&follower) as Arc<dyn Derived>)?;
-        let index = follower.index().cloned();
-        let index = index.ok_or_else(|| WebError::Other("the FHIR index is not open".to_owned()))?;
-        Ok(own.index.get_or_init(|| index))
+        own.follower.index().ok_or(Refusal::NotReady)
+    }
+
+    fn derived(&self) -> Arc<dyn Derived> {
+        Arc::clone(&self.follower) as Arc<dyn Derived>
     }
 }
 
@@ -77,17 +87,33 @@ impl Resources {
 const BREATH: Duration = Duration::from_millis(20);
 /// Pause after all is followed.
 const REST: Duration = Duration::from_secs(1);
+/// Pause after something could not be followed.
+const RETRY: Duration = Duration::from_secs(60);
 
-/// Follows what was written before the server ran, then what large imports leave over, until the server is gone.
-pub(crate) fn keep_up(app: Arc<App>) {
-    let _ = Resources::of(&app);
-    let server = Arc::downgrade(&app);
-    drop(app);
+/// Follows what was written before the server ran, then what large imports leave over, until the server is gone. What
+/// cannot be followed is told and tried again; the API says meanwhile that it cannot answer.
+pub(crate) fn keep_up(server: &Weak<App>) {
     while let Some(app) = server.upgrade() {
-        // What cannot be followed now is tried again; searches say meanwhile that they cannot answer.
-        let is_busy = app.store.catch_up().unwrap_or(false);
+        let followed = Resources::of(&app).and_then(|_| {
+            let followed = app.store.catch_up(&app.resources.derived());
+            followed.map_err(|error| Refusal::Web(error.into()))
+        });
         drop(app);
-        std::thread::sleep(if is_busy { BREATH } else { REST });
+        let pause = match followed {
+            Ok(true) => BREATH,
+            // Somebody else has begun.
+            Ok(false) | Err(Refusal::NotReady) => REST,
+            Err(refusal) => {
+                let cause = match &refusal {
+                    Refusal::Web(error) => error.fault(),
+                    _ => None,
+                };
+                let cause = cause.unwrap_or_else(|| Cause::of_words("-"));
+                log::error("the FHIR index cannot follow the record", &[("cause", &cause)]);
+                RETRY
+            }
+        };
+        std::thread::sleep(pause);
     }
 }
 

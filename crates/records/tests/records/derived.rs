@@ -95,3 +95,36 @@ fn what_cannot_be_followed_is_not_kept() {
         .unwrap();
     assert_eq!(notes.taken(), ["patient n"]);
 }
+
+#[test]
+fn a_large_import_is_followed_bit_by_bit_and_stops_nobody() {
+    const MANY: usize = 120;
+    let store = Store::open_in_memory().unwrap();
+    let who = store
+        .create_patient(Population::Dummy, details("1", "before", "k"), stamp())
+        .unwrap();
+    let notes = Arc::new(Notes::default());
+    let derived = Arc::clone(&notes) as Arc<dyn Derived>;
+    store.follow(Arc::clone(&derived)).unwrap();
+    notes.taken();
+    let statements = (0..MANY).map(|number| statement(&format!("k-{number}"), "1", Vec::new()));
+    let mut sent = batch(statements.collect());
+    sent.population = Population::Dummy;
+    store.receive(sent).unwrap();
+    assert_eq!(notes.taken(), [""; 0], "nobody waits for it");
+    // What cannot be followed now undoes no note.
+    notes.refuses.store(true, Ordering::Relaxed);
+    store.sign(note(who, "fever", vec![event("fever")])).unwrap();
+    assert!(store.catch_up(&derived).is_err());
+    notes.refuses.store(false, Ordering::Relaxed);
+    let mut rounds = 0;
+    while store.catch_up(&derived).unwrap() {
+        rounds += 1;
+    }
+    let seen = notes.taken();
+    let of = |word: &str| seen.iter().filter(|said| said.starts_with(word)).count();
+    assert_eq!((of("statement"), of("document")), (MANY, 1));
+    assert!(rounds > 1, "in bits");
+    store.sign(note(who, "cough", vec![event("cough")])).unwrap();
+    assert_eq!(notes.taken().len(), 1, "what is small is followed at once again");
+}

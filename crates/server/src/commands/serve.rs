@@ -173,10 +173,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // The index of names is made while the first page is looked at, so that the first key press does not wait for it.
     drop(runtime.spawn_blocking(move || warm.vocabulary().search().warm()));
     // What was written before the server ran is indexed now; whoever asks first is told what failed.
-    let index = Arc::clone(&app);
+    let index = Arc::downgrade(&app);
     std::thread::Builder::new()
         .name("fhir index".to_owned())
-        .spawn(move || crate::fhir_api::keep_up(index))?;
+        .spawn(move || crate::fhir_api::keep_up(&index))?;
     let workers = Workers::start(&app, args, (&ways.watched, ways.targets), facility.as_deref())?;
     if let Some(door) = mllp {
         runtime.spawn(mllp::serve(door.of_site(facility), Arc::clone(&app), tls.clone()));

@@ -63,8 +63,10 @@ fn give(desk: &Desk, bearer: &Bearer, id: &str, pairs: &[(String, String)]) -> R
     let mut asked = Seen::new(desk, Reach::of(desk, bearer, "Patient", Interaction::Read)?);
     let found = desk.app.store.read_derived(|conn| {
         let place = (wanted.after, wanted.count);
-        let found = index.of_patients(conn, (&patients, &wanted.kinds), place, &mut |whose| {
-            asked.lets(whose)
+        let found = index.ready(conn).map_err(Into::into).and_then(|()| {
+            index.of_patients(conn, (&patients, &wanted.kinds), place, &mut |whose| {
+                asked.lets(whose)
+            })
         });
         Ok(found.and_then(|(own, next)| {
             let beside = index.referred_to(conn, &own, &mut |whose| asked.lets(whose))?;

@@ -88,7 +88,7 @@ pub(super) async fn history(
         let found = desk
             .app
             .store
-            .read_derived(|conn| Ok(index.history(conn, &kind, &id)))?;
+            .read_derived(|conn| Ok(index.ready(conn).and_then(|()| index.history(conn, &kind, &id))))?;
         let versions = found.map_err(of_index)?;
         reads(desk, &newest)?;
         let base = base(&desk.app);
@@ -129,10 +129,12 @@ fn seen(
     let kind = known(kind)?;
     desk.actor()?.tells_of_no_record();
     let index = Resources::of(&desk.app)?;
-    let found = desk
-        .app
-        .store
-        .read_derived(|conn| Ok(index.version(conn, (kind, id), number)))?;
+    let found = desk.app.store.read_derived(|conn| {
+        let version = index
+            .ready(conn)
+            .and_then(|()| index.version(conn, (kind, id), number));
+        Ok(version)
+    })?;
     let Some(version) = found.map_err(of_index)? else {
         // A patient who is not here and one whom the token does not reach are told alike.
         let done = Reach::of(desk, bearer, kind, Interaction::Read);

@@ -8,7 +8,7 @@ use super::Resources;
 use crate::chart::{self, Signing};
 use crate::smart::tests::wire::{Answer, ask};
 use crate::smart::tests::{CODER, House, served};
-use serde_json::{Value, json};
+use serde_json::json;
 use tsumugi_records::{
     AuditFilter, Evidence, Moment, PatientId, Population, ReceivedPerson, ReceivedPlace, ReceivedResource,
     ReceivedStatement, Reception, ReceptionBatch, Stamp, Standing, Target, VersionReason,
@@ -39,38 +39,37 @@ fn sign(house: &House, patient: i64, target: Target, text: &str) -> tsumugi_reco
     chart::sign(&CODER, &house.app.store, &record, signing).unwrap()
 }
 
-/// What another system sends: an observation of a patient, and the encounter that it refers to by its own id.
-fn receive(house: &House, number: &str, value: &str, sequence: &str, standing: Standing) {
-    let statement = |kind: &str, id: &str, body: Value| {
-        let bytes = body.to_string().replace("\"VALUE\"", value).into_bytes();
-        Reception::Statement(Box::new(ReceivedStatement {
-            place: ReceivedPlace::default(),
-            person: ReceivedPerson {
-                number: number.to_owned(),
-                ..ReceivedPerson::default()
-            },
-            key: format!("{kind}/{id}"),
-            sequence: sequence.to_owned(),
-            standing,
-            evidence: Evidence::Care,
-            observed_at: stamp().at,
-            bytes: bytes.clone(),
-            charset: "utf-8".to_owned(),
-            resources: vec![ReceivedResource {
-                kind: kind.to_owned(),
-                json: bytes,
-            }],
-            events: Vec::new(),
-            edition: "e".to_owned(),
-            texts: Vec::new(),
-        }))
-    };
-    let observation = json!({"resourceType": "Observation", "id": "o1", "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "718-7", "display": "Hemoglobin"}]},
-        "subject": {"reference": "Patient/theirs"}, "encounter": {"reference": "Encounter/e1"},
-        "effectiveDateTime": "2026-11-28T08:00:00+09:00", "valueQuantity": {"value": "VALUE", "unit": "g/dL"}});
-    let encounter = json!({"resourceType": "Encounter", "id": "e1", "status": "finished",
-        "class": {"code": "AMB"}, "subject": {"reference": "Patient/theirs"}});
+/// A statement of another system.
+fn statement(
+    number: &str,
+    (kind, id): (&str, &str),
+    bytes: Vec<u8>,
+    (sequence, standing): (&str, Standing),
+) -> Reception {
+    Reception::Statement(Box::new(ReceivedStatement {
+        place: ReceivedPlace::default(),
+        person: ReceivedPerson {
+            number: number.to_owned(),
+            ..ReceivedPerson::default()
+        },
+        key: format!("{kind}/{id}"),
+        sequence: sequence.to_owned(),
+        standing,
+        evidence: Evidence::Care,
+        observed_at: stamp().at,
+        bytes: bytes.clone(),
+        charset: "utf-8".to_owned(),
+        resources: vec![ReceivedResource {
+            kind: kind.to_owned(),
+            json: bytes,
+        }],
+        events: Vec::new(),
+        edition: "e".to_owned(),
+        texts: Vec::new(),
+    }))
+}
+
+fn receive_all(house: &House, items: Vec<Reception>) {
     let batch = ReceptionBatch {
         population: Population::Real,
         standard: "fhir".to_owned(),
@@ -79,14 +78,35 @@ fn receive(house: &House, number: &str, value: &str, sequence: &str, standing: S
         stamp: stamp(),
         replay_of: None,
         entry: None,
-        items: vec![
-            statement("Observation", "o1", observation),
-            statement("Encounter", "e1", encounter),
-        ],
+        items,
     };
     house.app.store.receive(batch).unwrap();
 }
 
+fn observation(id: &str, value: &str) -> Vec<u8> {
+    let body = json!({"resourceType": "Observation", "id": id, "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "718-7", "display": "Hemoglobin"}]},
+        "subject": {"reference": "Patient/theirs"}, "encounter": {"reference": "Encounter/e1"},
+        "effectiveDateTime": "2026-11-28T08:00:00+09:00", "valueQuantity": {"value": "VALUE", "unit": "g/dL"}});
+    body.to_string().replace("\"VALUE\"", value).into_bytes()
+}
+
+/// What another system sends: an observation of a patient, and the encounter that it refers to by its own id.
+fn receive(house: &House, number: &str, value: &str, sequence: &str, standing: Standing) {
+    let encounter = json!({"resourceType": "Encounter", "id": "e1", "status": "finished",
+        "class": {"code": "AMB"}, "subject": {"reference": "Patient/theirs"}});
+    let how = (sequence, standing);
+    let items = vec![
+        statement(number, ("Observation", "o1"), observation("o1", value), how),
+        statement(
+            number,
+            ("Encounter", "e1"),
+            encounter.to_string().into_bytes(),
+            how,
+        ),
+    ];
+    receive_all(house, items);
+}
 /// A text as an address has it.
 fn typed(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -160,13 +180,52 @@ fn a_search_sees_what_was_signed_and_received_at_once() {
             ),
             (Some(2), Some("DELETE"))
         );
-        let index = Resources::of(&house.app).unwrap();
+        let Ok(index) = Resources::of(&house.app) else {
+            panic!("the index is open");
+        };
         let checked = house
             .app
             .store
             .read_derived(|conn| Ok(index.check(conn).unwrap()))
             .unwrap();
         assert_eq!(checked, (Vec::new(), 0));
+    });
+}
+
+#[test]
+fn nothing_is_told_while_a_large_import_is_not_indexed() {
+    served(|house| {
+        let token = house.token("sato", "user/*.rs", None);
+        let patient = house.internal;
+        let addresses = [
+            format!("Observation?patient={patient}&_total=accurate"),
+            format!("Patient/{patient}"),
+            format!("Patient/{patient}/_history"),
+            format!("Patient/{patient}/$everything"),
+        ];
+        let statuses = || {
+            addresses
+                .each_ref()
+                .map(|address| house.fhir(address, &token).status)
+        };
+        assert_eq!(statuses(), [200; 4]);
+        let sent = |number| {
+            let id = format!("many-{number}");
+            let body = observation(&id, "13.40");
+            statement("4711", ("Observation", &id), body, ("1", Standing::Valid))
+        };
+        receive_all(house, (0..60).map(sent).collect());
+        assert_eq!(statuses(), [503; 4]);
+        let refused = house.fhir(&addresses[0], &token);
+        assert_eq!(refused.json()["issue"][0]["code"], "transient");
+        // A note is signed all the same.
+        let target = chart::new_note(PatientId::new(patient), None, "progress");
+        sign(house, patient, target, "高血圧で通院中。");
+        let derived = house.app.resources.derived();
+        while house.app.store.catch_up(&derived).unwrap() {}
+        assert_eq!(statuses(), [200; 4]);
+        let found = house.fhir(&addresses[0], &token).json();
+        assert!(found["total"].as_u64() >= Some(60), "{found}");
     });
 }
 
